@@ -1,0 +1,63 @@
+// The bridge to a loop that somebody else runs.
+#pragma once
+
+#include <syncopate/blocking_operations.hpp>
+#include <syncopate/detail/portal_loop.hpp>
+#include <syncopate/options.hpp>
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/execution/executor.hpp>
+#include <boost/asio/execution_context.hpp>
+
+#include <concepts>
+#include <memory>
+#include <utility>
+
+namespace syncopate {
+
+/// An executor of Asio's, as `asio::any_io_executor` takes it.
+template <class E>
+concept PortalExecutor = boost::asio::execution::is_executor<E>::value &&
+                         std::convertible_to<E, boost::asio::any_io_executor>;
+
+/// Lets synchronous code call into a loop that it does not own: an io_context, a strand, a thread_pool.
+/// Its operations are those of BlockingOperations.
+///
+/// All that goes through one portal runs serially, on a strand, however many threads run the executor:
+/// to its tasks the portal is one loop. What must run in parallel takes several portals.
+///
+/// The execution context must live until the portal is closed, and run until then whatever was started
+/// through it. A call from a thread that runs the executor throws DeadlockError if no other thread of
+/// the executor is left to run the task. A thread_pool tells how many there are; of an io_context one is
+/// assumed.
+///
+/// Threads:   every member from any thread.
+/// Blocks:    the destructor, as that of ThreadRunner; not at all if nothing is under way.
+/// Semantics: `anyio.from_thread.BlockingPortal`.
+class BlockingPortal : public BlockingOperations {
+public:
+    using Options = syncopate::Options;
+    using executor_type = boost::asio::any_io_executor;
+
+    template <PortalExecutor Executor>
+    explicit BlockingPortal(Executor const& executor,
+                            Options options = Options().name("BlockingPortal"))
+        : BlockingPortal(Made(), detail::PortalLoop::create(executor, std::move(options))) {}
+
+    template <std::derived_from<boost::asio::execution_context> Context>
+    explicit BlockingPortal(Context& context, Options options = Options().name("BlockingPortal"))
+        : BlockingPortal(context.get_executor(), std::move(options)) {}
+
+    /// The portal's strand. Throws: Errc::runner_closed after close().
+    executor_type get_executor() const { return loop_.open_executor(); }
+
+private:
+    struct Made {};
+
+    BlockingPortal(Made, std::shared_ptr<detail::PortalLoop> loop)
+        : BlockingOperations(loop), loop_(*loop) {}
+
+    detail::PortalLoop& loop_;
+};
+
+}  // namespace syncopate

@@ -1,0 +1,32 @@
+// One runner for the whole process.
+#pragma once
+
+#include <syncopate/options.hpp>
+#include <syncopate/thread_runner.hpp>
+
+#include <exception>
+
+namespace syncopate {
+
+/// The process-wide ThreadRunner. It is made, and its thread started, on first use.
+///
+/// Threads:   any.
+/// Throws:    from its operations Errc::runner_closed once main has ended: it is closed among the
+///            objects with static storage, and may be named even after that.
+inline ThreadRunner& default_runner() {
+    // The object is never destroyed, so that a later destructor that still calls it gets an error.
+    static ThreadRunner& runner = *new ThreadRunner(Options().name("default_runner"));
+    struct CloseAtExit {
+        ~CloseAtExit() {
+            try {
+                runner.close();
+            } catch (...) {
+                Options().name("default_runner").report(std::current_exception());
+            }
+        }
+    };
+    static CloseAtExit const close_at_exit;
+    return runner;
+}
+
+}  // namespace syncopate

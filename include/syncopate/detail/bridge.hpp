@@ -1,0 +1,276 @@
+// The seam between the operations and the loops: what each kind of loop offers to those who call into
+// it, and the order in which all of them close.
+#pragma once
+
+#include <syncopate/detail/futex.hpp>
+#include <syncopate/detail/intrusive_list.hpp>
+#include <syncopate/detail/operation.hpp>
+#include <syncopate/detail/task_record.hpp>
+#include <syncopate/detail/wait_graph.hpp>
+#include <syncopate/detail/wake_word.hpp>
+#include <syncopate/error.hpp>
+#include <syncopate/options.hpp>
+
+#include <boost/asio/any_io_executor.hpp>
+
+#include <atomic>
+#include <chrono>
+#include <exception>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <system_error>
+#include <utility>
+
+namespace syncopate::detail {
+
+/// Now plus a duration, or the end of time where the sum would pass it.
+template <class Rep, class Period>
+Deadline deadline_after(std::chrono::duration<Rep, Period> delay) {
+    auto const now = std::chrono::steady_clock::now();
+    // Compared in floating point: duration::max() of a coarse unit overflows every integer.
+    using Seconds = std::chrono::duration<long double>;
+    if (Seconds(delay) >= Seconds(Deadline::max() - now))
+        return Deadline::max();
+    if (Seconds(delay) <= Seconds::zero())
+        return now;
+    return now + std::chrono::ceil<Deadline::duration>(delay);
+}
+
+/// A loop, seen by those who call into it. Whoever has to do with a loop for longer than a call
+/// shares its ownership: a guard or a range may outlive its runner, and then finds it closed.
+///
+/// Closing goes: refuse new calls; leave the open contexts, newest first; cancel what is left, and
+/// wait for it; then drained(), where the kinds differ. All but the first step happens on the loop,
+/// driven by the ends of the very things that are waited for.
+class Bridge : public std::enable_shared_from_this<Bridge> {
+public:
+    explicit Bridge(Options options) : options_(std::move(options)) {}
+    Bridge(Bridge const&) = delete;
+    Bridge& operator=(Bridge const&) = delete;
+    virtual ~Bridge() = default;
+
+    // From any thread.
+
+    /// Has the operation run on the loop, after all that was submitted before from this thread.
+    /// Throws: Errc::runner_closed, and what starting the loop throws; then it will not run.
+    virtual void submit(Operation& operation) = 0;
+
+    bool is_open() const noexcept {
+        return refusal_.load(std::memory_order_acquire) == Errc{};
+    }
+
+    /// Throws the reason for which the loop takes no more calls, if there is one.
+    void require_open() const {
+        if (auto const refusal = refusal_.load(std::memory_order_acquire); refusal != Errc{})
+            throw_error(refusal);
+    }
+
+    /// A blocking call, from before its submission to its return.
+    /// Throws: DeadlockError if the wait could never end.
+    class Blocking {
+    public:
+        explicit Blocking(Bridge& bridge) : bridge_(bridge), wait_(bridge.identity()) {
+            bridge_.begin_blocking();
+        }
+        Blocking(Blocking const&) = delete;
+        Blocking& operator=(Blocking const&) = delete;
+        ~Blocking() { bridge_.end_blocking(); }
+
+        /// The one place in which a thread waits for a loop. Returns whether the word was set.
+        bool wait_until(WakeWord& word, Deadline deadline) noexcept {
+            return word.is_set() || bridge_.block(word, deadline);
+        }
+        void wait(WakeWord& word) noexcept { wait_until(word, Deadline::max()); }
+
+    private:
+        Bridge& bridge_;
+        Wait wait_;
+    };
+
+    /// Closes, and waits for the end. Returns whether it came in time.
+    bool close_until(Deadline deadline) {
+        Blocking blocking(*this);
+        begin_close(Errc::runner_closed);
+        if (!blocking.wait_until(closed_, deadline))
+            return false;
+        after_close();
+        return true;
+    }
+
+    /// The first failure of an exit during close, once.
+    std::exception_ptr take_exit_error() noexcept {
+        std::lock_guard lock(mutex_);
+        return std::exchange(exit_error_, nullptr);
+    }
+
+    /// Closes without waiting, because this is the loop's own thread: the loop lives on until all
+    /// has ended.
+    virtual void abandon() noexcept = 0;
+
+    LoopIdentity identity() const noexcept { return {&options_.name(), this, exclusive_context()}; }
+
+    /// Whether the calling thread is turning this loop.
+    bool is_served_here() const noexcept { return ServingScope::serves(this); }
+
+    bool is_closed() const noexcept { return closed_.is_set(); }
+
+    Options const& options() const noexcept { return options_; }
+    void report(std::exception_ptr error) const noexcept { options_.report(std::move(error)); }
+
+    std::exception_ptr error(Errc code) const noexcept {
+        return std::make_exception_ptr(std::system_error(make_error_code(code), options_.name()));
+    }
+    [[noreturn]] void throw_error(Errc code) const { std::rethrow_exception(error(code)); }
+
+    /// The error that close() ends with when its time is up.
+    std::exception_ptr close_timed_out() const {
+        std::string names;
+        {
+            std::lock_guard lock(mutex_);
+            auto const add = [&](TaskRecord const& task) {
+                names += (names.empty() ? "" : "; ") + task.description();
+            };
+            tasks_.for_each(add);
+            cancelled_.for_each(add);
+        }
+        if (names.empty())
+            names = "a handler that blocks the loop";
+        return std::make_exception_ptr(std::system_error(
+            make_error_code(Errc::timed_out), options_.name() + ": close(): still running: " + names));
+    }
+
+    // On the loop.
+
+    asio::any_io_executor const& executor() const noexcept { return executor_; }
+
+    /// Whether the execution context went away under the loop: its objects must not be used any more.
+    bool is_lost() const noexcept { return lost_; }
+
+    /// Why a task must not start any more, or Errc{}.
+    Errc refusal() const noexcept { return refusal_.load(std::memory_order_relaxed); }
+
+    void task_started(TaskRecord& task) noexcept {
+        std::lock_guard lock(mutex_);
+        tasks_.push_back(task);
+    }
+
+    void task_ended(TaskRecord& task) noexcept {
+        std::lock_guard lock(mutex_);
+        task.unlink();
+    }
+
+    void context_entered(OpenContext& context) noexcept { contexts_.push_back(context); }
+
+    void context_left(OpenContext& context) noexcept {
+        context.unlink();
+        advance_close();
+    }
+
+    /// An exit that close() asked for has failed. The first one comes out of close().
+    void exit_failed(std::exception_ptr error) noexcept {
+        {
+            std::lock_guard lock(mutex_);
+            if (!exit_error_) {
+                exit_error_ = std::move(error);
+                return;
+            }
+        }
+        report(std::move(error));
+    }
+
+    /// Begins to close, calls being refused by now.
+    void start_closing() noexcept {
+        closing_ = true;
+        advance_close();
+    }
+
+    /// Goes on with closing, if that has begun. Called when something has ended.
+    void advance_close() noexcept {
+        if (!closing_ || advancing_ || drained_)
+            return;
+        advancing_ = true;  // cancelling may end a task at once, which calls this again
+        cancel_what_is_left();
+        advancing_ = false;
+        if (!contexts_.empty() || !idle())
+            return;
+        drained_ = true;
+        drained();
+    }
+
+protected:
+    void set_executor(asio::any_io_executor executor) noexcept { executor_ = std::move(executor); }
+
+    /// Refuses new calls from now on, for this reason; true for the first to say so.
+    bool refuse(Errc reason) noexcept {
+        Errc accepting{};
+        return refusal_.compare_exchange_strong(accepting, reason, std::memory_order_acq_rel);
+    }
+
+    void set_lost() noexcept {
+        lost_ = true;
+        refuse(Errc::loop_failed);
+    }
+
+    bool idle() const noexcept {
+        std::lock_guard lock(mutex_);
+        return tasks_.empty() && cancelled_.empty();
+    }
+
+    void set_closed() noexcept { closed_.set(); }
+
+private:
+    /// The execution context, if one thread at most runs it.
+    virtual void const* exclusive_context() const noexcept = 0;
+
+    virtual void begin_blocking() {}
+    virtual void end_blocking() noexcept {}
+    virtual bool block(WakeWord& word, Deadline deadline) noexcept {
+        return word.wait_until(deadline);
+    }
+
+    /// Refuses new calls, and has start_closing() called on the loop. Idempotent.
+    virtual void begin_close(Errc reason) = 0;
+    /// On the loop, once: nothing runs any more. Leads to set_closed().
+    virtual void drained() noexcept = 0;
+    /// On each thread that waited for the close.
+    virtual void after_close() {}
+
+    void cancel_what_is_left() noexcept {
+        if (is_lost())
+            return;  // their frames are being destroyed
+        Errc const reason = refusal();
+        if (!contexts_.empty())
+            return contexts_.back().leave_for_close(reason);
+        for (;;) {
+            std::unique_lock lock(mutex_);
+            if (tasks_.empty())
+                return;
+            TaskRecord& task = tasks_.back();
+            task.unlink();
+            cancelled_.push_back(task);
+            lock.unlock();
+            task.cancel(reason);
+        }
+    }
+
+    Options const options_;
+    asio::any_io_executor executor_;
+    std::atomic<Errc> refusal_{Errc{}};
+    WakeWord closed_;
+
+    // The loop's own.
+    IntrusiveList<OpenContext> contexts_;
+    bool closing_ = false;
+    bool advancing_ = false;
+    bool drained_ = false;
+    bool lost_ = false;
+
+    // The loop writes, and others read to name what runs.
+    mutable std::mutex mutex_;
+    mutable IntrusiveList<TaskRecord> tasks_;
+    mutable IntrusiveList<TaskRecord> cancelled_;
+    std::exception_ptr exit_error_;
+};
+
+}  // namespace syncopate::detail

@@ -1,0 +1,176 @@
+// One task's way through a loop: submission, start, cancellation, and an end that comes exactly once.
+#pragma once
+
+#include <syncopate/detail/bridge.hpp>
+#include <syncopate/detail/operation.hpp>
+#include <syncopate/detail/task_record.hpp>
+#include <syncopate/error.hpp>
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/cancellation_signal.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/this_coro.hpp>
+
+#include <atomic>
+#include <exception>
+#include <source_location>
+#include <utility>
+
+namespace syncopate::detail {
+
+/// The state of a call. It lies where its user puts it (in the frame of a blocked caller, or on the
+/// heap) and stays there until finished(), which is the last that the loop has to do with it.
+///
+/// The end. On the loop, the call is held by the function that starts it and by the function object
+/// given to co_spawn, which lies in the outermost coroutine frame and dies with it. When the last
+/// holder goes, nothing on the loop refers to the task, its captures or its exception any more. This
+/// also covers a frame that is destroyed instead of resumed, because the io_context went away: then
+/// there is no outcome, and the user reports Errc::loop_failed.
+///
+/// Cancellation from other threads is an operation of its own, which must have run before the call
+/// may go. Memory order: `cancel_queued` and `ended` are set by read-modify-writes of one variable, so
+/// one comes first, and is seen by the other. Ended first: nothing is queued. Queued first: the end
+/// leaves finished() to the cancel operation, unless that has run by then (`cancel_ran`, whose
+/// read-modify-write sees `ended` if it comes later). All are acquire-release: whoever calls
+/// finished() comes after both.
+class Call : public TaskRecord {
+public:
+    Call(Bridge& bridge, std::source_location where) noexcept
+        : TaskRecord(where), bridge_(bridge) {}
+    Call(Call const&) = delete;
+    Call& operator=(Call const&) = delete;
+
+    /// Sends the call on its way. What cannot be submitted ends at once, with that error.
+    void submit() noexcept {
+        try {
+            bridge_.submit(start_);
+        } catch (...) {
+            fail(std::current_exception());
+            settle();
+        }
+    }
+
+    /// Asks the task to stop, from any thread, before or after submit(). The caller knows that the
+    /// call's memory is still there; the task may have ended.
+    void request_cancel(Errc reason) noexcept {
+        auto const before = state_.fetch_or(cancel_queued, std::memory_order_acq_rel);
+        if (before & (cancel_queued | ended))
+            return;
+        requested_ = reason;
+        try {
+            bridge_.submit(cancel_);
+        } catch (...) {
+            // The loop has ended or is out of memory: the task is not there, or is not told.
+            cancel_submitted();
+        }
+    }
+
+    void cancel(Errc reason) noexcept final {
+        if (reason_ != Errc{})
+            return;
+        reason_ = reason;
+        stop(reason);
+    }
+
+    /// Why the task was asked to stop, or Errc{}. After the end, or on the loop.
+    Errc reason() const noexcept { return reason_; }
+
+protected:
+    ~Call() = default;
+
+    Bridge& bridge() const noexcept { return bridge_; }
+
+    /// Delivers the cancellation to the task.
+    virtual void stop(Errc) noexcept { emit_cancellation(); }
+
+    void emit_cancellation() noexcept {
+        if (bridge_.is_lost())
+            return;
+        try {
+            signal_.emit(boost::asio::cancellation_type::all);
+        } catch (...) {
+            bridge_.report(std::current_exception());
+        }
+    }
+
+private:
+    /// The task. Writes its own outcome.
+    virtual boost::asio::awaitable<void> body() = 0;
+    /// The outcome, if the task could not run.
+    virtual void fail(std::exception_ptr error) noexcept = 0;
+    /// The loop, or whoever ends the call, is done with it: it may be destroyed from now on.
+    virtual void finished() noexcept = 0;
+
+    class Holder {
+    public:
+        explicit Holder(Call& call) noexcept : call_(&call) { ++call.holders_; }
+        Holder(Holder&& other) noexcept : call_(std::exchange(other.call_, nullptr)) {}
+        Holder& operator=(Holder&&) = delete;
+        ~Holder() {
+            if (call_ && --call_->holders_ == 0)
+                call_->end();
+        }
+        Call& operator*() const noexcept { return *call_; }
+
+    private:
+        Call* call_;
+    };
+
+    void start() noexcept {
+        Errc const refusal = reason_ != Errc{} ? reason_ : bridge_.refusal();
+        Holder holder(*this);
+        bridge_.task_started(*this);
+        try {
+            if (refusal != Errc{})
+                bridge_.throw_error(refusal);
+            boost::asio::co_spawn(
+                bridge_.executor(), [inner = Holder(*this)] { return (*inner).body(); },
+                boost::asio::bind_cancellation_slot(signal_.slot(), [this](std::exception_ptr e) {
+                    if (e)
+                        fail(std::move(e));
+                }));
+        } catch (...) {
+            fail(std::current_exception());
+        }
+    }
+
+    void end() noexcept {
+        Bridge& bridge = bridge_;
+        bridge.task_ended(*this);
+        settle();
+        bridge.advance_close();
+    }
+
+    void settle() noexcept {
+        auto const before = state_.fetch_or(ended, std::memory_order_acq_rel);
+        if (!(before & cancel_queued) || (before & cancel_ran))
+            finished();
+    }
+
+    void run_cancel() noexcept {
+        if (!(state_.load(std::memory_order_acquire) & ended))
+            cancel(requested_);
+        cancel_submitted();
+    }
+
+    void cancel_submitted() noexcept {
+        if (state_.fetch_or(cancel_ran, std::memory_order_acq_rel) & ended)
+            finished();
+    }
+
+    static constexpr unsigned cancel_queued = 1;
+    static constexpr unsigned cancel_ran = 2;
+    static constexpr unsigned ended = 4;
+
+    Bridge& bridge_;
+    MemberOperation<Call, &Call::start> start_{*this};
+    MemberOperation<Call, &Call::run_cancel> cancel_{*this};
+    boost::asio::cancellation_signal signal_;
+    std::atomic<unsigned> state_{0};
+    int holders_ = 0;          // the loop's
+    Errc reason_{};            // the loop's
+    Errc requested_{};         // carried by cancel_
+};
+
+}  // namespace syncopate::detail

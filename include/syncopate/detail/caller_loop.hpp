@@ -1,0 +1,88 @@
+// A loop that turns on the thread of its caller, and only while that is blocked on it.
+#pragma once
+
+#include <syncopate/detail/own_loop.hpp>
+#include <syncopate/detail/wait_graph.hpp>
+#include <syncopate/detail/wake_word.hpp>
+
+#include <boost/asio/io_context.hpp>
+
+#include <atomic>
+#include <memory>
+#include <utility>
+
+namespace syncopate::detail {
+
+class CallerLoop final : public OwnLoop {
+public:
+    static std::shared_ptr<CallerLoop> create(Options options) {
+        auto loop = std::make_shared<CallerLoop>(std::move(options));
+        loop->initialise();
+        return loop;
+    }
+
+    using OwnLoop::OwnLoop;
+
+    /// The Runner is destroyed by a task of its own: the call that turns the loop, further up on this
+    /// thread's stack, brings it to its end.
+    void abandon() noexcept override {
+        abandoned_ = shared_from_this();
+        begin_close(Errc::runner_closed);
+    }
+
+private:
+    void begin_blocking() override {
+        if (turning_.exchange(true, std::memory_order_acquire))
+            throw DeadlockError('"' + options().name() +
+                                "\" is running on another thread; a Runner serves one at a time, "
+                                "a ThreadRunner any number");
+    }
+
+    void end_blocking() noexcept override {
+        auto const last = std::move(abandoned_);
+        if (last)
+            turn_until([this] { return is_closed(); });
+        turning_.store(false, std::memory_order_release);
+    }
+
+    bool block(WakeWord& word, Deadline deadline) noexcept override {
+        if (deadline == Deadline::max())
+            turn_until([&] { return word.is_set(); });
+        else
+            turn_until([&] { return word.is_set() || Deadline::clock::now() >= deadline; },
+                       [&](auto& context) { context.run_one_until(deadline); });
+        return word.is_set();
+    }
+
+    template <class Done, class Step>
+    void turn_until(Done done, Step step) noexcept {
+        ServingScope const serving(identity(), ServingScope::Kind::caller_driven);
+        while (!done())
+            turn(step);
+    }
+    template <class Done>
+    void turn_until(Done done) noexcept {
+        turn_until(std::move(done), [](auto& context) { context.run_one(); });
+    }
+
+    void begin_close(Errc reason) noexcept override {
+        if (refuse(reason))
+            submit_close();
+    }
+
+    void drained() noexcept override {
+        OwnLoop::drained();
+        set_closed();
+    }
+
+    void after_close() noexcept override {
+        if (!std::exchange(destroyed_, true))
+            destroy_remains();
+    }
+
+    std::atomic<bool> turning_{false};
+    std::shared_ptr<Bridge> abandoned_;
+    bool destroyed_ = false;
+};
+
+}  // namespace syncopate::detail

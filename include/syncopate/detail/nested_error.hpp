@@ -1,0 +1,59 @@
+// How an exception from the body of a context and one from its exit come out as one.
+#pragma once
+
+#include <exception>
+#include <functional>
+#include <future>
+#include <ios>
+#include <new>
+#include <stdexcept>
+#include <system_error>
+#include <typeinfo>
+
+#include <boost/system/system_error.hpp>
+
+namespace syncopate::detail {
+
+/// Throws the error of type E with the exception that is being handled nested in it.
+template <class E>
+void throw_nested_if_exactly(std::exception const& error) {
+    if (typeid(error) == typeid(E))
+        std::throw_with_nested(static_cast<E const&>(error));
+}
+
+/// Throws `outer` with `inner` nested in it. std::throw_with_nested wants the type of what it throws,
+/// which an exception_ptr hides: it can be found out for the standard exceptions and Boost's
+/// system_error. Another one is thrown as it is, and `lost` is called with `inner`.
+template <class Lost>
+[[noreturn]] void throw_nested(std::exception_ptr outer, std::exception_ptr inner, Lost lost) {
+    try {
+        std::rethrow_exception(outer);
+    } catch (std::exception const& error) {
+        try {
+            std::rethrow_exception(inner);
+        } catch (...) {
+            throw_nested_if_exactly<std::runtime_error>(error);
+            throw_nested_if_exactly<std::system_error>(error);
+            throw_nested_if_exactly<boost::system::system_error>(error);
+            throw_nested_if_exactly<std::logic_error>(error);
+            throw_nested_if_exactly<std::invalid_argument>(error);
+            throw_nested_if_exactly<std::domain_error>(error);
+            throw_nested_if_exactly<std::length_error>(error);
+            throw_nested_if_exactly<std::out_of_range>(error);
+            throw_nested_if_exactly<std::range_error>(error);
+            throw_nested_if_exactly<std::overflow_error>(error);
+            throw_nested_if_exactly<std::underflow_error>(error);
+            throw_nested_if_exactly<std::bad_alloc>(error);
+            throw_nested_if_exactly<std::bad_function_call>(error);
+            throw_nested_if_exactly<std::future_error>(error);
+            throw_nested_if_exactly<std::ios_base::failure>(error);
+            throw_nested_if_exactly<std::exception>(error);
+        }
+    } catch (...) {
+        // Not a std::exception: no room for a nested one either.
+    }
+    lost(std::move(inner));
+    std::rethrow_exception(std::move(outer));
+}
+
+}  // namespace syncopate::detail

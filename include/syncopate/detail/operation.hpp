@@ -1,0 +1,40 @@
+// What is handed to a loop: a node of its queue, with the function that the loop calls once.
+#pragma once
+
+namespace syncopate::detail {
+
+/// Lies in the object that it is about, so that handing over allocates nothing. Whoever submits it
+/// keeps it alive until it has run.
+class Operation {
+public:
+    explicit Operation(void (*function)(Operation&) noexcept) noexcept : run_(function) {}
+    Operation(Operation const&) = delete;
+    Operation& operator=(Operation const&) = delete;
+
+    /// On the loop, or on the thread that ends it. The operation may be gone afterwards.
+    void run() noexcept { run_(*this); }
+
+    Operation* next = nullptr;  // the queue's
+
+protected:
+    ~Operation() = default;
+
+private:
+    void (*run_)(Operation&) noexcept;
+};
+
+/// An operation that calls a member function of the object in which it lies.
+template <class Owner, void (Owner::*member)() noexcept>
+class MemberOperation final : public Operation {
+public:
+    explicit MemberOperation(Owner& owner) noexcept
+        : Operation([](Operation& self) noexcept {
+              (static_cast<MemberOperation&>(self).owner_.*member)();
+          }),
+          owner_(owner) {}
+
+private:
+    Owner& owner_;
+};
+
+}  // namespace syncopate::detail

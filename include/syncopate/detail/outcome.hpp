@@ -1,0 +1,92 @@
+// What a task ended with: a value or an exception, written on the loop, taken by the caller.
+#pragma once
+
+#include <boost/asio/error.hpp>
+#include <boost/asio/experimental/channel_error.hpp>
+#include <boost/system/system_error.hpp>
+
+#include <concepts>
+#include <exception>
+#include <functional>
+#include <future>
+#include <optional>
+#include <type_traits>
+#include <utility>
+
+namespace syncopate::detail {
+
+/// Holds a value, as std::optional does, or an exception. void and references are values of their own
+/// kind; so is what cannot be default-constructed.
+template <class T>
+class Outcome {
+    struct Nothing {};
+    using Stored =
+        std::conditional_t<std::is_void_v<T>, Nothing,
+                           std::conditional_t<std::is_reference_v<T>,
+                                              std::reference_wrapper<std::remove_reference_t<T>>, T>>;
+
+public:
+    template <class... Args>
+    void emplace(Args&&... args) {
+        value_.emplace(std::forward<Args>(args)...);
+    }
+    void fail(std::exception_ptr error) noexcept { error_ = std::move(error); }
+
+    std::exception_ptr const& error() const noexcept { return error_; }
+    bool empty() const noexcept { return !value_ && !error_; }
+
+    /// Gives the value, or throws. Leaves no reference to the exception behind.
+    T take() {
+        if (error_)
+            std::rethrow_exception(std::exchange(error_, nullptr));
+        if constexpr (!std::is_void_v<T>)
+            return static_cast<T>(std::move(*value_));
+    }
+
+    /// The same, into a promise.
+    void move_to(std::promise<T>& promise) noexcept {
+        if (error_)
+            return promise.set_exception(std::exchange(error_, nullptr));
+        try {
+            if constexpr (std::is_void_v<T>)
+                promise.set_value();
+            else
+                promise.set_value(static_cast<T&&>(*value_));
+        } catch (...) {
+            promise.set_exception(std::current_exception());  // the value's own move failed
+        }
+    }
+
+private:
+    std::optional<Stored> value_;
+    std::exception_ptr error_;
+};
+
+/// Calls f and keeps what it returned or threw.
+template <class T, std::invocable F>
+void capture(Outcome<T>& outcome, F&& f) noexcept {
+    try {
+        if constexpr (std::is_void_v<T>) {
+            std::invoke(std::forward<F>(f));
+            outcome.emplace();
+        } else {
+            outcome.emplace(std::invoke(std::forward<F>(f)));
+        }
+    } catch (...) {
+        outcome.fail(std::current_exception());
+    }
+}
+
+/// Whether the exception is how Asio's operations say that they were cancelled.
+inline bool is_cancellation(std::exception_ptr const& error) noexcept {
+    try {
+        std::rethrow_exception(error);
+    } catch (boost::system::system_error const& e) {
+        return e.code() == boost::asio::error::operation_aborted ||
+               e.code() == boost::asio::experimental::error::channel_cancelled;
+    } catch (...) {
+        return false;
+    }
+}
+
+}  // namespace syncopate::detail

@@ -1,0 +1,137 @@
+// A loop whose io_context is the library's: how operations reach it, and how it ends.
+#pragma once
+
+#include <syncopate/detail/bridge.hpp>
+#include <syncopate/detail/injection_queue.hpp>
+#include <syncopate/detail/operation.hpp>
+#include <syncopate/error.hpp>
+#include <syncopate/options.hpp>
+
+#include <boost/asio/bind_allocator.hpp>
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+
+#include <cstddef>
+#include <exception>
+#include <new>
+#include <utility>
+
+namespace syncopate::detail {
+
+/// Room for the one handler of which no two exist at a time, so that waking the loop cannot fail.
+class HandlerRoom {
+public:
+    template <class T>
+    class Allocator {
+    public:
+        using value_type = T;
+
+        explicit Allocator(HandlerRoom& room) noexcept : room_(&room) {}
+        template <class U>
+        Allocator(Allocator<U> const& other) noexcept : room_(other.room_) {}
+
+        T* allocate(std::size_t count) {
+            static_assert(sizeof(T) <= sizeof(room_->bytes_) && alignof(T) <= alignment);
+            if (count != 1)
+                throw std::bad_alloc();
+            return reinterpret_cast<T*>(room_->bytes_);
+        }
+        void deallocate(T*, std::size_t) noexcept {}
+
+        template <class U>
+        bool operator==(Allocator<U> const& other) const noexcept {
+            return room_ == other.room_;
+        }
+
+    private:
+        template <class>
+        friend class Allocator;
+        HandlerRoom* room_;
+    };
+
+private:
+    static constexpr std::size_t alignment = alignof(std::max_align_t);
+    alignas(alignment) std::byte bytes_[128];
+};
+
+class OwnLoop : public Bridge {
+public:
+    using Bridge::Bridge;
+
+    void submit(Operation& operation) override {
+        switch (queue_.push(operation)) {
+        case InjectionQueue::Pushed::first: return wake();
+        case InjectionQueue::Pushed::behind_others: return;
+        case InjectionQueue::Pushed::refused: throw_error(refusal());
+        }
+    }
+
+    boost::asio::io_context& context() noexcept { return context_; }
+
+protected:
+    void initialise() { set_executor(context_.get_executor()); }
+
+    /// Runs handlers by means of `run`, until there is nothing to do or it is told to stop. A handler
+    /// that throws has been run.
+    template <class Run>
+    void turn(Run run) noexcept {
+        try {
+            run(context_);
+        } catch (...) {
+            report(std::current_exception());
+        }
+        if (context_.stopped() && !ended_) {
+            // Somebody else's stop(). The tasks must unwind all the same, and for that it must turn.
+            refuse(Errc::loop_failed);
+            context_.restart();
+            start_closing();
+        }
+    }
+
+    /// Whether everything that close() waits for is over.
+    bool has_ended() const noexcept { return ended_; }
+
+    /// Destroys what never ended: coroutines that somebody spawned here without the library.
+    void destroy_remains() noexcept {
+        queue_.close();
+        context_.shutdown();
+    }
+
+    void drained() noexcept override {
+        ended_ = true;
+        context_.stop();
+    }
+
+    void submit_close() noexcept {
+        if (queue_.push(close_) == InjectionQueue::Pushed::first)
+            wake();
+    }
+
+private:
+    // execution_context::shutdown() is for derived classes.
+    struct Context : boost::asio::io_context {
+        using io_context::io_context;
+        using execution_context::shutdown;
+    };
+
+    void const* exclusive_context() const noexcept override { return &context_; }
+
+    /// Called by the thread that found the queue empty. The handler has left its room before it runs
+    /// and empties the queue, so the next thread to come here finds the room free.
+    void wake() noexcept {
+        boost::asio::post(context_, boost::asio::bind_allocator(
+                                        HandlerRoom::Allocator<void>(room_),
+                                        [this]() noexcept { queue_.run_all(); }));
+    }
+
+    HandlerRoom room_;
+    Context context_{1};
+    boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_{
+        context_.get_executor()};
+    InjectionQueue queue_;
+    MemberOperation<Bridge, &Bridge::start_closing> close_{*this};
+    bool ended_ = false;
+};
+
+}  // namespace syncopate::detail

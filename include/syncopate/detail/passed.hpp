@@ -1,0 +1,33 @@
+// Ownership by value category: what came as an rvalue is owned, what came as an lvalue is used in place.
+#pragma once
+
+#include <optional>
+#include <utility>
+
+namespace syncopate::detail {
+
+/// Keeps an argument. T is its type as a forwarding reference deduces it.
+template <class T>
+class Passed {
+public:
+    explicit Passed(T&& value) : value_(std::move(value)) {}
+    T& get() noexcept { return *value_; }
+    /// Destroys what is owned.
+    void release() noexcept { value_.reset(); }
+
+private:
+    std::optional<T> value_;
+};
+
+template <class T>
+class Passed<T&> {
+public:
+    explicit Passed(T& value) noexcept : value_(&value) {}
+    T& get() noexcept { return *value_; }
+    void release() noexcept {}
+
+private:
+    T* value_;
+};
+
+}  // namespace syncopate::detail

@@ -1,0 +1,207 @@
+// Calls that carry a task and what it ends with: the one a caller blocks on, and the ones that nobody
+// waits for in place.
+#pragma once
+
+#include <syncopate/concepts.hpp>
+#include <syncopate/detail/bridge.hpp>
+#include <syncopate/detail/call.hpp>
+#include <syncopate/detail/outcome.hpp>
+#include <syncopate/detail/passed.hpp>
+#include <syncopate/detail/wake_word.hpp>
+#include <syncopate/error.hpp>
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/this_coro.hpp>
+
+#include <exception>
+#include <functional>
+#include <future>
+#include <memory>
+#include <optional>
+#include <source_location>
+#include <stop_token>
+#include <type_traits>
+#include <utility>
+
+namespace syncopate::detail {
+
+/// A call whose task is a Task as the user passed it, T being its type with its value category.
+template <Task T>
+class TaskCall : public Call {
+protected:
+    using Result = task_result_t<T>;
+
+    TaskCall(Bridge& bridge, T&& task, std::source_location where)
+        : Call(bridge, where), task_(std::forward<T>(task)) {}
+    ~TaskCall() = default;
+
+    /// What the task ended with, the error in the terms of the bridge. After the end, once.
+    Outcome<Result> take_outcome() noexcept {
+        if (outcome_.empty())
+            outcome_.fail(bridge().error(Errc::loop_failed));
+        else if (was_cancelled())
+            outcome_.fail(bridge().error(reason()));
+        return std::move(outcome_);
+    }
+
+    /// Whether the task was asked to stop, and that is what it ended by.
+    bool was_cancelled() const noexcept {
+        return reason() != Errc{} && outcome_.error() && is_cancellation(outcome_.error());
+    }
+
+    void fail(std::exception_ptr error) noexcept final { outcome_.fail(std::move(error)); }
+
+private:
+    boost::asio::awaitable<void> body() final {
+        try {
+            if constexpr (std::is_void_v<Result>) {
+                co_await awaited();
+                outcome_.emplace();
+            } else {
+                outcome_.emplace(co_await awaited());
+            }
+        } catch (...) {
+            outcome_.fail(std::current_exception());
+        }
+        task_.release();
+        // A cancelled co_spawn loses its completion in Asio 1.26 if it has not suspended by now.
+        co_await boost::asio::this_coro::throw_if_cancelled(false);
+    }
+
+    decltype(auto) awaited() {
+        if constexpr (TaskFactory<T>)
+            return std::invoke(task_.get());
+        else
+            return std::move(task_.get());
+    }
+
+    Passed<T> task_;
+    Outcome<Result> outcome_;
+};
+
+/// A call that lies in the frame of the caller who blocks on it.
+template <Task T>
+class BlockingCall final : public TaskCall<T> {
+public:
+    using Result = task_result_t<T>;
+
+    BlockingCall(Bridge& bridge, T&& task, std::source_location where)
+        : TaskCall<T>(bridge, std::forward<T>(task), where) {}
+
+    /// Runs the task. When the deadline passes first, the task is cancelled and its end awaited.
+    Result run(Bridge::Blocking& blocking, Deadline deadline = Deadline::max()) {
+        this->submit();
+        if (!blocking.wait_until(done_, deadline)) {
+            this->request_cancel(Errc::timed_out);
+            blocking.wait(done_);
+        }
+        return this->take_outcome().take();
+    }
+
+    Result run(Bridge::Blocking& blocking, std::stop_token stop) {
+        {
+            std::stop_callback const on_stop(
+                std::move(stop), [this]() noexcept { this->request_cancel(Errc::cancelled); });
+            this->submit();
+            blocking.wait(done_);
+        }
+        return this->take_outcome().take();
+    }
+
+private:
+    void finished() noexcept override { done_.set(); }
+
+    WakeWord done_;
+};
+
+/// A call that keeps itself, and hands its result to a std::future.
+template <Task T>
+class FutureCall final : public TaskCall<T> {
+public:
+    using Result = task_result_t<T>;
+
+    static std::future<Result> start(Bridge& bridge, T&& task, std::stop_token stop,
+                                     std::source_location where) {
+        auto owned = std::unique_ptr<FutureCall>(
+            new FutureCall(bridge, std::forward<T>(task), where));
+        auto future = owned->promise_.get_future();
+        FutureCall& call = *owned.release();
+        // Kept alive until submit() by not being submitted: only then can it end.
+        if (stop.stop_possible())
+            call.on_stop_.emplace(std::move(stop), Canceller{&call});
+        call.submit();
+        return future;
+    }
+
+private:
+    struct Canceller {
+        FutureCall* call;
+        void operator()() const noexcept { call->request_cancel(Errc::cancelled); }
+    };
+
+    using TaskCall<T>::TaskCall;
+
+    void finished() noexcept override {
+        std::unique_ptr<FutureCall> const self(this);
+        on_stop_.reset();
+        this->take_outcome().move_to(promise_);
+    }
+
+    std::promise<Result> promise_;
+    std::optional<std::stop_callback<Canceller>> on_stop_;
+};
+
+/// A call that keeps itself, and that nobody waits for.
+template <Task T>
+class BackgroundCall final : public TaskCall<T> {
+public:
+    static void start(Bridge& bridge, T&& task, std::source_location where) {
+        (new BackgroundCall(bridge, std::forward<T>(task), where))->submit();
+    }
+
+private:
+    using TaskCall<T>::TaskCall;
+
+    void finished() noexcept override {
+        std::unique_ptr<BackgroundCall> const self(this);
+        if (this->was_cancelled())
+            return;
+        if (auto error = this->take_outcome().error())
+            this->bridge().report(std::move(error));
+    }
+};
+
+/// A plain function, called on the loop while its caller waits.
+template <std::invocable F>
+class FunctionCall final : private Operation {
+public:
+    using Result = std::invoke_result_t<F>;
+
+    FunctionCall(Bridge& bridge, F&& function) noexcept
+        : Operation(&run_function), bridge_(bridge), function_(std::forward<F>(function)) {}
+
+    Result run(Bridge::Blocking& blocking) {
+        bridge_.submit(*this);
+        blocking.wait(done_);
+        return outcome_.take();
+    }
+
+private:
+    static void run_function(Operation& operation) noexcept {
+        auto& self = static_cast<FunctionCall&>(operation);
+        capture(self.outcome_, [&self]() -> Result {
+            if (auto const refusal = self.bridge_.refusal(); refusal != Errc{})
+                self.bridge_.throw_error(refusal);
+            return std::invoke(std::forward<F>(self.function_.get()));
+        });
+        self.function_.release();
+        self.done_.set();
+    }
+
+    Bridge& bridge_;
+    Passed<F> function_;
+    Outcome<Result> outcome_;
+    WakeWord done_;
+};
+
+}  // namespace syncopate::detail

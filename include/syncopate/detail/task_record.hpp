@@ -1,0 +1,48 @@
+// What a loop remembers of each thing that runs on it.
+#pragma once
+
+#include <syncopate/detail/intrusive_list.hpp>
+#include <syncopate/error.hpp>
+
+#include <exception>
+#include <source_location>
+#include <string>
+#include <string_view>
+
+namespace syncopate::detail {
+
+/// A task from its start to its end: who asked for it, and how to make it stop.
+class TaskRecord : public ListHook<TaskRecord> {
+public:
+    explicit TaskRecord(std::source_location where) noexcept : where_(where) {}
+
+    /// Asks the task to stop. On the loop. Only the first reason counts.
+    virtual void cancel(Errc reason) noexcept = 0;
+
+    /// The call site, as a compiler would name it.
+    std::string description() const {
+        std::string_view file = where_.file_name();
+        file.remove_prefix(file.rfind('/') + 1);
+        return std::string(file) + ':' + std::to_string(where_.line()) + " in " +
+               where_.function_name();
+    }
+
+protected:
+    ~TaskRecord() = default;
+
+private:
+    std::source_location where_;
+};
+
+/// A context between the end of its aenter and the end of its aexit.
+class OpenContext : public ListHook<OpenContext> {
+public:
+    /// Makes it leave, if nothing did before. On the loop. What its aexit throws then goes to
+    /// Bridge::context_left.
+    virtual void leave_for_close(Errc reason) noexcept = 0;
+
+protected:
+    ~OpenContext() = default;
+};
+
+}  // namespace syncopate::detail

@@ -1,0 +1,84 @@
+// A loop on a thread of its own, which starts when it is first needed.
+#pragma once
+
+#include <syncopate/detail/own_loop.hpp>
+#include <syncopate/detail/wait_graph.hpp>
+
+#include <boost/asio/io_context.hpp>
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <thread>
+
+#include <pthread.h>
+
+namespace syncopate::detail {
+
+class ThreadLoop final : public OwnLoop {
+public:
+    static std::shared_ptr<ThreadLoop> create(Options options) {
+        auto loop = std::make_shared<ThreadLoop>(std::move(options));
+        loop->initialise();
+        return loop;
+    }
+
+    using OwnLoop::OwnLoop;
+
+    void submit(Operation& operation) override {
+        start();
+        OwnLoop::submit(operation);
+    }
+
+    /// Starts the thread, if that has not happened yet. Safe for concurrent first use.
+    /// Throws: std::system_error if the system has no thread to give; the next use tries again.
+    void start() {
+        if (started_.load(std::memory_order_acquire))
+            return;
+        std::lock_guard lock(thread_mutex_);
+        if (started_.load(std::memory_order_relaxed))
+            return;
+        require_open();
+        thread_ = std::thread([self = shared_from_this(), this] { serve(); });
+        started_.store(true, std::memory_order_release);
+    }
+
+    void abandon() noexcept override {
+        begin_close(Errc::runner_closed);
+        std::lock_guard lock(thread_mutex_);
+        if (thread_.joinable())
+            thread_.detach();  // it shares the ownership of the loop
+    }
+
+private:
+    void begin_close(Errc reason) noexcept override {
+        std::lock_guard lock(thread_mutex_);
+        if (!refuse(reason))
+            return;
+        if (started_.load(std::memory_order_relaxed))
+            submit_close();
+        else
+            set_closed();
+    }
+
+    void after_close() override {
+        std::lock_guard lock(thread_mutex_);
+        if (thread_.joinable())
+            thread_.join();
+    }
+
+    void serve() noexcept {
+        ::pthread_setname_np(::pthread_self(), options().name().substr(0, 15).c_str());
+        ServingScope const serving(identity(), ServingScope::Kind::own_thread);
+        while (!has_ended())
+            turn([](boost::asio::io_context& context) { context.run(); });
+        destroy_remains();
+        set_closed();
+    }
+
+    std::atomic<bool> started_{false};
+    std::mutex thread_mutex_;
+    std::thread thread_;
+};
+
+}  // namespace syncopate::detail

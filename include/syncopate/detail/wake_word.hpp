@@ -1,0 +1,59 @@
+// A one-shot event that threads wait for, and whose setter does not touch it afterwards.
+#pragma once
+
+#include <syncopate/detail/futex.hpp>
+
+#include <atomic>
+#include <cstdint>
+
+namespace syncopate::detail {
+
+/// Set once, by one thread; awaited by any number. It may lie in the frame of a waiting function,
+/// which returns, and takes the word with it, as soon as it sees the word set.
+///
+/// Memory order. set() publishes with the release half of its exchange; a waiter that reads `is_set`
+/// with acquire sees all that was written before. The exchange is the setter's last access: from
+/// then on it holds the address, not the object, so a waiter that returns at once invalidates
+/// nothing that is still in use. No wake-up is lost: a waiter sleeps only after its own
+/// compare-exchange from `pending` to `sleeping` (or after it saw another's `sleeping`), and the
+/// modification order of one variable puts that either before the setter's exchange, which then
+/// returns `sleeping` and wakes, or after it, when the compare-exchange fails with `is_set`. The
+/// kernel compares the word once more before it sleeps.
+class WakeWord {
+public:
+    WakeWord() = default;
+    WakeWord(WakeWord const&) = delete;
+    WakeWord& operator=(WakeWord const&) = delete;
+
+    bool is_set() const noexcept { return state_.load(std::memory_order_acquire) == set_; }
+
+    void set() noexcept {
+        FutexWord const* const address = &state_;
+        if (state_.exchange(set_, std::memory_order_acq_rel) == sleeping)
+            futex_wake_all(address);
+    }
+
+    /// Returns whether the word was set before the deadline.
+    bool wait_until(Deadline deadline) noexcept {
+        for (;;) {
+            std::uint32_t seen = pending;
+            state_.compare_exchange_strong(seen, sleeping, std::memory_order_acquire);
+            if (seen == set_)
+                return true;
+            if (deadline != Deadline::max() && std::chrono::steady_clock::now() >= deadline)
+                return false;
+            futex_wait(state_, sleeping, deadline);
+        }
+    }
+
+    void wait() noexcept { wait_until(Deadline::max()); }
+
+private:
+    static constexpr std::uint32_t pending = 0;
+    static constexpr std::uint32_t sleeping = 1;
+    static constexpr std::uint32_t set_ = 2;
+
+    FutexWord state_{pending};
+};
+
+}  // namespace syncopate::detail

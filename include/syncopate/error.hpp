@@ -1,0 +1,92 @@
+// The errors of the bridge itself: what a call reports when the trouble is not the task's own.
+#pragma once
+
+#include <string>
+#include <system_error>
+
+namespace syncopate {
+
+/// What went wrong between the two worlds, as the code of a `std::system_error`.
+///
+/// A task's own exceptions are never translated: they come out as the same object.
+enum class Errc {
+    /// The runner is closed or closing, and takes no more calls.
+    runner_closed = 1,
+    /// The call would wait for the very thread that makes it. Thrown as DeadlockError.
+    would_deadlock,
+    /// The time given ran out. The task has been cancelled and has unwound.
+    timed_out,
+    /// A stop was requested. The task has been cancelled and has unwound.
+    cancelled,
+    /// Ctrl-C. The task has been cancelled and has unwound.
+    interrupted,
+    /// The runner was started before a fork, and its thread lives in the parent only.
+    forked,
+    /// The loop's io_context was stopped or destroyed, or its thread ended, under the call.
+    loop_failed,
+    /// What `aexit` is told when its scope is left because of an exception that is still in flight.
+    scope_unwound,
+    /// A worker thread ended before its work did.
+    worker_lost,
+    /// Only a worker thread of `to_thread` may do this.
+    not_in_worker,
+    /// No thread is blocked on this task that could run the function.
+    no_calling_thread,
+    /// The task ended before it reported that it was ready.
+    never_ready,
+};
+
+namespace detail {
+
+class ErrorCategory final : public std::error_category {
+public:
+    char const* name() const noexcept override { return "syncopate"; }
+
+    std::string message(int code) const override {
+        switch (static_cast<Errc>(code)) {
+        case Errc::runner_closed: return "the runner is closed";
+        case Errc::would_deadlock: return "the call would wait for itself";
+        case Errc::timed_out: return "timed out";
+        case Errc::cancelled: return "cancelled";
+        case Errc::interrupted: return "interrupted";
+        case Errc::forked: return "the runner's thread was lost in a fork";
+        case Errc::loop_failed: return "the event loop failed";
+        case Errc::scope_unwound: return "an exception passed through the scope";
+        case Errc::worker_lost: return "the worker thread was lost";
+        case Errc::not_in_worker: return "not called from a worker thread";
+        case Errc::no_calling_thread: return "no thread is blocked on this task";
+        case Errc::never_ready: return "the task ended before it was ready";
+        }
+        return "unknown error";
+    }
+};
+
+}  // namespace detail
+
+/// The category of Errc. Its name is "syncopate".
+inline std::error_category const& error_category() noexcept {
+    static detail::ErrorCategory const category;
+    return category;
+}
+
+/// Makes Errc usable wherever a `std::error_code` is expected.
+inline std::error_code make_error_code(Errc code) noexcept {
+    return {static_cast<int>(code), error_category()};
+}
+
+}  // namespace syncopate
+
+template <>
+struct std::is_error_code_enum<syncopate::Errc> : std::true_type {};
+
+namespace syncopate {
+
+/// Thrown instead of hanging, before anything is started: the call would wait, directly or through
+/// others, for the thread that makes it. `what()` names who waits for whom.
+class DeadlockError : public std::system_error {
+public:
+    explicit DeadlockError(std::string const& cycle)
+        : std::system_error(make_error_code(Errc::would_deadlock), cycle) {}
+};
+
+}  // namespace syncopate

@@ -1,0 +1,76 @@
+// What can be set when a runner is made.
+#pragma once
+
+#include <chrono>
+#include <exception>
+#include <functional>
+#include <iostream>
+#include <string>
+#include <utility>
+
+namespace syncopate {
+
+/// The settings of ThreadRunner, Runner and BlockingPortal. Each setter returns the object, so that
+/// they chain: `Options().name("db").close_timeout(2s)`; called without an argument, it reads.
+class Options {
+public:
+    using ErrorHandler = std::function<void(std::exception_ptr)>;
+
+    Options() = default;
+
+    /// Names the runner in messages, and its loop thread where it has one (the kernel keeps 15
+    /// bytes of a thread's name). Default: "ThreadRunner".
+    Options& name(std::string value) {
+        name_ = std::move(value);
+        return *this;
+    }
+    std::string const& name() const noexcept { return name_; }
+
+    /// Takes the exceptions that have no caller to go to: of start_soon, of a handler that somebody
+    /// posted, of an aexit during unwinding, of the second failing exit.
+    ///
+    /// handler:   called on whichever thread the failure came up, usually the loop's; must not block.
+    ///            What it throws is swallowed. Empty: the default, one line on std::clog.
+    Options& on_error(ErrorHandler handler) {
+        on_error_ = std::move(handler);
+        return *this;
+    }
+
+    /// How long close() waits before it throws Errc::timed_out, and the destructor before it reports
+    /// the same to on_error (and goes on waiting). Default: 10 s. Zero or less: no waiting at all.
+    Options& close_timeout(std::chrono::nanoseconds value) {
+        close_timeout_ = value;
+        return *this;
+    }
+    std::chrono::nanoseconds close_timeout() const noexcept { return close_timeout_; }
+
+    /// Hands an exception to the error handler. Never throws.
+    void report(std::exception_ptr error) const noexcept {
+        try {
+            if (on_error_)
+                on_error_(std::move(error));
+            else
+                log(std::move(error));
+        } catch (...) {
+            // The handler's own failure has nowhere left to go.
+        }
+    }
+
+private:
+    void log(std::exception_ptr error) const {
+        std::string what = "an exception that is not a std::exception";
+        try {
+            std::rethrow_exception(std::move(error));
+        } catch (std::exception const& e) {
+            what = e.what();
+        } catch (...) {
+        }
+        std::clog << "syncopate: " + name_ + ": " + what + '\n' << std::flush;
+    }
+
+    std::string name_ = "ThreadRunner";
+    ErrorHandler on_error_;
+    std::chrono::nanoseconds close_timeout_ = std::chrono::seconds(10);
+};
+
+}  // namespace syncopate

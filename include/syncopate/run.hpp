@@ -1,0 +1,27 @@
+// One task, on a loop that lasts as long as the task.
+#pragma once
+
+#include <syncopate/concepts.hpp>
+#include <syncopate/options.hpp>
+#include <syncopate/runner.hpp>
+
+#include <source_location>
+#include <utility>
+
+namespace syncopate {
+
+/// Runs a task on a new loop, on the calling thread, and gives what it returns.
+///
+/// task:      as for BlockingOperations::run().
+/// Blocks:    until the task has ended, and whatever else it started has been cancelled and has
+///            unwound.
+/// Throws:    what the task throws. DeadlockError inside a task that run() or a Runner runs.
+/// Semantics: `asyncio.run`. It makes a loop and throws it away: for more than one call use a Runner, or
+///            a ThreadRunner.
+template <Task T>
+task_result_t<T> run(T&& task, std::source_location where = std::source_location::current()) {
+    Runner runner(Options().name("run()"));
+    return runner.run(std::forward<T>(task), where);
+}
+
+}  // namespace syncopate

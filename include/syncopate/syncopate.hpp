@@ -1,0 +1,15 @@
+// Everything but http.
+#pragma once
+
+#include <syncopate/blocking_operations.hpp>
+#include <syncopate/blocking_portal.hpp>
+#include <syncopate/blocking_range.hpp>
+#include <syncopate/concepts.hpp>
+#include <syncopate/context_guard.hpp>
+#include <syncopate/default_runner.hpp>
+#include <syncopate/error.hpp>
+#include <syncopate/options.hpp>
+#include <syncopate/run.hpp>
+#include <syncopate/runner.hpp>
+#include <syncopate/thread_runner.hpp>
+#include <syncopate/version.hpp>
