@@ -1,6 +1,7 @@
 // Everything but http.
 #pragma once
 
+#include <syncopate/async_generator.hpp>
 #include <syncopate/blocking_operations.hpp>
 #include <syncopate/blocking_portal.hpp>
 #include <syncopate/blocking_range.hpp>

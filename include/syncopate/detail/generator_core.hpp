@@ -162,16 +162,12 @@ inline void GeneratorCore::abandon() noexcept {
     if (!registry)
         return dispose();  // never started, or at its end
     std::unique_lock lock(registry->mutex);
-    if (!is_linked()) {  // the context's shutdown has taken the body
-        lock.unlock();
-        return dispose();
-    }
     // The pin keeps the context from dying between the unlocking and the use of its executor.
     ++registry->pins;
-    if (registry->is_closed) {
+    if (registry->is_closed) {  // there is no loop any more, and often no body
         unlink();
         lock.unlock();
-        dispose();  // there is no loop any more
+        dispose();
     } else {
         is_registrys_ = true;
         auto const executor = executor_;
