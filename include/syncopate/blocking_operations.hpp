@@ -76,12 +76,8 @@ public:
     ///            completes all the same returns its value; another exception passes.
     template <Task T>
     task_result_t<T> run(T&& task, std::stop_token stop, Where where = Where::current()) {
-        detail::Bridge::Blocking blocking(*bridge_);
-        bridge_->require_open();
-        if (stop.stop_requested())
-            bridge_->throw_error(Errc::cancelled);
         detail::BlockingCall<T> call(*bridge_, std::forward<T>(task), where);
-        return call.run(blocking, std::move(stop));
+        return call.run(std::move(stop));
     }
 
     /// The same; the task is cancelled when the time is up.
@@ -137,10 +133,8 @@ public:
     /// Semantics: `run(call_async(f))` of the article: for objects that must be made on the loop.
     template <std::invocable F>
     std::invoke_result_t<F> call(F&& function) {
-        detail::Bridge::Blocking blocking(*bridge_);
-        bridge_->require_open();
         detail::FunctionCall<F> call(*bridge_, std::forward<F>(function));
-        return call.run(blocking);
+        return call.run();
     }
 
     /// Enters an asynchronous context, and gives a guard that leaves it at the end of the scope.
@@ -173,17 +167,15 @@ public:
     auto with_context(S&& source, Body&& body, Where where = Where::current()) {
         using Context = context_t<S>;
         using Result = std::invoke_result_t<Body, context_value_t<Context>&>;
-        using Exit = detail::ContextTask;
-        auto holder = entered(std::forward<S>(source), Exit::AtClose::leaves_with_error, where);
+        using Exit = detail::ContextTask::AtClose;
+        auto holder = entered(std::forward<S>(source), Exit::leaves_with_error, where);
 
         detail::Outcome<Result> outcome;
         detail::capture(outcome, [&]() -> Result {
             return std::invoke(std::forward<Body>(body), holder->value());
         });
 
-        detail::Bridge::Blocking blocking(*bridge_);
-        holder->request_exit(outcome.error(), Exit::Exit::awaited);
-        auto exit = holder->wait_left(blocking);
+        auto exit = leave(*holder, outcome.error());
         if (exit.error() && outcome.error())
             detail::throw_nested(exit.error(), outcome.error(),
                                  [this](std::exception_ptr lost) { bridge_->report(lost); });
@@ -265,10 +257,15 @@ protected:
     /// abandoned, because it may refer to frames that would be gone. On the loop's own thread it does
     /// not wait.
     ~BlockingOperations() {
-        auto const& limit = bridge_->options().close_timeout();
+        using detail::Wait;
+        auto const limit = bridge_->options().close_timeout();
+        auto deadline = detail::deadline_after(limit);
         try {
-            while (!bridge_->close_until(detail::deadline_after(limit)))
+            while (!bridge_->close_until(deadline, Wait::Refuse::cycles)) {
                 bridge_->report(bridge_->close_timed_out());
+                // A limit of zero has elapsed once and for all.
+                deadline = limit.count() > 0 ? detail::deadline_after(limit) : detail::Deadline::max();
+            }
             rethrow_exit_error();
         } catch (DeadlockError const&) {
             bridge_->abandon();
@@ -280,20 +277,28 @@ protected:
 private:
     template <class T>
     task_result_t<T> run_until_deadline(T&& task, detail::Deadline deadline, Where where) {
-        detail::Bridge::Blocking blocking(*bridge_);
-        bridge_->require_open();
         detail::BlockingCall<T> call(*bridge_, std::forward<T>(task), where);
-        return call.run(blocking, deadline);
+        return call.run(deadline);
     }
 
     template <class S>
     std::shared_ptr<detail::ContextHolder<S>> entered(S&& source, detail::ContextTask::AtClose at_close, Where where) {
-        detail::Bridge::Blocking blocking(*bridge_);
-        bridge_->require_open();
         auto holder = std::make_shared<detail::ContextHolder<S>>(
             *bridge_, std::forward<S>(source), at_close, where);
-        holder->enter(blocking);
+        holder->enter();
         return holder;
+    }
+
+    /// Leaves a context after its body. Where it cannot be waited for, it is left all the same.
+    detail::Outcome<bool> leave(detail::ContextTask& context, std::exception_ptr error) {
+        try {
+            return context.exit(error, detail::Wait::Refuse::cycles);
+        } catch (DeadlockError const&) {
+            context.exit_unattended(error);
+            if (error)
+                std::rethrow_exception(std::move(error));
+            throw;
+        }
     }
 
     template <class Context, class Result>

@@ -58,11 +58,10 @@ public:
     void close() {
         if (!task_)
             return;
-        detail::Bridge::Blocking blocking(task_->bridge());
-        auto const task = std::move(task_);
-        task->request_exit(nullptr, detail::ContextTask::Exit::awaited);
-        if (auto error = task->wait_left(blocking).error())
-            std::rethrow_exception(std::move(error));
+        auto exit = task_->exit(nullptr, detail::Wait::Refuse::blocking);
+        task_.reset();
+        if (!exit.empty())
+            exit.take();
     }
 
 private:
@@ -79,12 +78,10 @@ private:
         if (std::uncaught_exceptions() > uncaught_before_)
             error = task->bridge().error(Errc::scope_unwound);
         try {
-            detail::Bridge::Blocking blocking(task->bridge());
-            task->request_exit(std::move(error), detail::ContextTask::Exit::awaited);
-            if (auto failure = task->wait_left(blocking).error())
+            if (auto failure = task->exit(error, detail::Wait::Refuse::cycles).error())
                 task->bridge().report(std::move(failure));
         } catch (DeadlockError const&) {
-            task->request_exit(std::move(error), detail::ContextTask::Exit::unattended);
+            task->exit_unattended(std::move(error));
         }
     }
 

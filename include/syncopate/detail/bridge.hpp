@@ -15,6 +15,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <cstddef>
 #include <exception>
 #include <memory>
 #include <mutex>
@@ -66,33 +67,39 @@ public:
             throw_error(refusal);
     }
 
-    /// A blocking call, from before its submission to its return.
+    /// A blocking call: the one place in which a thread waits for a loop. It is made before what leads
+    /// to the end of the wait is submitted.
     /// Throws: DeadlockError if the wait could never end.
     class Blocking {
     public:
-        explicit Blocking(Bridge& bridge) : bridge_(bridge), wait_(bridge.identity()) {
-            bridge_.begin_blocking();
-        }
+        Blocking(Bridge& bridge, WakeWord& word, Wait::Refuse refused = Wait::Refuse::blocking)
+            : bridge_(bridge), word_(word), wait_(bridge.identity(), word, refused),
+              must_end_(bridge.begin_blocking()) {}
         Blocking(Blocking const&) = delete;
         Blocking& operator=(Blocking const&) = delete;
-        ~Blocking() { bridge_.end_blocking(); }
-
-        /// The one place in which a thread waits for a loop. Returns whether the word was set.
-        bool wait_until(WakeWord& word, Deadline deadline) noexcept {
-            return word.is_set() || bridge_.block(word, deadline);
+        ~Blocking() {
+            if (must_end_)
+                bridge_.end_blocking();
         }
-        void wait(WakeWord& word) noexcept { wait_until(word, Deadline::max()); }
+
+        /// Returns whether the word was set before the deadline.
+        bool wait_until(Deadline deadline) noexcept {
+            return word_.is_set() || bridge_.block(word_, deadline);
+        }
+        void wait() noexcept { wait_until(Deadline::max()); }
 
     private:
         Bridge& bridge_;
+        WakeWord& word_;
         Wait wait_;
+        bool must_end_;
     };
 
     /// Closes, and waits for the end. Returns whether it came in time.
-    bool close_until(Deadline deadline) {
-        Blocking blocking(*this);
+    bool close_until(Deadline deadline, Wait::Refuse refused = Wait::Refuse::blocking) {
+        Blocking blocking(*this, closed_, refused);
         begin_close(Errc::runner_closed);
-        if (!blocking.wait_until(closed_, deadline))
+        if (!blocking.wait_until(deadline))
             return false;
         after_close();
         return true;
@@ -118,6 +125,9 @@ public:
     Options const& options() const noexcept { return options_; }
     void report(std::exception_ptr error) const noexcept { options_.report(std::move(error)); }
 
+    [[noreturn]] void throw_blocks_itself() const {
+        throw DeadlockError('"' + options_.name() + "\" waits for itself; use co_await");
+    }
     std::exception_ptr error(Errc code) const noexcept {
         return std::make_exception_ptr(std::system_error(make_error_code(code), options_.name()));
     }
@@ -142,7 +152,7 @@ public:
 
     // On the loop.
 
-    asio::any_io_executor const& executor() const noexcept { return executor_; }
+    boost::asio::any_io_executor const& executor() const noexcept { return executor_; }
 
     /// Whether the execution context went away under the loop: its objects must not be used any more.
     bool is_lost() const noexcept { return lost_; }
@@ -153,11 +163,19 @@ public:
     void task_started(TaskRecord& task) noexcept {
         std::lock_guard lock(mutex_);
         tasks_.push_back(task);
+        task_count_.fetch_add(1, std::memory_order_relaxed);
     }
 
+    /// The task has ended, but its user has not been told yet.
     void task_ended(TaskRecord& task) noexcept {
         std::lock_guard lock(mutex_);
         task.unlink();
+    }
+
+    /// The task's user has been told: for close() it does not exist any more.
+    void task_gone() noexcept {
+        task_count_.fetch_sub(1, std::memory_order_release);
+        advance_close();
     }
 
     void context_entered(OpenContext& context) noexcept { contexts_.push_back(context); }
@@ -199,7 +217,8 @@ public:
     }
 
 protected:
-    void set_executor(asio::any_io_executor executor) noexcept { executor_ = std::move(executor); }
+    void set_executor(boost::asio::any_io_executor executor) noexcept { executor_ = std::move(executor); }
+    boost::asio::any_io_executor take_executor() noexcept { return std::exchange(executor_, {}); }
 
     /// Refuses new calls from now on, for this reason; true for the first to say so.
     bool refuse(Errc reason) noexcept {
@@ -212,10 +231,7 @@ protected:
         refuse(Errc::loop_failed);
     }
 
-    bool idle() const noexcept {
-        std::lock_guard lock(mutex_);
-        return tasks_.empty() && cancelled_.empty();
-    }
+    bool idle() const noexcept { return task_count_.load(std::memory_order_acquire) == 0; }
 
     void set_closed() noexcept { closed_.set(); }
 
@@ -223,7 +239,8 @@ private:
     /// The execution context, if one thread at most runs it.
     virtual void const* exclusive_context() const noexcept = 0;
 
-    virtual void begin_blocking() {}
+    /// Before a thread blocks. True: end_blocking() is called afterwards.
+    virtual bool begin_blocking() { return false; }
     virtual void end_blocking() noexcept {}
     virtual bool block(WakeWord& word, Deadline deadline) noexcept {
         return word.wait_until(deadline);
@@ -255,7 +272,7 @@ private:
     }
 
     Options const options_;
-    asio::any_io_executor executor_;
+    boost::asio::any_io_executor executor_;
     std::atomic<Errc> refusal_{Errc{}};
     WakeWord closed_;
 
@@ -265,6 +282,8 @@ private:
     bool advancing_ = false;
     bool drained_ = false;
     bool lost_ = false;
+
+    std::atomic<std::size_t> task_count_{0};
 
     // The loop writes, and others read to name what runs.
     mutable std::mutex mutex_;

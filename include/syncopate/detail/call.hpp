@@ -7,10 +7,10 @@
 #include <syncopate/error.hpp>
 
 #include <boost/asio/awaitable.hpp>
-#include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/this_coro.hpp>
+#include <boost/asio/error.hpp>
+#include <boost/system/system_error.hpp>
 
 #include <atomic>
 #include <exception>
@@ -81,6 +81,10 @@ protected:
 
     Bridge& bridge() const noexcept { return bridge_; }
 
+    /// Whether the task has moved to another thread, as Asio lets it with bind_executor. The state of
+    /// the call is the loop's: body() has to post itself back.
+    bool has_left_loop() const noexcept { return !bridge_.is_served_here(); }
+
     /// Delivers the cancellation to the task.
     virtual void stop(Errc) noexcept { emit_cancellation(); }
 
@@ -102,6 +106,11 @@ private:
     /// The loop, or whoever ends the call, is done with it: it may be destroyed from now on.
     virtual void finished() noexcept = 0;
 
+    static std::exception_ptr cancellation() noexcept {
+        return std::make_exception_ptr(
+            boost::system::system_error(boost::asio::error::operation_aborted));
+    }
+
     class Holder {
     public:
         explicit Holder(Call& call) noexcept : call_(&call) { ++call.holders_; }
@@ -117,19 +126,37 @@ private:
         Call* call_;
     };
 
+    /// The completion handler: body() writes the outcome itself, unless it could not even begin. A type
+    /// with the slot and nothing else, because bind_cancellation_slot would make co_spawn keep a copy
+    /// of the executor in signal_, for as long as the call lives.
+    class Completion {
+    public:
+        using cancellation_slot_type = boost::asio::cancellation_slot;
+
+        explicit Completion(Call& call) noexcept : call_(&call) {}
+        cancellation_slot_type get_cancellation_slot() const noexcept {
+            return call_->signal_.slot();
+        }
+        void operator()(std::exception_ptr error) const noexcept {
+            if (error)
+                call_->fail(std::move(error));
+        }
+
+    private:
+        Call* call_;
+    };
+
     void start() noexcept {
-        Errc const refusal = reason_ != Errc{} ? reason_ : bridge_.refusal();
         Holder holder(*this);
         bridge_.task_started(*this);
+        if (reason_ == Errc{})
+            reason_ = bridge_.refusal();
+        if (reason_ != Errc{})
+            return fail(cancellation());  // before it began
         try {
-            if (refusal != Errc{})
-                bridge_.throw_error(refusal);
             boost::asio::co_spawn(
                 bridge_.executor(), [inner = Holder(*this)] { return (*inner).body(); },
-                boost::asio::bind_cancellation_slot(signal_.slot(), [this](std::exception_ptr e) {
-                    if (e)
-                        fail(std::move(e));
-                }));
+                Completion(*this));
         } catch (...) {
             fail(std::current_exception());
         }
@@ -139,7 +166,7 @@ private:
         Bridge& bridge = bridge_;
         bridge.task_ended(*this);
         settle();
-        bridge.advance_close();
+        bridge.task_gone();
     }
 
     void settle() noexcept {

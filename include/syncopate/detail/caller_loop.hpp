@@ -23,19 +23,22 @@ public:
 
     using OwnLoop::OwnLoop;
 
-    /// The Runner is destroyed by a task of its own: the call that turns the loop, further up on this
-    /// thread's stack, brings it to its end.
+    /// The Runner is destroyed where it cannot be waited for. If a task of its own does that, the call
+    /// that turns the loop, further up on this thread's stack, brings it to its end.
     void abandon() noexcept override {
         abandoned_ = shared_from_this();
         begin_close(Errc::runner_closed);
     }
 
 private:
-    void begin_blocking() override {
+    bool begin_blocking() override {
+        if (context().get_executor().running_in_this_thread())
+            throw_blocks_itself();
         if (turning_.exchange(true, std::memory_order_acquire))
             throw DeadlockError('"' + options().name() +
                                 "\" is running on another thread; a Runner serves one at a time, "
                                 "a ThreadRunner any number");
+        return true;
     }
 
     void end_blocking() noexcept override {

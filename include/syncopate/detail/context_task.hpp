@@ -13,12 +13,12 @@
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/cancellation_state.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
 #include <exception>
 #include <memory>
-#include <optional>
 #include <source_location>
 #include <utility>
 
@@ -30,9 +30,6 @@ class ContextTask : public Call, private OpenContext, public std::enable_shared_
 public:
     /// What aexit is given when close() leaves the context: nothing, or Errc::runner_closed.
     enum class AtClose { leaves_normally, leaves_with_error };
-    /// Whether somebody waits for the exit, and so takes what it throws.
-    enum class Exit { awaited, unattended };
-
     ContextTask(Bridge& bridge, AtClose at_close, std::source_location where)
         : Call(bridge, where), at_close_(at_close), keep_bridge_(bridge.shared_from_this()) {}
     virtual ~ContextTask() = default;
@@ -41,16 +38,40 @@ public:
 
     /// Enters the context, and returns when that is done.
     /// Throws: what aenter throws; the context has not been entered then.
-    void enter(Bridge::Blocking& blocking) {
+    void enter() {
+        Bridge::Blocking blocking(bridge(), entered_);
+        bridge().require_open();
         keep_self_ = shared_from_this();
         submit();
-        blocking.wait(entered_);
+        blocking.wait();
         if (entry_.error() && reason() != Errc{} && is_cancellation(entry_.error()))
             bridge().throw_error(reason());
         entry_.take();
     }
 
-    /// Has the context left, with this exception, unless it is being left already. Once.
+    /// Has the context left, with this exception, and waits for that. Once.
+    ///
+    /// Returns: whether the exception was suppressed, or what aexit threw. Where close() left the
+    ///          context, that has taken the error.
+    /// Throws:  DeadlockError if the wait could never end; nothing has been done then.
+    Outcome<bool> exit(std::exception_ptr error, Wait::Refuse refused) {
+        Bridge::Blocking blocking(bridge(), left_, refused);
+        request_exit(std::move(error), Exit::awaited);
+        blocking.wait();
+        return std::move(exit_outcome_);
+    }
+
+    /// Has it left without waiting. What aexit throws goes to on_error.
+    void exit_unattended(std::exception_ptr error) noexcept {
+        request_exit(std::move(error), Exit::unattended);
+    }
+
+    bool has_been_left() const noexcept { return left_.is_set(); }
+
+private:
+    /// Whether somebody waits for the exit, and so takes what it throws.
+    enum class Exit { awaited, unattended };
+
     void request_exit(std::exception_ptr error, Exit kind) noexcept {
         requested_error_ = std::move(error);
         requested_kind_ = kind;
@@ -62,16 +83,6 @@ public:
         }
     }
 
-    /// Waits until the context has been left, and gives whether the exception was suppressed, or what
-    /// aexit threw. Where close() left the context, that has taken the error.
-    Outcome<bool> wait_left(Bridge::Blocking& blocking) noexcept {
-        blocking.wait(left_);
-        return std::move(exit_outcome_);
-    }
-
-    bool has_been_left() const noexcept { return left_.is_set(); }
-
-private:
     /// Makes and enters the context.
     virtual boost::asio::awaitable<void> do_enter() = 0;
     /// Leaves it. True: the exception is suppressed.
@@ -88,12 +99,16 @@ private:
             fail(std::current_exception());
         }
         co_await this_coro::throw_if_cancelled(false);
+        if (has_left_loop())
+            co_await boost::asio::post(boost::asio::use_awaitable);
         if (!entry_.error()) {
             bridge().context_entered(*this);
             co_await stay();
             // From here on nothing cancels the task: an exit must be able to wait.
             co_await this_coro::reset_cancellation_state(boost::asio::disable_cancellation());
             co_await leave();
+            if (has_left_loop())
+                co_await boost::asio::post(boost::asio::use_awaitable);
         }
         destroy_context();
     }
@@ -106,10 +121,12 @@ private:
             entry_.fail(bridge().error(refusal));
             co_return;
         }
-        parked_.emplace(bridge().executor(), boost::asio::steady_timer::time_point::max());
+        boost::asio::steady_timer timer(bridge().executor(),
+                                        boost::asio::steady_timer::time_point::max());
+        parked_ = &timer;
         entered_.set();
-        co_await parked_->async_wait(boost::asio::as_tuple(boost::asio::use_awaitable));
-        parked_.reset();
+        co_await timer.async_wait(boost::asio::as_tuple(boost::asio::use_awaitable));
+        parked_ = nullptr;
     }
 
     boost::asio::awaitable<void> leave() {
@@ -180,7 +197,7 @@ private:
     Exit requested_kind_ = Exit::awaited;
 
     // The loop's own, until left_ is set.
-    std::optional<boost::asio::steady_timer> parked_;
+    boost::asio::steady_timer* parked_ = nullptr;
     Taker exit_taker_ = Taker::nobody_yet;
     std::exception_ptr exit_error_;
     Outcome<bool> exit_outcome_;

@@ -14,6 +14,7 @@
 
 #include <cstddef>
 #include <exception>
+#include <mutex>
 #include <new>
 #include <utility>
 
@@ -87,6 +88,8 @@ protected:
             context_.restart();
             start_closing();
         }
+        if (ended_)
+            queue_.close();  // whatever came too late is told so
     }
 
     /// Whether everything that close() waits for is over.
@@ -95,6 +98,10 @@ protected:
     /// Destroys what never ended: coroutines that somebody spawned here without the library.
     void destroy_remains() noexcept {
         queue_.close();
+        {
+            std::lock_guard lock(wake_mutex_);
+            shut_down_ = true;
+        }
         context_.shutdown();
     }
 
@@ -120,6 +127,10 @@ private:
     /// Called by the thread that found the queue empty. The handler has left its room before it runs
     /// and empties the queue, so the next thread to come here finds the room free.
     void wake() noexcept {
+        // Whoever pushed last may be late, and the io_context must not be shut down under its post.
+        std::lock_guard lock(wake_mutex_);
+        if (shut_down_)
+            return;
         boost::asio::post(context_, boost::asio::bind_allocator(
                                         HandlerRoom::Allocator<void>(room_),
                                         [this]() noexcept { queue_.run_all(); }));
@@ -130,6 +141,8 @@ private:
     boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_{
         context_.get_executor()};
     InjectionQueue queue_;
+    std::mutex wake_mutex_;
+    bool shut_down_ = false;
     MemberOperation<Bridge, &Bridge::start_closing> close_{*this};
     bool ended_ = false;
 };

@@ -4,6 +4,7 @@
 #include <syncopate/detail/bridge.hpp>
 #include <syncopate/detail/loop_threads.hpp>
 #include <syncopate/detail/operation.hpp>
+#include <syncopate/detail/portal_registry.hpp>
 #include <syncopate/detail/traced_executor.hpp>
 #include <syncopate/error.hpp>
 #include <syncopate/options.hpp>
@@ -22,7 +23,7 @@
 
 namespace syncopate::detail {
 
-class PortalLoop final : public Bridge {
+class PortalLoop final : public Bridge, private RegisteredPortal {
 public:
     template <class Executor>
     static std::shared_ptr<PortalLoop> create(Executor const& executor, Options options) {
@@ -30,12 +31,13 @@ public:
             boost::asio::query(executor, boost::asio::execution::context);
         auto loop = std::make_shared<PortalLoop>(std::move(options), threads_of(executor), context);
         loop->set_executor(serial(executor, loop));
+        loop->registry_->add(*loop);
         return loop;
     }
 
     PortalLoop(Options options, LoopThreads threads, boost::asio::execution_context& context)
-        : Bridge(std::move(options)), threads_(std::move(threads)), context_(context),
-          blocked_threads_(boost::asio::use_service<BlockedThreads>(context)) {}
+        : Bridge(std::move(options)), threads_(std::move(threads)), context_(&context),
+          registry_(&boost::asio::use_service<PortalRegistry>(context)) {}
 
     void submit(Operation& operation) override {
         std::unique_lock lock(mutex_);
@@ -45,7 +47,7 @@ public:
         ++deliveries_;
         lock.unlock();
         try {
-            boost::asio::post(executor, Delivery(*this, operation));
+            boost::asio::post(executor, Delivery(shared_from_this(), operation));
         } catch (...) {
             delivered();
             throw;
@@ -71,24 +73,23 @@ private:
     // with it, the operation runs all the same, finds the loop lost, and tells its caller.
     class Delivery {
     public:
-        Delivery(PortalLoop& loop, Operation& operation) noexcept
-            : loop_(&loop), operation_(&operation) {}
+        Delivery(std::shared_ptr<Bridge> loop, Operation& operation) noexcept
+            : loop_(std::move(loop)), operation_(&operation) {}
         Delivery(Delivery&& other) noexcept
-            : loop_(other.loop_), operation_(std::exchange(other.operation_, nullptr)) {}
+            : loop_(std::move(other.loop_)),
+              operation_(std::exchange(other.operation_, nullptr)) {}
         Delivery& operator=(Delivery&&) = delete;
         ~Delivery() {
-            if (!operation_)
-                return;
-            loop_->set_lost();
-            (*this)();
+            if (operation_)
+                (*this)();
         }
         void operator()() noexcept {
             std::exchange(operation_, nullptr)->run();
-            loop_->delivered();
+            static_cast<PortalLoop&>(*loop_).delivered();
         }
 
     private:
-        PortalLoop* loop_;
+        std::shared_ptr<Bridge> loop_;
         Operation* operation_;
     };
 
@@ -104,66 +105,89 @@ private:
         return boost::asio::make_strand(TracedExecutor(executor, std::move(loop)));
     }
 
-    void delivered() noexcept {
-        std::lock_guard lock(mutex_);
-        --deliveries_;
-    }
-
     void const* exclusive_context() const noexcept override {
-        return threads_.count == 1 ? &context_ : nullptr;
+        return threads_.count == 1 ? context_ : nullptr;
     }
 
-    void begin_blocking() override {
-        if (!threads_.include_this_one() || threads_.count == 0)
-            return;
-        if (!blocked_threads_.enter(threads_.count))
+    // A thread of the context holds one of its own when it blocks. It is counted, and uncounted, only
+    // while the context exists: it cannot go while a thread of its own is here.
+    bool begin_blocking() override {
+        if (is_closed())
+            return false;
+        if (threads_.wait_for_this_one())
+            throw_blocks_itself();
+        if (threads_.count == 0 || !threads_.include_this_one())
+            return false;
+        if (!registry_->enter(threads_.count))
             throw DeadlockError('"' + options().name() +
                                 "\" has no thread left to run the task: all that run its executor "
                                 "would be blocked; use co_await");
+        return true;
     }
-    void end_blocking() noexcept override {
-        if (threads_.include_this_one() && threads_.count != 0)
-            blocked_threads_.leave();
-    }
+    void end_blocking() noexcept override { registry_->leave(); }
 
     void begin_close(Errc reason) override {
-        refuse(reason);
         std::unique_lock lock(mutex_);
-        if (std::exchange(close_requested_, true))
+        refuse(reason);
+        if (ended_ || close_submitted_)
             return;
         // Nothing under way: the loop need not turn, and perhaps nobody runs it any more.
         if (deliveries_ == 0 && idle())
-            return end();
+            return end(lock);
+        close_submitted_ = true;
         lock.unlock();
         try {
             submit(close_);
         } catch (...) {
             lock.lock();
-            close_requested_ = false;
+            close_submitted_ = false;
             throw;
         }
     }
 
-    void drained() noexcept override {
-        std::lock_guard lock(mutex_);
-        end();
+    void delivered() noexcept {
+        std::unique_lock lock(mutex_);
+        if (--deliveries_ == 0 && drained_)
+            end(lock);
     }
 
-    // Lets go of the executor, which shares the ownership of this loop.
-    void end() noexcept {
-        ended_ = true;
-        set_executor({});
-        set_closed();
+    void drained() noexcept override {
+        std::unique_lock lock(mutex_);
+        drained_ = true;
+        if (deliveries_ == 0)
+            end(lock);
+    }
+
+    /// Lets go of the executor, which shares the ownership of this loop, and of the context.
+    void end(std::unique_lock<std::mutex>& lock) noexcept {
+        auto const self = shared_from_this();
+        if (std::exchange(ended_, true))
+            return;
+        auto executor = take_executor();
+        lock.unlock();
+        executor = {};
+        if (!is_lost())
+            registry_->remove(*this);
+        set_closed();  // the context may be gone from here on
+    }
+
+    void context_ends() noexcept override {
+        auto const self = shared_from_this();
+        set_lost();
+        start_closing();
+        std::lock_guard lock(mutex_);
+        take_executor();
     }
 
     LoopThreads const threads_;
-    boost::asio::execution_context& context_;
-    BlockedThreads& blocked_threads_;
+    boost::asio::execution_context* const context_;
+    PortalRegistry* const registry_;
     MemberOperation<Bridge, &Bridge::start_closing> close_{*this};
 
     mutable std::mutex mutex_;
     std::size_t deliveries_ = 0;
-    bool close_requested_ = false;
+    bool close_submitted_ = false;
+    bool drained_ = false;
     bool ended_ = false;
 };
 

@@ -41,8 +41,8 @@ void close_iteration(Bridge& bridge, std::shared_ptr<Iteration<I>> iteration,
     try {
         if (bridge.is_served_here())
             return BackgroundCall<CleanUp>::start(bridge, std::move(clean_up), where);
-        Bridge::Blocking blocking(bridge);
-        BlockingCall<CleanUp>(bridge, std::move(clean_up), where).run(blocking);
+        BlockingCall<CleanUp>(bridge, std::move(clean_up), where)
+            .run(Deadline::max(), Wait::Refuse::cycles);
     } catch (...) {
         bridge.report(std::current_exception());
     }
@@ -61,11 +61,9 @@ public:
     std::optional<Item> next() override {
         if (iteration_->is_over())
             return std::nullopt;
-        Bridge::Blocking blocking(*bridge_);
-        bridge_->require_open();
         auto step = [this] { return iteration_->next(); };
         BlockingCall<decltype(step)&> call(*bridge_, step, where_);
-        return call.run(blocking);
+        return call.run();
     }
 
     void close() noexcept override { close_iteration(*bridge_, std::move(iteration_), where_); }

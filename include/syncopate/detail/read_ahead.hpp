@@ -48,6 +48,8 @@ public:
 
     /// On the consumer's thread.
     std::optional<Item> next() {
+        if (bridge().is_served_here())
+            bridge().throw_blocks_itself();
         for (;;) {
             bridge().require_open();
             if (auto item = ring_.pop()) {
@@ -57,12 +59,21 @@ public:
             }
             if (ring_.is_finished() && !ring_.has_items())
                 return take_end();
-            Bridge::Blocking blocking(bridge());
-            ring_.wait_for_item([&](WakeWord& word) { blocking.wait(word); });
+            WakeWord word;
+            Bridge::Blocking blocking(bridge(), word);
+            ring_.wait_for_item(word, [&] { blocking.wait(); });
         }
     }
 
-    void wait_ended(Bridge::Blocking& blocking) noexcept { blocking.wait(ended_); }
+    /// Stops it, and waits for its end where that is possible.
+    void close() noexcept {
+        request_cancel(Errc::cancelled);
+        try {
+            Bridge::Blocking(bridge(), ended_, Wait::Refuse::cycles).wait();
+        } catch (DeadlockError const&) {
+            // It keeps itself, and ends without us.
+        }
+    }
 
 private:
     /// How many items may pass before the loop gets a turn, should the iterable never suspend.
@@ -77,6 +88,8 @@ private:
                 if (reason() != Errc{})
                     break;
                 auto item = co_await iteration_.next();
+                if (has_left_loop())
+                    co_await boost::asio::post(boost::asio::use_awaitable);
                 if (!item)
                     break;
                 ring_.push(std::move(*item));
@@ -87,18 +100,24 @@ private:
             error_ = std::current_exception();
         }
         co_await this_coro::reset_cancellation_state(boost::asio::disable_cancellation());
+        if (has_left_loop())
+            co_await boost::asio::post(boost::asio::use_awaitable);
         try {
             co_await iteration_.close();
         } catch (...) {
             bridge().report(std::current_exception());
         }
+        if (has_left_loop())
+            co_await boost::asio::post(boost::asio::use_awaitable);
     }
 
     boost::asio::awaitable<void> park() {
         if (!std::exchange(resumed_, false)) {
-            parked_.emplace(bridge().executor(), boost::asio::steady_timer::time_point::max());
-            co_await parked_->async_wait(boost::asio::as_tuple(boost::asio::use_awaitable));
-            parked_.reset();
+            boost::asio::steady_timer timer(bridge().executor(),
+                                            boost::asio::steady_timer::time_point::max());
+            parked_ = &timer;
+            co_await timer.async_wait(boost::asio::as_tuple(boost::asio::use_awaitable));
+            parked_ = nullptr;
             resumed_ = false;
         }
     }
@@ -156,7 +175,7 @@ private:
     std::shared_ptr<Pump> keep_self_for_resume_;
 
     // The loop's own.
-    std::optional<boost::asio::steady_timer> parked_;
+    boost::asio::steady_timer* parked_ = nullptr;
     bool resumed_ = false;
 };
 
@@ -170,16 +189,7 @@ public:
 
     std::optional<iterable_value_t<I>> next() override { return pump_->next(); }
 
-    void close() noexcept override {
-        pump_->request_cancel(Errc::cancelled);
-        if (pump_->bridge().is_served_here())
-            return;  // it keeps itself, and ends without us
-        try {
-            Bridge::Blocking blocking(pump_->bridge());
-            pump_->wait_ended(blocking);
-        } catch (DeadlockError const&) {
-        }
-    }
+    void close() noexcept override { pump_->close(); }
 
 private:
     std::shared_ptr<Pump<I>> pump_;

@@ -98,16 +98,15 @@ public:
     /// After this nothing is pushed any more; what was before is there to see.
     bool is_finished() const noexcept { return finished_.load(std::memory_order_seq_cst); }
 
-    /// Waits, by means of `block`, until there is an item or the end.
+    /// Waits, by means of `block`, until there is an item or the end: then the word is set.
     template <class Block>
-    void wait_for_item(Block block) {
-        WakeWord word;
+    void wait_for_item(WakeWord& word, Block block) {
         waiter_.store(&word, std::memory_order_seq_cst);
         // Taking the announcement back can fail: the producer has it, and is about to set the word.
         if ((has_items() || is_finished()) &&
             waiter_.exchange(nullptr, std::memory_order_acq_rel) == &word)
             return;
-        block(word);
+        block();
     }
 
 private:

@@ -11,7 +11,9 @@
 #include <syncopate/error.hpp>
 
 #include <boost/asio/awaitable.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
 
 #include <exception>
 #include <functional>
@@ -35,13 +37,13 @@ protected:
         : Call(bridge, where), task_(std::forward<T>(task)) {}
     ~TaskCall() = default;
 
-    /// What the task ended with, the error in the terms of the bridge. After the end, once.
-    Outcome<Result> take_outcome() noexcept {
+    /// What the task ended with, the error in the terms of the bridge. After the end.
+    Outcome<Result>& final_outcome() noexcept {
         if (outcome_.empty())
             outcome_.fail(bridge().error(Errc::loop_failed));
         else if (was_cancelled())
             outcome_.fail(bridge().error(reason()));
-        return std::move(outcome_);
+        return outcome_;
     }
 
     /// Whether the task was asked to stop, and that is what it ended by.
@@ -63,9 +65,12 @@ private:
         } catch (...) {
             outcome_.fail(std::current_exception());
         }
-        task_.release();
-        // A cancelled co_spawn loses its completion in Asio 1.26 if it has not suspended by now.
+        // From here on no co_await throws. (co_spawn's own would, and Asio 1.26 would lose the
+        // completion of a task that was cancelled and never suspended.)
         co_await boost::asio::this_coro::throw_if_cancelled(false);
+        if (this->has_left_loop())
+            co_await boost::asio::post(boost::asio::use_awaitable);
+        task_.release();
     }
 
     decltype(auto) awaited() {
@@ -89,23 +94,31 @@ public:
         : TaskCall<T>(bridge, std::forward<T>(task), where) {}
 
     /// Runs the task. When the deadline passes first, the task is cancelled and its end awaited.
-    Result run(Bridge::Blocking& blocking, Deadline deadline = Deadline::max()) {
+    Result run(Deadline deadline = Deadline::max(), Wait::Refuse refused = Wait::Refuse::blocking) {
+        Bridge::Blocking blocking(this->bridge(), done_, refused);
+        this->bridge().require_open();
         this->submit();
-        if (!blocking.wait_until(done_, deadline)) {
+        if (!blocking.wait_until(deadline)) {
             this->request_cancel(Errc::timed_out);
-            blocking.wait(done_);
+            blocking.wait();
         }
-        return this->take_outcome().take();
+        return this->final_outcome().take();
     }
 
-    Result run(Bridge::Blocking& blocking, std::stop_token stop) {
+    /// Runs the task, unless a stop has been requested. When it is later, the task is cancelled and
+    /// its end awaited.
+    Result run(std::stop_token stop) {
+        Bridge::Blocking blocking(this->bridge(), done_);
+        this->bridge().require_open();
+        if (stop.stop_requested())
+            this->bridge().throw_error(Errc::cancelled);
         {
             std::stop_callback const on_stop(
                 std::move(stop), [this]() noexcept { this->request_cancel(Errc::cancelled); });
             this->submit();
-            blocking.wait(done_);
+            blocking.wait();
         }
-        return this->take_outcome().take();
+        return this->final_outcome().take();
     }
 
 private:
@@ -144,7 +157,7 @@ private:
     void finished() noexcept override {
         std::unique_ptr<FutureCall> const self(this);
         on_stop_.reset();
-        this->take_outcome().move_to(promise_);
+        this->final_outcome().move_to(promise_);
     }
 
     std::promise<Result> promise_;
@@ -166,8 +179,8 @@ private:
         std::unique_ptr<BackgroundCall> const self(this);
         if (this->was_cancelled())
             return;
-        if (auto error = this->take_outcome().error())
-            this->bridge().report(std::move(error));
+        if (auto const& error = this->final_outcome().error())
+            this->bridge().report(error);
     }
 };
 
@@ -177,12 +190,14 @@ class FunctionCall final : private Operation {
 public:
     using Result = std::invoke_result_t<F>;
 
-    FunctionCall(Bridge& bridge, F&& function) noexcept
+    FunctionCall(Bridge& bridge, F&& function)
         : Operation(&run_function), bridge_(bridge), function_(std::forward<F>(function)) {}
 
-    Result run(Bridge::Blocking& blocking) {
+    Result run() {
+        Bridge::Blocking blocking(bridge_, done_);
+        bridge_.require_open();
         bridge_.submit(*this);
-        blocking.wait(done_);
+        blocking.wait();
         return outcome_.take();
     }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <syncopate/detail/intrusive_list.hpp>
+#include <syncopate/detail/wake_word.hpp>
 #include <syncopate/error.hpp>
 
 #include <mutex>
@@ -53,22 +54,30 @@ private:
     ServingScope const* outer_;
 };
 
-/// For as long as it lives, the calling thread waits for a loop. A thread that turns no loop holds
-/// nobody up by waiting: for it this is the reading of one thread-local pointer. The waits of the
-/// others are listed, so that the one that would close a cycle is refused.
+/// For as long as it lives, the calling thread waits for a loop to set a word. A thread that turns no
+/// loop holds nobody up by waiting: for it this is the reading of one thread-local pointer. The waits
+/// of the others are listed, so that the one that would close a cycle is refused. A wait whose word is
+/// set is over, though its thread may not know yet.
 ///
 /// A loop is turned by one thread, which waits for one loop: from each loop there is one way on, and
 /// the search is a walk. Cycles cannot exist, because the wait that would close one never begins.
 class Wait : public ListHook<Wait> {
 public:
+    /// What is refused: any blocking on a thread whose loop turns inside a call, or only what could
+    /// never end. A destructor wants the latter: it has to wait if it can.
+    enum class Refuse { blocking, cycles };
+
     /// Throws: DeadlockError, which names the cycle.
-    explicit Wait(LoopIdentity const& target)
-        : target_(target), waiting_thread_(ServingScope::innermost_) {
+    Wait(LoopIdentity const& target, WakeWord const& word, Refuse refused)
+        : target_(target), word_(word), waiting_thread_(ServingScope::innermost_) {
         if (!waiting_thread_)
             return;
         std::lock_guard lock(registry().mutex);
-        for (auto const* scope = waiting_thread_; scope; scope = scope->outer_)
+        for (auto const* scope = waiting_thread_; scope; scope = scope->outer_) {
+            if (refused == Refuse::blocking)
+                refuse_blocking(*scope);
             refuse_cycle(*scope);
+        }
         registry().waits.push_back(*this);
     }
 
@@ -91,11 +100,15 @@ private:
         return *instance;
     }
 
+    static void refuse_blocking(ServingScope const& scope) {
+        if (scope.kind_ == ServingScope::Kind::caller_driven)
+            throw DeadlockError(quoted(scope.served_) +
+                                " runs on this thread: a blocking call in its task would hold it up; "
+                                "use co_await");
+    }
+
     void refuse_cycle(ServingScope const& scope) const {
         auto const& self = scope.served_;
-        if (scope.kind_ == ServingScope::Kind::caller_driven)
-            throw DeadlockError(quoted(self) + " runs on this thread: a blocking call in its task "
-                                "would hold it up; use co_await");
         auto path = quoted(self) + " waits for " + quoted(target_);
         if (target_.is_held_up_by(self))
             throw DeadlockError(path + ", on the thread that makes the call; use co_await");
@@ -110,6 +123,8 @@ private:
     static Wait const* wait_of(LoopIdentity const& loop) {
         Wait const* found = nullptr;
         registry().waits.for_each([&](Wait const& wait) {
+            if (wait.word_.is_set())
+                return;
             for (auto const* scope = wait.waiting_thread_; scope; scope = scope->outer_)
                 if (loop.is_held_up_by(scope->served_))
                     found = &wait;
@@ -120,6 +135,7 @@ private:
     static std::string quoted(LoopIdentity const& loop) { return '"' + *loop.name + '"'; }
 
     LoopIdentity target_;
+    WakeWord const& word_;
     ServingScope const* waiting_thread_;
 };
 
