@@ -1,0 +1,24 @@
+# What syncopate::http needs beyond the core. The build and the installed package both ask here, so
+# that they cannot disagree. Sets syncopate_http_missing: what was not found, in words; empty is well.
+set(syncopate_http_missing "")
+
+find_package(OpenSSL 3.0 QUIET)
+if(NOT TARGET OpenSSL::SSL)
+    list(APPEND syncopate_http_missing "OpenSSL 3.0 or newer (Debian: libssl-dev)")
+endif()
+
+# Not Boost's own COMPONENTS: a component that is missing there marks the whole of Boost not found,
+# which the core does not deserve. Same version as the headers, or the two would not fit together.
+foreach(syncopate_component IN ITEMS url json)
+    if(Boost_VERSION AND NOT TARGET Boost::${syncopate_component})
+        find_package(boost_${syncopate_component} ${Boost_VERSION} EXACT CONFIG QUIET HINTS "${Boost_DIR}/..")
+    endif()
+    if(NOT TARGET Boost::${syncopate_component})
+        list(
+            APPEND syncopate_http_missing
+            "Boost.${syncopate_component} ${Boost_VERSION} (Debian 12: libboost-${syncopate_component}1.81-dev)"
+        )
+    endif()
+endforeach()
+unset(syncopate_component)
+list(JOIN syncopate_http_missing ", " syncopate_http_missing)

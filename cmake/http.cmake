@@ -1,0 +1,21 @@
+if(NOT SYNCOPATE_HTTP)
+    return()
+endif()
+
+include("${PROJECT_SOURCE_DIR}/cmake/http-dependencies.cmake")
+
+if(syncopate_http_missing)
+    if(SYNCOPATE_HTTP STREQUAL "AUTO")
+        message(STATUS "syncopate::http is left out, for want of: ${syncopate_http_missing}")
+        return()
+    endif()
+    message(FATAL_ERROR "SYNCOPATE_HTTP is on, but these are missing: ${syncopate_http_missing}.\n")
+endif()
+
+add_library(syncopate_http INTERFACE)
+add_library(syncopate::http ALIAS syncopate_http)
+set_target_properties(syncopate_http PROPERTIES EXPORT_NAME http)
+
+target_link_libraries(
+    syncopate_http INTERFACE syncopate_syncopate OpenSSL::SSL OpenSSL::Crypto Boost::url Boost::json
+)

@@ -1,0 +1,142 @@
+# Sourced by the scripts that build: installs what a fresh Debian machine lacks, and nothing else.
+#
+#   . cmake/prepare.sh
+#   prepare build tests     # groups: build, tests, http, clang-<version>, format, tidy
+#
+# shellcheck shell=bash
+
+prepare() {
+    missing_packages=()
+    local group
+    for group in "$@"; do
+        case $group in
+            build) look_for_build ;;
+            tests) look_for_catch2 ;;
+            http) look_for_http ;;
+            clang-*) look_for_clang "${group#clang-}" ;;
+            format) has_command clang-format-19 || missing clang-format-19 ;;
+            tidy) has_command clang-tidy-19 || missing clang-tidy-19 ;;
+            *) stop "prepare: there is no group '$group'" ;;
+        esac
+    done
+    if [ "${#missing_packages[@]}" -gt 0 ]; then
+        install_missing_packages
+    fi
+    refuse_old_tools
+}
+
+look_for_build() {
+    has_command g++ || missing g++
+    has_command cmake || missing cmake
+    has_command ninja || missing ninja-build
+    has_boost || missing libboost@-dev
+}
+
+look_for_catch2() {
+    has_header catch2/catch.hpp || has_header catch2/catch_all.hpp || missing catch2
+}
+
+look_for_http() {
+    has_header openssl/ssl.h || missing libssl-dev
+    has_library boost_url || missing libboost-url@-dev
+    has_library boost_json || missing libboost-json@-dev
+}
+
+# The symbolizer turns the addresses in a sanitizer's report into names.
+look_for_clang() {
+    has_command "clang++-$1" || missing "clang-$1"
+    has_command "llvm-symbolizer-$1" || missing "llvm-$1"
+    compgen -G "/usr/lib/llvm-$1/lib/clang/*/lib/linux/libclang_rt.tsan*" > /dev/null \
+        || missing "libclang-rt-$1-dev"
+}
+
+missing() {
+    missing_packages+=("$1")
+}
+
+has_command() {
+    command -v "$1" > /dev/null
+}
+
+compiles() {
+    has_command g++ && printf '%b' "$1" | g++ -x c++ -E - > /dev/null 2>&1
+}
+
+has_header() {
+    compiles "#include <$1>\n"
+}
+
+has_boost() {
+    compiles '#include <boost/version.hpp>\n#if BOOST_VERSION < 108100\n#error\n#endif\n'
+}
+
+has_library() {
+    has_command g++ && echo 'int main() {}' | g++ -x c++ - "-l$1" -o /dev/null 2> /dev/null
+}
+
+# Packages of Boost carry its version in their names. The headers that are there decide, since the
+# libraries have to fit them; otherwise the oldest that will do.
+boost_version() {
+    if has_boost; then
+        printf '#include <boost/version.hpp>\nBOOST_LIB_VERSION\n' | g++ -x c++ -E - \
+            | sed -n 's/^"\([0-9]*\)_\([0-9]*\).*"$/\1.\2/p'
+        return
+    fi
+    local version
+    for version in 1.81 1.83 1.88 1.90; do
+        if apt-cache show "libboost$version-dev" > /dev/null 2>&1; then
+            echo "$version"
+            return
+        fi
+    done
+    echo 1.81
+}
+
+install_missing_packages() {
+    has_command apt-get \
+        || stop "These Debian packages, or what they hold, are missing: ${missing_packages[*]//@/1.81}"
+
+    local as_root=()
+    if [ "$(id -u)" -ne 0 ]; then
+        if has_command sudo && { [ -t 0 ] || sudo -n true 2> /dev/null; }; then
+            as_root=(sudo)
+        else
+            local version
+            version=$(boost_version)
+            stop "These packages are missing, and only root may install them:" \
+                "  apt-get install ${missing_packages[*]//@/$version}"
+        fi
+    fi
+
+    echo "== Reading the list of packages"
+    # A stale list may do; if it does not, the installation says so.
+    "${as_root[@]}" apt-get -q -o DPkg::Lock::Timeout=300 update > /dev/null || true
+
+    local version packages
+    version=$(boost_version)
+    packages=("${missing_packages[@]//@/$version}")
+    echo "== Installing: ${packages[*]}"
+    # --no-remove: another Boost that is installed may be needed by somebody else.
+    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=300 \
+        install --no-install-recommends --no-remove "${packages[@]}" > /dev/null \
+        || stop "apt-get could not install: ${packages[*]}" \
+            "If another version of a package is in the way, nothing is removed for you: choose."
+}
+
+refuse_old_tools() {
+    has_command g++ || return 0
+    local gcc cmake
+    gcc=$(g++ -dumpversion)
+    cmake=$(cmake --version | sed -n '1s/.* //p')
+    at_least 12 "$gcc" || stop "GCC 12.2 or newer is needed, and g++ is $gcc."
+    at_least 3.25 "$cmake" || stop "CMake 3.25 or newer is needed, and cmake is $cmake."
+}
+
+at_least() {
+    [ "$(printf '%s\n' "$1" "$2" | sort -V | head -n 1)" = "$1" ]
+}
+
+stop() {
+    printf '%s\n' "$@" >&2
+    exit 1
+}
