@@ -30,11 +30,18 @@ namespace detail {
 
 /// What with_context gives: the body's result, or nothing where an exception was suppressed instead.
 template <class C, class R>
-using WithContextResult =
-    std::conditional_t<SuppressingContext<C> && !std::is_void_v<R>, std::optional<R>, R>;
-
-template <class Body, class Value>
-using BodyResult = std::invoke_result_t<Body, Value>;
+struct WithContextResult {
+    using type = R;
+};
+template <SuppressingContext C, class R>
+    requires(!std::is_void_v<R>)
+struct WithContextResult<C, R> {
+    using type = std::optional<R>;
+};
+template <SuppressingContext C, class R>
+struct WithContextResult<C, R&> {
+    using type = std::optional<std::reference_wrapper<R>>;
+};
 
 }  // namespace detail
 
@@ -87,15 +94,15 @@ public:
     /// Throws:    Errc::timed_out if the task ended by operation_aborted after the timeout. A task that
     ///            completes all the same returns its value; another exception passes.
     template <class Rep, class Period, Task T>
-    task_result_t<T> run_for(std::chrono::duration<Rep, Period> timeout, T&& task,
-                             Where where = Where::current()) {
+    task_result_t<T> run_for(
+        std::chrono::duration<Rep, Period> timeout, T&& task, Where where = Where::current()) {
         return run_until_deadline(std::forward<T>(task), detail::deadline_after(timeout), where);
     }
 
     /// The same, with a point in time.
     template <Task T>
-    task_result_t<T> run_until(std::chrono::steady_clock::time_point deadline, T&& task,
-                               Where where = Where::current()) {
+    task_result_t<T> run_until(
+        std::chrono::steady_clock::time_point deadline, T&& task, Where where = Where::current()) {
         return run_until_deadline(std::forward<T>(task), deadline, where);
     }
 
@@ -106,12 +113,13 @@ public:
     /// Semantics: `asyncio.run_coroutine_threadsafe`, `co_spawn` with `use_future`. The destructor of
     ///            the future does not block.
     template <Task T>
-    [[nodiscard]] std::future<task_result_t<T>> run_as_future(T&& task, std::stop_token stop = {},
-                                                              Where where = Where::current()) {
-        bridge_->require_open();
+    [[nodiscard]] std::future<task_result_t<T>> run_as_future(
+        T&& task, std::stop_token stop = {}, Where where = Where::current()) {
+        bridge_->prepare();
         if (stop.stop_requested())
             bridge_->throw_error(Errc::cancelled);
-        return detail::FutureCall<T>::start(*bridge_, std::forward<T>(task), std::move(stop), where);
+        return detail::FutureCall<T>::start(
+            *bridge_, std::forward<T>(task), std::move(stop), where);
     }
 
     /// Starts a task that nobody waits for.
@@ -122,7 +130,7 @@ public:
     /// Semantics: `TaskGroup.start_soon` of anyio, with the runner as the group.
     template <Task T>
     void start_soon(T&& task, Where where = Where::current()) {
-        bridge_->require_open();
+        bridge_->prepare();
         detail::BackgroundCall<T>::start(*bridge_, std::forward<T>(task), where);
     }
 
@@ -144,8 +152,8 @@ public:
     /// Blocks:    until aenter has ended; the guard's destructor until aexit has.
     /// Throws:    what making and entering the context throws; then there is no scope to leave.
     template <ContextSource S>
-    [[nodiscard]] ContextGuard<context_value_t<context_t<S>>>
-    wrap_context(S&& source, Where where = Where::current()) {
+    [[nodiscard]] ContextGuard<context_value_t<context_t<S>>> wrap_context(
+        S&& source, Where where = Where::current()) {
         using Exit = detail::ContextTask::AtClose;
         auto holder = entered(std::forward<S>(source), Exit::leaves_with_error, where);
         auto& value = holder->value();
@@ -164,7 +172,10 @@ public:
     ///            in it (std::throw_with_nested), where its type is a standard one or Boost's
     ///            system_error; another type comes out as it is, and the body's goes to on_error.
     template <ContextSource S, std::invocable<context_value_t<context_t<S>>&> Body>
-    auto with_context(S&& source, Body&& body, Where where = Where::current()) {
+    auto with_context(S&& source, Body&& body, Where where = Where::current()) ->
+        typename detail::WithContextResult<
+            context_t<S>,
+            std::invoke_result_t<Body, context_value_t<context_t<S>>&>>::type {
         using Context = context_t<S>;
         using Result = std::invoke_result_t<Body, context_value_t<Context>&>;
         using Exit = detail::ContextTask::AtClose;
@@ -177,8 +188,9 @@ public:
 
         auto exit = leave(*holder, outcome.error());
         if (exit.error() && outcome.error())
-            detail::throw_nested(exit.error(), outcome.error(),
-                                 [this](std::exception_ptr lost) { bridge_->report(lost); });
+            detail::throw_nested(exit.error(), outcome.error(), [this](std::exception_ptr lost) {
+                bridge_->report(lost);
+            });
         bool const suppressed = exit.empty() ? false : exit.take();
         return result_of_body<Context>(std::move(outcome), suppressed);
     }
@@ -192,8 +204,8 @@ public:
     /// Semantics: `contextlib.ExitStack.enter_context`: close() leaves the contexts newest first, each
     ///            with no exception; one that fails does not stop the rest.
     template <ContextSource S>
-    std::remove_reference_t<context_value_t<context_t<S>>>&
-    enter_context(S&& source, Where where = Where::current()) {
+    std::remove_reference_t<context_value_t<context_t<S>>>& enter_context(
+        S&& source, Where where = Where::current()) {
         using Exit = detail::ContextTask::AtClose;
         return entered(std::forward<S>(source), Exit::leaves_normally, where)->value();
     }
@@ -214,14 +226,14 @@ public:
     ///
     /// read_ahead: how many finished items may wait; 0 is the same as without.
     template <AsyncIterable I>
-    BlockingRange<iterable_value_t<I>> wrap_iter(I&& iterable, ReadAhead read_ahead,
-                                                 Where where = Where::current()) {
+    BlockingRange<iterable_value_t<I>> wrap_iter(
+        I&& iterable, ReadAhead read_ahead, Where where = Where::current()) {
         using Source = detail::ReadAheadSource<I>;
         if (read_ahead.count == 0)
             return wrap_iter(std::forward<I>(iterable), where);
         bridge_->require_open();
-        return BlockingRange<iterable_value_t<I>>(std::make_unique<Source>(
-            *bridge_, std::forward<I>(iterable), read_ahead.count, where));
+        return BlockingRange<iterable_value_t<I>>(
+            std::make_unique<Source>(*bridge_, std::forward<I>(iterable), read_ahead.count, where));
     }
 
     /// Leaves all contexts, newest first, cancels what still runs, and ends the loop. Calls in flight
@@ -234,7 +246,7 @@ public:
     /// Threads:   any but the loop's own; several at once.
     void close() {
         if (!bridge_->close_until(detail::deadline_after(bridge_->options().close_timeout())))
-            std::rethrow_exception(bridge_->close_timed_out());
+            bridge_->throw_close_timed_out();
         rethrow_exit_error();
     }
 
@@ -257,20 +269,24 @@ protected:
     /// abandoned, because it may refer to frames that would be gone. On the loop's own thread it does
     /// not wait.
     ~BlockingOperations() {
-        using detail::Wait;
         auto const limit = bridge_->options().close_timeout();
         auto deadline = detail::deadline_after(limit);
-        try {
-            while (!bridge_->close_until(deadline, Wait::Refuse::cycles)) {
-                bridge_->report(bridge_->close_timed_out());
+        for (bool closed = false; !closed;) {
+            try {
+                closed = bridge_->close_until(deadline, detail::Wait::Refuse::cycles);
+                if (closed)
+                    rethrow_exit_error();
+                else
+                    bridge_->throw_close_timed_out();
+            } catch (DeadlockError const&) {
+                bridge_->abandon();
+                closed = true;
+            } catch (...) {
+                bridge_->report(std::current_exception());
                 // A limit of zero has elapsed once and for all.
-                deadline = limit.count() > 0 ? detail::deadline_after(limit) : detail::Deadline::max();
+                deadline =
+                    limit.count() > 0 ? detail::deadline_after(limit) : detail::Deadline::max();
             }
-            rethrow_exit_error();
-        } catch (DeadlockError const&) {
-            bridge_->abandon();
-        } catch (...) {
-            bridge_->report(std::current_exception());
         }
     }
 
@@ -282,7 +298,8 @@ private:
     }
 
     template <class S>
-    std::shared_ptr<detail::ContextHolder<S>> entered(S&& source, detail::ContextTask::AtClose at_close, Where where) {
+    std::shared_ptr<detail::ContextHolder<S>> entered(
+        S&& source, detail::ContextTask::AtClose at_close, Where where) {
         auto holder = std::make_shared<detail::ContextHolder<S>>(
             *bridge_, std::forward<S>(source), at_close, where);
         holder->enter();
@@ -302,17 +319,15 @@ private:
     }
 
     template <class Context, class Result>
-    static auto result_of_body(detail::Outcome<Result> outcome, bool suppressed) {
-        if constexpr (std::is_void_v<Result>) {
-            if (!suppressed)
-                outcome.take();
-        } else if constexpr (SuppressingContext<Context>) {
-            if (suppressed && outcome.error())
-                return std::optional<Result>();
-            return std::optional<Result>(outcome.take());
-        } else {
-            return outcome.take();
+    static typename detail::WithContextResult<Context, Result>::type result_of_body(
+        detail::Outcome<Result> outcome, bool suppressed) {
+        if (suppressed && outcome.error()) {
+            if constexpr (!std::is_void_v<Result> && SuppressingContext<Context>)
+                return std::nullopt;
+            else
+                outcome = {};  // a void body that has ended
         }
+        return outcome.take();
     }
 
     void rethrow_exit_error() {

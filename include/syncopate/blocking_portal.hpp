@@ -40,8 +40,8 @@ public:
     using executor_type = boost::asio::any_io_executor;
 
     template <PortalExecutor Executor>
-    explicit BlockingPortal(Executor const& executor,
-                            Options options = Options().name("BlockingPortal"))
+    explicit BlockingPortal(
+        Executor const& executor, Options options = Options().name("BlockingPortal"))
         : BlockingPortal(Made(), detail::PortalLoop::create(executor, std::move(options))) {}
 
     template <std::derived_from<boost::asio::execution_context> Context>

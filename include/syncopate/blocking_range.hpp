@@ -41,7 +41,8 @@ class [[nodiscard]] BlockingRange : public std::ranges::view_base {
 
         void advance() {
             item.reset();  // before anything can throw: then the range is at its end
-            item = source->next();
+            if (auto next = source->next())
+                item.emplace(std::move(*next));
         }
 
         std::unique_ptr<detail::RangeSource<T>> source;

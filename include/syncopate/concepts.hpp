@@ -43,13 +43,13 @@ struct ReferenceTraits<std::reference_wrapper<T>> : std::true_type {
 
 /// An `asio::awaitable<T>`, by value or as an rvalue: it can be awaited once.
 template <class A>
-concept Awaitable = !std::is_lvalue_reference_v<A> && !std::is_const_v<std::remove_reference_t<A>> &&
-                    detail::AwaitableTraits<std::remove_reference_t<A>>::value;
+concept Awaitable =
+    !std::is_lvalue_reference_v<A> && !std::is_const_v<std::remove_reference_t<A>> &&
+    detail::AwaitableTraits<std::remove_reference_t<A>>::value;
 
 /// What awaiting an `asio::awaitable` gives.
 template <Awaitable A>
-using awaitable_result_t =
-    typename detail::AwaitableTraits<std::remove_reference_t<A>>::value_type;
+using awaitable_result_t = typename detail::AwaitableTraits<std::remove_reference_t<A>>::value_type;
 
 /// A callable without arguments that returns an `asio::awaitable`. An rvalue is owned by whoever
 /// takes it; an lvalue is used in place, and may be used again.
@@ -59,9 +59,8 @@ concept TaskFactory = std::invocable<std::remove_reference_t<F>&> &&
 
 /// A deferred Asio operation, such as `timer.async_wait(asio::deferred)`.
 template <class Op>
-concept DeferredOperation =
-    !Awaitable<Op> && !TaskFactory<Op> && !std::is_lvalue_reference_v<Op> &&
-    asio::is_async_operation<std::remove_cvref_t<Op>>::value;
+concept DeferredOperation = !Awaitable<Op> && !TaskFactory<Op> && !std::is_lvalue_reference_v<Op> &&
+                            asio::is_async_operation<std::remove_cvref_t<Op>>::value;
 
 /// What `run()` takes: an `asio::awaitable<T>` rvalue, a task factory, or a deferred Asio operation.
 template <class T>
@@ -81,8 +80,8 @@ struct TaskResult<F> {
 };
 template <DeferredOperation Op>
 struct TaskResult<Op> {
-    using type = awaitable_result_t<
-        decltype(std::declval<std::remove_cvref_t<Op>>()(asio::use_awaitable))>;
+    using type =
+        awaitable_result_t<decltype(std::declval<std::remove_cvref_t<Op>>()(asio::use_awaitable))>;
 };
 
 }  // namespace detail
@@ -132,6 +131,7 @@ struct ContextOf<A> {
     using type = awaitable_result_t<A>;
 };
 template <TaskFactory F>
+    requires(!AsyncContext<F>)
 struct ContextOf<F> {
     using type = task_result_t<F>;
 };

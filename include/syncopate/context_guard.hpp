@@ -47,8 +47,8 @@ public:
     /// Throws: Errc::runner_closed if it has been left, by close() here or of the runner.
     value_type& operator*() const {
         if (!task_ || task_->has_been_left())
-            throw std::system_error(make_error_code(Errc::runner_closed),
-                                    "the context of this guard has been left");
+            throw std::system_error(
+                make_error_code(Errc::runner_closed), "the context of this guard has been left");
         return *value_;
     }
     value_type* operator->() const { return &**this; }
@@ -82,6 +82,8 @@ private:
                 task->bridge().report(std::move(failure));
         } catch (DeadlockError const&) {
             task->exit_unattended(std::move(error));
+        } catch (...) {
+            task->bridge().report(std::current_exception());
         }
     }
 

@@ -65,7 +65,8 @@ public:
 
 /// The category of Errc. Its name is "syncopate".
 inline std::error_category const& error_category() noexcept {
-    static detail::ErrorCategory const category;
+    // Never destroyed: codes outlive main.
+    static auto const& category = *new detail::ErrorCategory;
     return category;
 }
 

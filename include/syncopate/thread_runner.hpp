@@ -34,8 +34,7 @@ public:
     /// and do not end the loop. Stopping it fails every call with Errc::loop_failed. It may be referred
     /// to until the runner is destroyed, but runs nothing after close().
     boost::asio::io_context& get_loop() {
-        loop_.start();
-        loop_.require_open();
+        loop_.prepare();
         return loop_.context();
     }
 

@@ -113,8 +113,7 @@ class GeneratorAwaiter final : public PendingOperation {
 public:
     GeneratorAwaiter(A&& operand, GeneratorPromiseBase& promise) noexcept
         : PendingOperation(ThisCoroRequest<A> ? Cancelled::allowed : Cancelled::refused),
-          operand_(std::forward<A>(operand)),
-          promise_(promise) {}
+          operand_(std::forward<A>(operand)), promise_(promise) {}
 
     bool await_ready() const noexcept { return false; }
     void await_suspend(std::coroutine_handle<> /*body*/) noexcept { promise_.wait_for(*this); }

@@ -57,9 +57,11 @@ public:
     /// Throws: Errc::runner_closed, and what starting the loop throws; then it will not run.
     virtual void submit(Operation& operation) = 0;
 
-    bool is_open() const noexcept {
-        return refusal_.load(std::memory_order_acquire) == Errc{};
-    }
+    bool is_open() const noexcept { return refusal_.load(std::memory_order_acquire) == Errc{}; }
+
+    /// Before something is started that nobody waits for: what can fail, fails here.
+    /// Throws: as submit() does.
+    virtual void prepare() { require_open(); }
 
     /// Throws the reason for which the loop takes no more calls, if there is one.
     void require_open() const {
@@ -129,12 +131,18 @@ public:
         throw DeadlockError('"' + options_.name() + "\" waits for itself; use co_await");
     }
     std::exception_ptr error(Errc code) const noexcept {
-        return std::make_exception_ptr(std::system_error(make_error_code(code), options_.name()));
+        try {
+            throw_error(code);
+        } catch (...) {
+            return std::current_exception();  // there may be no memory for the name
+        }
     }
-    [[noreturn]] void throw_error(Errc code) const { std::rethrow_exception(error(code)); }
+    [[noreturn]] void throw_error(Errc code) const {
+        throw std::system_error(make_error_code(code), options_.name());
+    }
 
-    /// The error that close() ends with when its time is up.
-    std::exception_ptr close_timed_out() const {
+    /// Throws the error that close() ends with when its time is up.
+    [[noreturn]] void throw_close_timed_out() const {
         std::string names;
         {
             std::lock_guard lock(mutex_);
@@ -146,8 +154,9 @@ public:
         }
         if (names.empty())
             names = "a handler that blocks the loop";
-        return std::make_exception_ptr(std::system_error(
-            make_error_code(Errc::timed_out), options_.name() + ": close(): still running: " + names));
+        throw std::system_error(
+            make_error_code(Errc::timed_out),
+            options_.name() + ": close(): still running: " + names);
     }
 
     // On the loop.
@@ -155,7 +164,7 @@ public:
     boost::asio::any_io_executor const& executor() const noexcept { return executor_; }
 
     /// Whether the execution context went away under the loop: its objects must not be used any more.
-    bool is_lost() const noexcept { return lost_; }
+    bool is_lost() const noexcept { return lost_.load(std::memory_order_acquire); }
 
     /// Why a task must not start any more, or Errc{}.
     Errc refusal() const noexcept { return refusal_.load(std::memory_order_relaxed); }
@@ -217,7 +226,9 @@ public:
     }
 
 protected:
-    void set_executor(boost::asio::any_io_executor executor) noexcept { executor_ = std::move(executor); }
+    void set_executor(boost::asio::any_io_executor executor) noexcept {
+        executor_ = std::move(executor);
+    }
     boost::asio::any_io_executor take_executor() noexcept { return std::exchange(executor_, {}); }
 
     /// Refuses new calls from now on, for this reason; true for the first to say so.
@@ -227,7 +238,7 @@ protected:
     }
 
     void set_lost() noexcept {
-        lost_ = true;
+        lost_.store(true, std::memory_order_release);
         refuse(Errc::loop_failed);
     }
 
@@ -281,9 +292,9 @@ private:
     bool closing_ = false;
     bool advancing_ = false;
     bool drained_ = false;
-    bool lost_ = false;
 
     std::atomic<std::size_t> task_count_{0};
+    std::atomic<bool> lost_{false};
 
     // The loop writes, and others read to name what runs.
     mutable std::mutex mutex_;

@@ -10,6 +10,8 @@
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/error.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/use_awaitable.hpp>
 #include <boost/system/system_error.hpp>
 
 #include <atomic>
@@ -51,6 +53,9 @@ public:
         }
     }
 
+    /// The same, for a call that nothing else refers to yet: what cannot be submitted throws.
+    void submit_or_throw() { bridge_.submit(start_); }
+
     /// Asks the task to stop, from any thread, before or after submit(). The caller knows that the
     /// call's memory is still there; the task may have ended.
     void request_cancel(Errc reason) noexcept {
@@ -61,7 +66,9 @@ public:
         try {
             bridge_.submit(cancel_);
         } catch (...) {
-            // The loop has ended or is out of memory: the task is not there, or is not told.
+            // The loop has ended, and the task with it; or there is no memory, and the task goes on.
+            if (!bridge_.is_closed())
+                bridge_.report(std::current_exception());
             cancel_submitted();
         }
     }
@@ -82,8 +89,19 @@ protected:
     Bridge& bridge() const noexcept { return bridge_; }
 
     /// Whether the task has moved to another thread, as Asio lets it with bind_executor. The state of
-    /// the call is the loop's: body() has to post itself back.
+    /// the call is the loop's: body() has to return to it.
     bool has_left_loop() const noexcept { return !bridge_.is_served_here(); }
+
+    /// Posts the coroutine back. As soon as the loop has it, all may end there, and the thread that
+    /// posts is not one that anybody waits for: it keeps the io_context until its post has returned.
+    boost::asio::awaitable<void> return_to_loop() {
+        return boost::asio::async_initiate<boost::asio::use_awaitable_t<> const, void()>(
+            [&bridge = bridge_](auto handler) {
+                auto const keep = bridge.shared_from_this();
+                boost::asio::post(keep->executor(), std::move(handler));
+            },
+            boost::asio::use_awaitable);
+    }
 
     /// Delivers the cancellation to the task.
     virtual void stop(Errc) noexcept { emit_cancellation(); }
@@ -195,9 +213,9 @@ private:
     MemberOperation<Call, &Call::run_cancel> cancel_{*this};
     boost::asio::cancellation_signal signal_;
     std::atomic<unsigned> state_{0};
-    int holders_ = 0;          // the loop's
-    Errc reason_{};            // the loop's
-    Errc requested_{};         // carried by cancel_
+    int holders_ = 0;   // the loop's
+    Errc reason_{};     // the loop's
+    Errc requested_{};  // carried by cancel_
 };
 
 }  // namespace syncopate::detail

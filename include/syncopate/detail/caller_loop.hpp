@@ -35,9 +35,10 @@ private:
         if (context().get_executor().running_in_this_thread())
             throw_blocks_itself();
         if (turning_.exchange(true, std::memory_order_acquire))
-            throw DeadlockError('"' + options().name() +
-                                "\" is running on another thread; a Runner serves one at a time, "
-                                "a ThreadRunner any number");
+            throw DeadlockError(
+                '"' + options().name() +
+                "\" is running on another thread; a Runner serves one at a time, "
+                "a ThreadRunner any number");
         return true;
     }
 
@@ -52,8 +53,9 @@ private:
         if (deadline == Deadline::max())
             turn_until([&] { return word.is_set(); });
         else
-            turn_until([&] { return word.is_set() || Deadline::clock::now() >= deadline; },
-                       [&](auto& context) { context.run_one_until(deadline); });
+            turn_until(
+                [&] { return word.is_set() || Deadline::clock::now() >= deadline; },
+                [&](auto& context) { context.run_one_until(deadline); });
         return word.is_set();
     }
 

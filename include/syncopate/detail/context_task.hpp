@@ -13,7 +13,6 @@
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/cancellation_state.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <boost/asio/post.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
@@ -26,7 +25,9 @@ namespace syncopate::detail {
 
 /// aenter and aexit run in this one task, so that what must not change tasks (a task group, a timeout
 /// scope) can span them. The task keeps itself until it has ended; its guard may keep it for longer.
-class ContextTask : public Call, private OpenContext, public std::enable_shared_from_this<ContextTask> {
+class ContextTask : public Call,
+                    private OpenContext,
+                    public std::enable_shared_from_this<ContextTask> {
 public:
     /// What aexit is given when close() leaves the context: nothing, or Errc::runner_closed.
     enum class AtClose { leaves_normally, leaves_with_error };
@@ -53,7 +54,7 @@ public:
     ///
     /// Returns: whether the exception was suppressed, or what aexit threw. Where close() left the
     ///          context, that has taken the error.
-    /// Throws:  DeadlockError if the wait could never end; nothing has been done then.
+    /// Throws:  DeadlockError if the wait could never end, std::bad_alloc; nothing has been done then.
     Outcome<bool> exit(std::exception_ptr error, Wait::Refuse refused) {
         Bridge::Blocking blocking(bridge(), left_, refused);
         request_exit(std::move(error), Exit::awaited);
@@ -63,7 +64,11 @@ public:
 
     /// Has it left without waiting. What aexit throws goes to on_error.
     void exit_unattended(std::exception_ptr error) noexcept {
-        request_exit(std::move(error), Exit::unattended);
+        try {
+            request_exit(std::move(error), Exit::unattended);
+        } catch (...) {
+            bridge().report(std::current_exception());  // it stays open until the loop is closed
+        }
     }
 
     bool has_been_left() const noexcept { return left_.is_set(); }
@@ -72,14 +77,16 @@ private:
     /// Whether somebody waits for the exit, and so takes what it throws.
     enum class Exit { awaited, unattended };
 
-    void request_exit(std::exception_ptr error, Exit kind) noexcept {
+    void request_exit(std::exception_ptr error, Exit kind) {
         requested_error_ = std::move(error);
         requested_kind_ = kind;
         keep_self_for_exit_ = shared_from_this();
         try {
             bridge().submit(exit_);
         } catch (...) {
-            keep_self_for_exit_.reset();  // the loop has ended, and left the context before that
+            keep_self_for_exit_.reset();
+            if (!has_been_left())  // by a loop that has ended since
+                throw;
         }
     }
 
@@ -100,7 +107,7 @@ private:
         }
         co_await this_coro::throw_if_cancelled(false);
         if (has_left_loop())
-            co_await boost::asio::post(boost::asio::use_awaitable);
+            co_await return_to_loop();
         if (!entry_.error()) {
             bridge().context_entered(*this);
             co_await stay();
@@ -108,7 +115,7 @@ private:
             co_await this_coro::reset_cancellation_state(boost::asio::disable_cancellation());
             co_await leave();
             if (has_left_loop())
-                co_await boost::asio::post(boost::asio::use_awaitable);
+                co_await return_to_loop();
         }
         destroy_context();
     }
@@ -121,8 +128,8 @@ private:
             entry_.fail(bridge().error(refusal));
             co_return;
         }
-        boost::asio::steady_timer timer(bridge().executor(),
-                                        boost::asio::steady_timer::time_point::max());
+        boost::asio::steady_timer timer(
+            bridge().executor(), boost::asio::steady_timer::time_point::max());
         parked_ = &timer;
         entered_.set();
         co_await timer.async_wait(boost::asio::as_tuple(boost::asio::use_awaitable));
@@ -143,13 +150,14 @@ private:
 
     void run_exit() noexcept {
         auto const keep = std::move(keep_self_for_exit_);
-        unpark(std::move(requested_error_),
-               requested_kind_ == Exit::awaited ? Taker::guard : Taker::on_error);
+        unpark(
+            std::move(requested_error_),
+            requested_kind_ == Exit::awaited ? Taker::guard : Taker::on_error);
     }
 
     void leave_for_close(Errc reason) noexcept final {
-        unpark(at_close_ == AtClose::leaves_normally ? nullptr : bridge().error(reason),
-               Taker::close);
+        unpark(
+            at_close_ == AtClose::leaves_normally ? nullptr : bridge().error(reason), Taker::close);
     }
 
     enum class Taker { nobody_yet, guard, close, on_error };

@@ -30,11 +30,13 @@ inline void futex_wait(FutexWord& word, std::uint32_t expected, Deadline deadlin
         if (seconds.count() < 0)
             return;
         absolute.tv_sec = static_cast<std::time_t>(seconds.count());
-        absolute.tv_nsec = static_cast<long>(std::chrono::nanoseconds(since_boot - seconds).count());
+        absolute.tv_nsec =
+            static_cast<long>(std::chrono::nanoseconds(since_boot - seconds).count());
         limit = &absolute;
     }
-    ::syscall(SYS_futex, &word, FUTEX_WAIT_BITSET_PRIVATE, expected, limit, nullptr,
-              FUTEX_BITSET_MATCH_ANY);
+    ::syscall(
+        SYS_futex, &word, FUTEX_WAIT_BITSET_PRIVATE, expected, limit, nullptr,
+        FUTEX_BITSET_MATCH_ANY);
 }
 
 /// Wakes all that sleep on the word. Uses its address only: the word may be gone by now, and then a

@@ -26,15 +26,18 @@ public:
             if (head == closed())
                 return Pushed::refused;
             operation.next = head;
-        } while (!head_.compare_exchange_weak(head, &operation, std::memory_order_acq_rel,
-                                              std::memory_order_relaxed));
+        } while (!head_.compare_exchange_weak(
+            head, &operation, std::memory_order_acq_rel, std::memory_order_relaxed));
         return head ? Pushed::behind_others : Pushed::first;
     }
 
     bool empty() const noexcept { return head_.load(std::memory_order_relaxed) == nullptr; }
 
     /// Runs what is there now, oldest first. What comes meanwhile waits for the next turn.
-    void run_all() noexcept { run_chain(head_.exchange(nullptr, std::memory_order_acq_rel)); }
+    void run_all() noexcept {
+        if (head_.load(std::memory_order_relaxed) != closed())  // only the consumer closes
+            run_chain(head_.exchange(nullptr, std::memory_order_acq_rel));
+    }
 
     /// Refuses every later push, and runs what came before.
     void close() noexcept { run_chain(head_.exchange(closed(), std::memory_order_acq_rel)); }

@@ -61,10 +61,11 @@ template <class Executor>
 LoopThreads threads_of(Executor const& executor) {
     if constexpr (!KnowsItsThreads<Executor>) {
         return {};
-    } else if constexpr (boost::asio::can_query_v<Executor const&,
-                                                  boost::asio::execution::occupancy_t>) {
-        return {[executor] { return executor.running_in_this_thread(); },
-                boost::asio::query(executor, boost::asio::execution::occupancy)};
+    } else if constexpr (boost::asio::can_query_v<
+                             Executor const&, boost::asio::execution::occupancy_t>) {
+        return {
+            [executor] { return executor.running_in_this_thread(); },
+            boost::asio::query(executor, boost::asio::execution::occupancy)};
     } else {
         // An io_context does not tell. One thread is what most have, and the safe assumption.
         return {[executor] { return executor.running_in_this_thread(); }, 1};

@@ -1,6 +1,8 @@
 // How an exception from the body of a context and one from its exit come out as one.
 #pragma once
 
+#include <boost/system/system_error.hpp>
+
 #include <exception>
 #include <functional>
 #include <future>
@@ -9,8 +11,6 @@
 #include <stdexcept>
 #include <system_error>
 #include <typeinfo>
-
-#include <boost/system/system_error.hpp>
 
 namespace syncopate::detail {
 

@@ -20,15 +20,21 @@ namespace syncopate::detail {
 template <class T>
 class Outcome {
     struct Nothing {};
-    using Stored =
-        std::conditional_t<std::is_void_v<T>, Nothing,
-                           std::conditional_t<std::is_reference_v<T>,
-                                              std::reference_wrapper<std::remove_reference_t<T>>, T>>;
+    using Stored = std::conditional_t<
+        std::is_void_v<T>,
+        Nothing,
+        std::conditional_t<
+            std::is_reference_v<T>,
+            std::reference_wrapper<std::remove_reference_t<T>>,
+            T>>;
 
 public:
     template <class... Args>
     void emplace(Args&&... args) {
-        value_.emplace(std::forward<Args>(args)...);
+        if constexpr (std::is_reference_v<T>)
+            value_.emplace(args...);
+        else
+            value_.emplace(std::forward<Args>(args)...);
     }
     void fail(std::exception_ptr error) noexcept { error_ = std::move(error); }
 
@@ -40,7 +46,7 @@ public:
         if (error_)
             std::rethrow_exception(std::exchange(error_, nullptr));
         if constexpr (!std::is_void_v<T>)
-            return static_cast<T>(std::move(*value_));
+            return T(value());
     }
 
     /// The same, into a promise.
@@ -51,13 +57,20 @@ public:
             if constexpr (std::is_void_v<T>)
                 promise.set_value();
             else
-                promise.set_value(static_cast<T&&>(*value_));
+                promise.set_value(value());
         } catch (...) {
             promise.set_exception(std::current_exception());  // the value's own move failed
         }
     }
 
 private:
+    decltype(auto) value() noexcept {
+        if constexpr (std::is_reference_v<T>)
+            return static_cast<T&&>(value_->get());
+        else
+            return static_cast<T&&>(*value_);
+    }
+
     std::optional<Stored> value_;
     std::exception_ptr error_;
 };

@@ -84,9 +84,9 @@ protected:
         }
         if (context_.stopped() && !ended_) {
             // Somebody else's stop(). The tasks must unwind all the same, and for that it must turn.
-            refuse(Errc::loop_failed);
             context_.restart();
-            start_closing();
+            if (refuse(Errc::loop_failed))
+                submit_close();
         }
         if (ended_)
             queue_.close();  // whatever came too late is told so
@@ -118,8 +118,8 @@ protected:
 private:
     // execution_context::shutdown() is for derived classes.
     struct Context : boost::asio::io_context {
-        using io_context::io_context;
         using execution_context::shutdown;
+        using io_context::io_context;
     };
 
     void const* exclusive_context() const noexcept override { return &context_; }
@@ -131,9 +131,10 @@ private:
         std::lock_guard lock(wake_mutex_);
         if (shut_down_)
             return;
-        boost::asio::post(context_, boost::asio::bind_allocator(
-                                        HandlerRoom::Allocator<void>(room_),
-                                        [this]() noexcept { queue_.run_all(); }));
+        boost::asio::post(
+            context_,
+            boost::asio::bind_allocator(
+                HandlerRoom::Allocator<void>(room_), [this]() noexcept { queue_.run_all(); }));
     }
 
     HandlerRoom room_;

@@ -29,6 +29,9 @@ public:
     static std::shared_ptr<PortalLoop> create(Executor const& executor, Options options) {
         boost::asio::execution_context& context =
             boost::asio::query(executor, boost::asio::execution::context);
+        // Services end newest first: by this order the registry ends before the strands, and what they
+        // drop then is known to be lost.
+        static_cast<void>(boost::asio::make_strand(executor));
         auto loop = std::make_shared<PortalLoop>(std::move(options), threads_of(executor), context);
         loop->set_executor(serial(executor, loop));
         loop->registry_->add(*loop);
@@ -70,17 +73,17 @@ public:
 
 private:
     // One operation's way to the loop. Where the execution context ends first and takes the handler
-    // with it, the operation runs all the same, finds the loop lost, and tells its caller.
+    // with it, the operation runs all the same, finds the loop lost, and tells its caller. (Dropped for
+    // another reason, it has not been posted: submit() is about to throw.)
     class Delivery {
     public:
         Delivery(std::shared_ptr<Bridge> loop, Operation& operation) noexcept
             : loop_(std::move(loop)), operation_(&operation) {}
         Delivery(Delivery&& other) noexcept
-            : loop_(std::move(other.loop_)),
-              operation_(std::exchange(other.operation_, nullptr)) {}
+            : loop_(std::move(other.loop_)), operation_(std::exchange(other.operation_, nullptr)) {}
         Delivery& operator=(Delivery&&) = delete;
         ~Delivery() {
-            if (operation_)
+            if (operation_ && loop_->is_lost())
                 (*this)();
         }
         void operator()() noexcept {
@@ -95,13 +98,13 @@ private:
 
     // Calls to one portal run one after another. A strand does that already.
     template <class Inner>
-    static boost::asio::any_io_executor serial(boost::asio::strand<Inner> const& executor,
-                                               std::shared_ptr<Bridge> loop) {
+    static boost::asio::any_io_executor serial(
+        boost::asio::strand<Inner> const& executor, std::shared_ptr<Bridge> loop) {
         return TracedExecutor(executor, std::move(loop));
     }
     template <class Executor>
-    static boost::asio::any_io_executor serial(Executor const& executor,
-                                               std::shared_ptr<Bridge> loop) {
+    static boost::asio::any_io_executor serial(
+        Executor const& executor, std::shared_ptr<Bridge> loop) {
         return boost::asio::make_strand(TracedExecutor(executor, std::move(loop)));
     }
 
@@ -119,9 +122,10 @@ private:
         if (threads_.count == 0 || !threads_.include_this_one())
             return false;
         if (!registry_->enter(threads_.count))
-            throw DeadlockError('"' + options().name() +
-                                "\" has no thread left to run the task: all that run its executor "
-                                "would be blocked; use co_await");
+            throw DeadlockError(
+                '"' + options().name() +
+                "\" has no thread left to run the task: all that run its executor "
+                "would be blocked; use co_await");
         return true;
     }
     void end_blocking() noexcept override { registry_->leave(); }

@@ -30,19 +30,27 @@ public:
     virtual void close() noexcept = 0;
 };
 
+template <TaskFactory CleanUp>
+void close_iteration_later(Bridge& bridge, CleanUp clean_up, std::source_location where) noexcept {
+    try {
+        BackgroundCall<CleanUp>::start(bridge, std::move(clean_up), where);
+    } catch (...) {
+        bridge.report(std::current_exception());
+    }
+}
+
 /// Cleans up on the loop: waits for it where that is possible, else leaves it to the loop.
 template <AsyncIterable I>
-void close_iteration(Bridge& bridge, std::shared_ptr<Iteration<I>> iteration,
-                     std::source_location where) noexcept {
+void close_iteration(
+    Bridge& bridge, std::shared_ptr<Iteration<I>> iteration, std::source_location where) noexcept {
     if (!iteration || iteration->is_over() || !bridge.is_open())
         return;
     auto clean_up = [iteration = std::move(iteration)] { return iteration->close(); };
     using CleanUp = decltype(clean_up);
     try {
-        if (bridge.is_served_here())
-            return BackgroundCall<CleanUp>::start(bridge, std::move(clean_up), where);
-        BlockingCall<CleanUp>(bridge, std::move(clean_up), where)
-            .run(Deadline::max(), Wait::Refuse::cycles);
+        BlockingCall<CleanUp&>(bridge, clean_up, where).run(Deadline::max(), Wait::Refuse::cycles);
+    } catch (DeadlockError const&) {
+        close_iteration_later(bridge, std::move(clean_up), where);
     } catch (...) {
         bridge.report(std::current_exception());
     }

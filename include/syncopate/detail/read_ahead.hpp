@@ -70,8 +70,8 @@ public:
         request_cancel(Errc::cancelled);
         try {
             Bridge::Blocking(bridge(), ended_, Wait::Refuse::cycles).wait();
-        } catch (DeadlockError const&) {
-            // It keeps itself, and ends without us.
+        } catch (std::exception const&) {
+            // It cannot be waited for. It keeps itself, and ends without us.
         }
     }
 
@@ -89,7 +89,7 @@ private:
                     break;
                 auto item = co_await iteration_.next();
                 if (has_left_loop())
-                    co_await boost::asio::post(boost::asio::use_awaitable);
+                    co_await return_to_loop();
                 if (!item)
                     break;
                 ring_.push(std::move(*item));
@@ -101,20 +101,20 @@ private:
         }
         co_await this_coro::reset_cancellation_state(boost::asio::disable_cancellation());
         if (has_left_loop())
-            co_await boost::asio::post(boost::asio::use_awaitable);
+            co_await return_to_loop();
         try {
             co_await iteration_.close();
         } catch (...) {
             bridge().report(std::current_exception());
         }
         if (has_left_loop())
-            co_await boost::asio::post(boost::asio::use_awaitable);
+            co_await return_to_loop();
     }
 
     boost::asio::awaitable<void> park() {
         if (!std::exchange(resumed_, false)) {
-            boost::asio::steady_timer timer(bridge().executor(),
-                                            boost::asio::steady_timer::time_point::max());
+            boost::asio::steady_timer timer(
+                bridge().executor(), boost::asio::steady_timer::time_point::max());
             parked_ = &timer;
             co_await timer.async_wait(boost::asio::as_tuple(boost::asio::use_awaitable));
             parked_ = nullptr;

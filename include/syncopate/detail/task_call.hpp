@@ -11,9 +11,7 @@
 #include <syncopate/error.hpp>
 
 #include <boost/asio/awaitable.hpp>
-#include <boost/asio/post.hpp>
 #include <boost/asio/this_coro.hpp>
-#include <boost/asio/use_awaitable.hpp>
 
 #include <exception>
 #include <functional>
@@ -69,7 +67,7 @@ private:
         // completion of a task that was cancelled and never suspended.)
         co_await boost::asio::this_coro::throw_if_cancelled(false);
         if (this->has_left_loop())
-            co_await boost::asio::post(boost::asio::use_awaitable);
+            co_await this->return_to_loop();
         task_.release();
     }
 
@@ -133,10 +131,10 @@ class FutureCall final : public TaskCall<T> {
 public:
     using Result = task_result_t<T>;
 
-    static std::future<Result> start(Bridge& bridge, T&& task, std::stop_token stop,
-                                     std::source_location where) {
-        auto owned = std::unique_ptr<FutureCall>(
-            new FutureCall(bridge, std::forward<T>(task), where));
+    static std::future<Result> start(
+        Bridge& bridge, T&& task, std::stop_token stop, std::source_location where) {
+        auto owned =
+            std::unique_ptr<FutureCall>(new FutureCall(bridge, std::forward<T>(task), where));
         auto future = owned->promise_.get_future();
         FutureCall& call = *owned.release();
         // Kept alive until submit() by not being submitted: only then can it end.
@@ -169,7 +167,10 @@ template <Task T>
 class BackgroundCall final : public TaskCall<T> {
 public:
     static void start(Bridge& bridge, T&& task, std::source_location where) {
-        (new BackgroundCall(bridge, std::forward<T>(task), where))->submit();
+        auto call = std::unique_ptr<BackgroundCall>(
+            new BackgroundCall(bridge, std::forward<T>(task), where));
+        call->submit_or_throw();
+        call.release();  // it may be gone by now, and keeps itself otherwise
     }
 
 private:

@@ -25,6 +25,11 @@ public:
 
     using OwnLoop::OwnLoop;
 
+    void prepare() override {
+        start();
+        require_open();
+    }
+
     void submit(Operation& operation) override {
         start();
         OwnLoop::submit(operation);

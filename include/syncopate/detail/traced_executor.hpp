@@ -29,16 +29,14 @@ public:
     }
 
     template <class Property>
-    auto require(Property const& property) const noexcept
-        -> TracedExecutor<
-            std::decay_t<decltype(boost::asio::require(std::declval<Inner const&>(), property))>> {
+    auto require(Property const& property) const noexcept -> TracedExecutor<
+        std::decay_t<decltype(boost::asio::require(std::declval<Inner const&>(), property))>> {
         return {boost::asio::require(inner_, property), loop_};
     }
 
     template <class Property>
-    auto prefer(Property const& property) const noexcept
-        -> TracedExecutor<
-            std::decay_t<decltype(boost::asio::prefer(std::declval<Inner const&>(), property))>> {
+    auto prefer(Property const& property) const noexcept -> TracedExecutor<
+        std::decay_t<decltype(boost::asio::prefer(std::declval<Inner const&>(), property))>> {
         return {boost::asio::prefer(inner_, property), loop_};
     }
 

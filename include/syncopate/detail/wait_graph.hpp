@@ -102,9 +102,10 @@ private:
 
     static void refuse_blocking(ServingScope const& scope) {
         if (scope.kind_ == ServingScope::Kind::caller_driven)
-            throw DeadlockError(quoted(scope.served_) +
-                                " runs on this thread: a blocking call in its task would hold it up; "
-                                "use co_await");
+            throw DeadlockError(
+                quoted(scope.served_) +
+                " runs on this thread: a blocking call in its task would hold it up; "
+                "use co_await");
     }
 
     void refuse_cycle(ServingScope const& scope) const {
