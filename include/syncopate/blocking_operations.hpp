@@ -274,9 +274,7 @@ protected:
         for (bool closed = false; !closed;) {
             try {
                 closed = bridge_->close_until(deadline, detail::Wait::Refuse::cycles);
-                if (closed)
-                    rethrow_exit_error();
-                else
+                if (!closed)
                     bridge_->throw_close_timed_out();
             } catch (DeadlockError const&) {
                 bridge_->abandon();
@@ -288,6 +286,8 @@ protected:
                     limit.count() > 0 ? detail::deadline_after(limit) : detail::Deadline::max();
             }
         }
+        if (auto error = bridge_->take_exit_error())
+            bridge_->report(std::move(error));
     }
 
 private:

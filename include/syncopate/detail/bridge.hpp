@@ -166,6 +166,9 @@ public:
     /// Whether the execution context went away under the loop: its objects must not be used any more.
     bool is_lost() const noexcept { return lost_.load(std::memory_order_acquire); }
 
+    /// Whether close() has come to the end of what it waits for.
+    bool has_drained() const noexcept { return drained_; }
+
     /// Why a task must not start any more, or Errc{}.
     Errc refusal() const noexcept { return refusal_.load(std::memory_order_relaxed); }
 

@@ -74,7 +74,7 @@ public:
     }
 
     void cancel(Errc reason) noexcept final {
-        if (reason_ != Errc{})
+        if (reason_ != Errc{} || is_clean_up())
             return;
         reason_ = reason;
         stop(reason);
@@ -117,6 +117,9 @@ protected:
     }
 
 private:
+    /// Whether this is what close() must let happen: then it also starts while the loop is closing, and
+    /// nothing cancels it.
+    virtual bool is_clean_up() const noexcept { return false; }
     /// The task. Writes its own outcome.
     virtual boost::asio::awaitable<void> body() = 0;
     /// The outcome, if the task could not run.
@@ -167,7 +170,7 @@ private:
     void start() noexcept {
         Holder holder(*this);
         bridge_.task_started(*this);
-        if (reason_ == Errc{})
+        if (reason_ == Errc{} && (!is_clean_up() || bridge_.has_drained()))
             reason_ = bridge_.refusal();
         if (reason_ != Errc{})
             return fail(cancellation());  // before it began

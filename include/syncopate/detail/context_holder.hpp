@@ -31,10 +31,7 @@ public:
 
     C& operator*() const noexcept { return *context_; }
 
-    void reset() noexcept {
-        context_ = nullptr;
-        owned_.reset();
-    }
+    void reset() noexcept { owned_.reset(); }
 
 private:
     std::optional<C> owned_;
@@ -61,15 +58,9 @@ public:
     ContextHolder(Bridge& bridge, S&& source, AtClose at_close, std::source_location where)
         : ContextTask(bridge, at_close, where), source_(std::forward<S>(source)) {}
 
-    /// The value, between the end of aenter and the beginning of aexit.
-    std::remove_reference_t<Value>& value() noexcept {
-        if constexpr (std::is_same_v<Value, Context&>)
-            return *context_;
-        else if constexpr (std::is_reference_v<Value>)
-            return value_->get();
-        else
-            return *value_;
-    }
+    /// The value. May be asked for after a successful enter(), even if the runner is being closed and
+    /// the value is gone by then: its address is written before that, and never again.
+    std::remove_reference_t<Value>& value() noexcept { return *address_; }
 
 private:
     using Entered = awaitable_result_t<decltype(std::declval<Context&>().aenter())>;
@@ -86,10 +77,16 @@ private:
         else
             context_.emplace(ResultOf<SourceObject>{source_.get()});
 
-        if constexpr (std::is_void_v<Entered>)
+        if constexpr (std::is_void_v<Entered>) {
             co_await (*context_).aenter();
-        else
+            address_ = &*context_;
+        } else {
             value_.emplace(co_await (*context_).aenter());
+            if constexpr (std::is_reference_v<Value>)
+                address_ = &value_->get();
+            else
+                address_ = &*value_;
+        }
     }
 
     boost::asio::awaitable<bool> do_exit(std::exception_ptr error) override {
@@ -112,6 +109,7 @@ private:
 
     Passed<S> source_;
     ContextSlot<Context> context_;
+    std::remove_reference_t<Value>* address_ = nullptr;
     std::optional<std::conditional_t<std::is_void_v<Entered>, NoValue, Entered>> value_;
 };
 

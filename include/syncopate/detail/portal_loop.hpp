@@ -109,13 +109,14 @@ private:
     }
 
     void const* exclusive_context() const noexcept override {
-        return threads_.count == 1 ? context_ : nullptr;
+        return has_one_thread_ ? context_ : nullptr;
     }
 
     // A thread of the context holds one of its own when it blocks. It is counted, and uncounted, only
     // while the context exists: it cannot go while a thread of its own is here.
     bool begin_blocking() override {
-        if (is_closed())
+        std::lock_guard const lock(mutex_);
+        if (ended_)
             return false;
         if (threads_.wait_for_this_one())
             throw_blocks_itself();
@@ -168,8 +169,10 @@ private:
         if (std::exchange(ended_, true))
             return;
         auto executor = take_executor();
+        auto threads = std::exchange(threads_, {});  // has the executor, too
         lock.unlock();
         executor = {};
+        threads = {};
         if (!is_lost())
             registry_->remove(*this);
         set_closed();  // the context may be gone from here on
@@ -183,7 +186,8 @@ private:
         take_executor();
     }
 
-    LoopThreads const threads_;
+    LoopThreads threads_;
+    bool const has_one_thread_ = threads_.count == 1;
     boost::asio::execution_context* const context_;
     PortalRegistry* const registry_;
     MemberOperation<Bridge, &Bridge::start_closing> close_{*this};

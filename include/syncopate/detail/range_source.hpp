@@ -6,6 +6,8 @@
 #include <syncopate/detail/iteration.hpp>
 #include <syncopate/detail/task_call.hpp>
 
+#include <boost/asio/awaitable.hpp>
+
 #include <exception>
 #include <memory>
 #include <optional>
@@ -30,29 +32,34 @@ public:
     virtual void close() noexcept = 0;
 };
 
-template <TaskFactory CleanUp>
-void close_iteration_later(Bridge& bridge, CleanUp clean_up, std::source_location where) noexcept {
-    try {
-        BackgroundCall<CleanUp>::start(bridge, std::move(clean_up), where);
-    } catch (...) {
-        bridge.report(std::current_exception());
-    }
-}
+/// The clean-up of an iteration that is given up early.
+template <AsyncIterable I>
+struct CleanUp {
+    using clean_up_tag = void;
 
-/// Cleans up on the loop: waits for it where that is possible, else leaves it to the loop.
+    boost::asio::awaitable<void> operator()() const { return iteration->close(); }
+
+    std::shared_ptr<Iteration<I>> iteration;
+};
+
+/// Cleans up on the loop: waits for it where that is possible, else leaves it to the loop. A loop that
+/// has been closed meanwhile has nothing to clean up with.
 template <AsyncIterable I>
 void close_iteration(
     Bridge& bridge, std::shared_ptr<Iteration<I>> iteration, std::source_location where) noexcept {
-    if (!iteration || iteration->is_over() || !bridge.is_open())
+    if (!iteration || iteration->is_over() || bridge.is_closed())
         return;
-    auto clean_up = [iteration = std::move(iteration)] { return iteration->close(); };
-    using CleanUp = decltype(clean_up);
+    CleanUp<I> clean_up{std::move(iteration)};
     try {
-        BlockingCall<CleanUp&>(bridge, clean_up, where).run(Deadline::max(), Wait::Refuse::cycles);
-    } catch (DeadlockError const&) {
-        close_iteration_later(bridge, std::move(clean_up), where);
+        try {
+            BlockingCall<CleanUp<I>&>(bridge, clean_up, where)
+                .run(Deadline::max(), Wait::Refuse::cycles);
+        } catch (DeadlockError const&) {
+            BackgroundCall<CleanUp<I>>::start(bridge, std::move(clean_up), where);
+        }
     } catch (...) {
-        bridge.report(std::current_exception());
+        if (bridge.is_open())
+            bridge.report(std::current_exception());
     }
 }
 

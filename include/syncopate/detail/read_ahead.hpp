@@ -50,15 +50,19 @@ public:
     std::optional<Item> next() {
         if (bridge().is_served_here())
             bridge().throw_blocks_itself();
+        std::optional<Item> item;
         for (;;) {
             bridge().require_open();
-            if (auto item = ring_.pop()) {
+            if (ring_.pop_into(item)) {
                 if (ring_.must_wake_producer())
                     submit_resume();
                 return item;
             }
-            if (ring_.is_finished() && !ring_.has_items())
-                return take_end();
+            if (ring_.is_finished() && !ring_.has_items()) {
+                if (error_)
+                    std::rethrow_exception(std::exchange(error_, nullptr));
+                return item;
+            }
             WakeWord word;
             Bridge::Blocking blocking(bridge(), word);
             ring_.wait_for_item(word, [&] { blocking.wait(); });
@@ -83,7 +87,8 @@ private:
         namespace this_coro = boost::asio::this_coro;
         try {
             for (std::size_t i = 1; reason() == Errc{}; ++i) {
-                if (ring_.is_full() && ring_.producer_waits())
+                // Again after a wake-up: it may have been meant for an earlier announcement.
+                while (reason() == Errc{} && ring_.is_full() && ring_.producer_waits())
                     co_await park();
                 if (reason() != Errc{})
                     break;
@@ -156,12 +161,6 @@ private:
         auto const keep = std::move(keep_self_);
         ring_.finish();
         ended_.set();
-    }
-
-    std::optional<Item> take_end() {
-        if (error_)
-            std::rethrow_exception(std::exchange(error_, nullptr));
-        return std::nullopt;
     }
 
     std::shared_ptr<Bridge> const keep_bridge_;

@@ -65,19 +65,19 @@ public:
 
     // The consumer's side.
 
-    /// Empty if there is nothing now.
-    std::optional<T> pop() noexcept(std::is_nothrow_move_constructible_v<T>) {
+    /// Into an empty item. False if there is nothing now.
+    bool pop_into(std::optional<T>& item) noexcept(std::is_nothrow_move_constructible_v<T>) {
         if (read_local_ == written_seen_) {
             written_seen_ = written_.load(std::memory_order_acquire);
             if (read_local_ == written_seen_)
-                return std::nullopt;
+                return false;
         }
         std::optional<T>& cell = cells_[read_index_];
-        std::optional<T> item(std::move(cell));
+        item.emplace(std::move(*cell));
         cell.reset();
         read_index_ = next(read_index_);
         read_.store(++read_local_, std::memory_order_seq_cst);
-        return item;
+        return true;
     }
 
     /// After a pop: whether the producer waits for room, and half of it is free again, so that it is

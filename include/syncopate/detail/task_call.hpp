@@ -25,6 +25,11 @@
 
 namespace syncopate::detail {
 
+/// A task factory that says of itself that it cleans up: see Call::is_clean_up.
+template <class T>
+concept CleanUpTask =
+    TaskFactory<T> && requires { typename std::remove_reference_t<T>::clean_up_tag; };
+
 /// A call whose task is a Task as the user passed it, T being its type with its value category.
 template <Task T>
 class TaskCall : public Call {
@@ -52,6 +57,8 @@ protected:
     void fail(std::exception_ptr error) noexcept final { outcome_.fail(std::move(error)); }
 
 private:
+    bool is_clean_up() const noexcept final { return CleanUpTask<T>; }
+
     boost::asio::awaitable<void> body() final {
         try {
             if constexpr (std::is_void_v<Result>) {
@@ -94,7 +101,8 @@ public:
     /// Runs the task. When the deadline passes first, the task is cancelled and its end awaited.
     Result run(Deadline deadline = Deadline::max(), Wait::Refuse refused = Wait::Refuse::blocking) {
         Bridge::Blocking blocking(this->bridge(), done_, refused);
-        this->bridge().require_open();
+        if constexpr (!CleanUpTask<T>)
+            this->bridge().require_open();
         this->submit();
         if (!blocking.wait_until(deadline)) {
             this->request_cancel(Errc::timed_out);

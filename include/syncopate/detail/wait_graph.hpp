@@ -38,7 +38,7 @@ public:
 
     /// Whether the calling thread is turning this loop.
     static bool serves(void const* loop) noexcept {
-        for (auto const* scope = innermost_; scope; scope = scope->outer_)
+        for (auto const* scope = innermost(); scope; scope = scope->outer_)
             if (scope->served_.loop == loop)
                 return true;
         return false;
@@ -46,6 +46,10 @@ public:
 
 private:
     friend class Wait;
+
+    // Not inlined: Clang keeps the address of a thread_local object in a coroutine's frame, also over a
+    // suspension after which another thread goes on.
+    [[gnu::noinline]] static ServingScope const* innermost() noexcept { return innermost_; }
 
     static inline thread_local ServingScope const* innermost_ = nullptr;
 
@@ -69,7 +73,7 @@ public:
 
     /// Throws: DeadlockError, which names the cycle.
     Wait(LoopIdentity const& target, WakeWord const& word, Refuse refused)
-        : target_(target), word_(word), waiting_thread_(ServingScope::innermost_) {
+        : target_(target), word_(word), waiting_thread_(ServingScope::innermost()) {
         if (!waiting_thread_)
             return;
         std::lock_guard lock(registry().mutex);
