@@ -38,6 +38,8 @@ look_for_catch2() {
 
 look_for_http() {
     has_header openssl/ssl.h || missing libssl-dev
+    # What the demonstration verifies a real server against.
+    [ -e /etc/ssl/certs/ca-certificates.crt ] || missing ca-certificates
     has_library boost_url || missing libboost-url@-dev
     has_library boost_json || missing libboost-json@-dev
 }

@@ -1,0 +1,5 @@
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+
+boost::asio::awaitable<int> answer();

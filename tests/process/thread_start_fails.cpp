@@ -1,0 +1,109 @@
+// The system has no thread for the loop: the first use throws, and a later one tries again. Needs a
+// process of its own, because it limits the threads of its user.
+
+#include "support/audit.hpp"
+#include "support/errors.hpp"
+#include "support/stress.hpp"
+#include "support/tasks.hpp"
+#include <syncopate/error.hpp>
+#include <syncopate/options.hpp>
+#include <syncopate/thread_runner.hpp>
+
+#include <chrono>
+#include <cstdlib>
+#include <iostream>
+#include <stop_token>
+#include <system_error>
+#include <thread>
+
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+namespace {
+
+using namespace std::chrono_literals;
+using namespace support;
+using syncopate::Errc;
+using syncopate::Options;
+using syncopate::ThreadRunner;
+
+constexpr int skipped = 77;
+
+void limit_threads(rlim_t limit) {
+    rlimit limits{};
+    require(::getrlimit(RLIMIT_NPROC, &limits) == 0, "the limit can be read");
+    limits.rlim_cur = limit;
+    require(::setrlimit(RLIMIT_NPROC, &limits) == 0, "the limit can be set");
+}
+
+rlim_t hard_limit() {
+    rlimit limits{};
+    require(::getrlimit(RLIMIT_NPROC, &limits) == 0, "the limit can be read");
+    return limits.rlim_max;
+}
+
+// root is above the limit.
+void become_somebody() {
+    if (::geteuid() != 0)
+        return;
+    auto const nobody_in_particular = static_cast<uid_t>(60'000 + ::getpid() % 1'000);
+    require(::setuid(nobody_in_particular) == 0, "root can become another user");
+    // For the leak check at the end, which traces the process.
+    ::prctl(PR_SET_DUMPABLE, 1);
+}
+
+bool threads_can_be_started() {
+    return code_of([] { std::thread([] {}).join(); }) == std::error_code();
+}
+
+auto task() {
+    return [capture = Tracked(21)] { return twice(capture.value()); };
+}
+
+}  // namespace
+
+int main() {
+    Audit const audit;
+    become_somebody();
+    limit_threads(1);
+    if (threads_can_be_started()) {
+        std::cerr << "skipped: this system does not limit the threads of a user\n";
+        return skipped;
+    }
+
+    {
+        ErrorLog log;
+        ThreadRunner runner(Options().on_error(log.handler()));
+        auto const no_thread = std::errc::resource_unavailable_try_again;
+        require(code_of([&] { runner.run(task()); }) == no_thread, "run throws");
+        require(code_of([&] { runner.run(task()); }) == no_thread, "run throws again");
+        require(
+            code_of([&] { runner.run(task(), std::stop_token()); }) == no_thread,
+            "run with a token throws");
+        require(code_of([&] { runner.run_for(1h, task()); }) == no_thread, "run_for throws");
+        require(code_of([&] { runner.call([] {}); }) == no_thread, "call throws");
+        require(code_of([&] { runner.get_loop(); }) == no_thread, "get_loop throws");
+        require(
+            code_of([&] { runner.run_as_future(task()).get(); }) == no_thread,
+            "run_as_future throws");
+        require(code_of([&] { runner.start_soon(task()); }) == no_thread, "start_soon throws");
+        require(log.errors().empty(), "what is thrown is not reported as well");
+        require(Tracked::alive() == 0, "the tasks that could not start are gone");
+
+        limit_threads(hard_limit());
+        require(runner.run(task()) == 42, "the next use starts the loop");
+    }
+    {
+        limit_threads(1);
+        ThreadRunner runner;
+        require(code_of([&] { runner.run(task()); }) != std::error_code(), "run throws");
+        runner.close();
+        limit_threads(hard_limit());
+        require(
+            code_of([&] { runner.run(task()); }) == Errc::runner_closed,
+            "a runner that never started is closed");
+    }
+    require_nothing_left(audit);
+    return EXIT_SUCCESS;
+}

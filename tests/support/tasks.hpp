@@ -1,0 +1,171 @@
+// Small tasks that the tests have in common, and what they are observed with.
+#pragma once
+
+#include "support/audit.hpp"
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/cancellation_type.hpp>
+#include <boost/asio/error.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/system/error_code.hpp>
+#include <boost/system/system_error.hpp>
+
+#include <atomic>
+#include <chrono>
+#include <list>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <utility>
+
+namespace support {
+
+namespace asio = boost::asio;
+
+/// Opened once, from any thread, and awaited by threads and coroutines alike.
+class Gate {
+public:
+    void open() {
+        std::lock_guard lock(mutex_);
+        open_ = true;
+        open_.notify_all();
+        for (auto const& timer : waiting_)
+            asio::post(timer->get_executor(), [timer] { timer->cancel(); });
+    }
+
+    bool is_open() const noexcept { return open_; }
+
+    /// Blocks the thread.
+    void wait() const noexcept { open_.wait(false); }
+
+    /// Suspends the coroutine. Throws: operation_aborted when it is cancelled first.
+    asio::awaitable<void> passed() {
+        Tracked const frame;
+        auto const timer = std::make_shared<asio::steady_timer>(
+            co_await asio::this_coro::executor, asio::steady_timer::time_point::max());
+        if (auto const place = enlist(timer)) {
+            boost::system::error_code ignored;
+            co_await timer->async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+        }
+        if (!is_open())
+            throw boost::system::system_error(asio::error::operation_aborted);
+    }
+
+private:
+    using Timers = std::list<std::shared_ptr<asio::steady_timer>>;
+
+    // Takes the timer out of the list however the coroutine ends.
+    class Place {
+    public:
+        Place() = default;
+        Place(Gate& gate, Timers::iterator position) : gate_(&gate), position_(position) {}
+        Place(Place&& other) noexcept
+            : gate_(std::exchange(other.gate_, nullptr)), position_(other.position_) {}
+        Place& operator=(Place&&) = delete;
+        ~Place() {
+            if (!gate_)
+                return;
+            std::lock_guard lock(gate_->mutex_);
+            gate_->waiting_.erase(position_);
+        }
+        explicit operator bool() const noexcept { return gate_ != nullptr; }
+
+    private:
+        Gate* gate_ = nullptr;
+        Timers::iterator position_;
+    };
+
+    Place enlist(std::shared_ptr<asio::steady_timer> timer) {
+        std::lock_guard lock(mutex_);
+        if (open_)
+            return {};
+        return {*this, waiting_.insert(waiting_.end(), std::move(timer))};
+    }
+
+    std::mutex mutex_;
+    std::atomic<bool> open_{false};
+    Timers waiting_;
+};
+
+/// Never suspends.
+inline asio::awaitable<int> twice(int value) {
+    Tracked const frame;
+    co_return 2 * value;
+}
+
+inline asio::awaitable<void> nothing() {
+    Tracked const frame;
+    co_return;
+}
+
+/// Goes round the loop once.
+inline asio::awaitable<int> twice_later(int value) {
+    Tracked const frame;
+    co_await asio::post(asio::use_awaitable);
+    co_return 2 * value;
+}
+
+inline asio::awaitable<void> sleep_for(std::chrono::steady_clock::duration duration) {
+    Tracked const frame;
+    asio::steady_timer timer(co_await asio::this_coro::executor, duration);
+    co_await timer.async_wait(asio::use_awaitable);
+}
+
+/// Lasts until it is cancelled, and ends by operation_aborted.
+inline asio::awaitable<void> forever() {
+    Tracked const frame;
+    asio::steady_timer timer(
+        co_await asio::this_coro::executor, asio::steady_timer::time_point::max());
+    co_await timer.async_wait(asio::use_awaitable);
+}
+
+/// The same, and tells that it has started.
+inline asio::awaitable<void> forever(Gate& started) {
+    Tracked const frame;
+    started.open();
+    co_await forever();
+}
+
+/// Suspends until it is cancelled; whatever is awaited afterwards works as if it had not been.
+inline asio::awaitable<void> until_cancelled() {
+    Tracked const frame;
+    co_await asio::this_coro::throw_if_cancelled(false);
+    asio::steady_timer timer(
+        co_await asio::this_coro::executor, asio::steady_timer::time_point::max());
+    boost::system::error_code ignored;
+    co_await timer.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+    co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
+}
+
+/// Opens `started`, is cancelled, opens `cancelled`, goes on until `release` is open, and then ends as
+/// a task does that was cancelled.
+inline asio::awaitable<void> unwind_slowly(Gate& started, Gate& cancelled, Gate& release) {
+    Tracked const frame;
+    started.open();
+    co_await until_cancelled();
+    cancelled.open();
+    co_await release.passed();
+    throw boost::system::system_error(asio::error::operation_aborted);
+}
+
+/// Tells on which thread it was destroyed. A moved-from probe tells nothing.
+class DestructionProbe {
+public:
+    explicit DestructionProbe(std::atomic<std::thread::id>& thread) noexcept : thread_(&thread) {}
+    DestructionProbe(DestructionProbe&& other) noexcept
+        : thread_(std::exchange(other.thread_, nullptr)) {}
+    DestructionProbe& operator=(DestructionProbe&&) = delete;
+    ~DestructionProbe() {
+        if (thread_)
+            *thread_ = std::this_thread::get_id();
+    }
+
+private:
+    std::atomic<std::thread::id>* thread_;
+};
+
+}  // namespace support

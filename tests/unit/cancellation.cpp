@@ -1,0 +1,358 @@
+// Time-outs and stop requests: when a task is cancelled, and what its caller gets.
+
+#include "support/audit.hpp"
+#include "support/catch.hpp"
+#include "support/errors.hpp"
+#include "support/loops.hpp"
+#include "support/tasks.hpp"
+#include <syncopate/error.hpp>
+#include <syncopate/options.hpp>
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/deferred.hpp>
+#include <boost/asio/experimental/channel.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/system/error_code.hpp>
+
+#include <chrono>
+#include <future>
+#include <latch>
+#include <limits>
+#include <stdexcept>
+#include <stop_token>
+#include <system_error>
+#include <thread>
+#include <utility>
+#include <vector>
+
+namespace {
+
+namespace asio = boost::asio;
+using namespace std::chrono_literals;
+using namespace support;
+using Clock = std::chrono::steady_clock;
+using syncopate::Errc;
+
+// Cancelled, gives a value all the same.
+asio::awaitable<int> succeed_when_cancelled() {
+    co_await until_cancelled();
+    co_return 42;
+}
+
+asio::awaitable<int> fail_when_cancelled() {
+    co_await until_cancelled();
+    throw std::runtime_error("clean-up failed");
+}
+
+// Receives from a channel into which nobody sends.
+asio::awaitable<int> receive() {
+    asio::experimental::channel<void(boost::system::error_code, int)> channel(
+        co_await asio::this_coro::executor);
+    co_return co_await channel.async_receive(asio::use_awaitable);
+}
+
+std::stop_token stopped() {
+    std::stop_source source;
+    source.request_stop();
+    return source.get_token();
+}
+
+// Runs the task with a token, and stops it from another thread once it has started.
+template <class Runner, class Task>
+auto run_and_stop(Runner& runner, Gate& started, Task task) {
+    std::stop_source source;
+    std::jthread const stopper([&] {
+        started.wait();
+        source.request_stop();
+    });
+    return runner.run(std::move(task), source.get_token());
+}
+
+}  // namespace
+
+TEMPLATE_LIST_TEST_CASE("A time-out cancels every kind of task", "", EveryLoop) {
+    TestType loop;
+    asio::steady_timer timer(loop.runner.get_executor(), 24h);
+    CHECK(code_of([&] { loop.runner.run_for(1ms, forever()); }) == Errc::timed_out);
+    CHECK(code_of([&] { loop.runner.run_for(1ms, [] { return forever(); }); }) == Errc::timed_out);
+    CHECK(code_of([&] {
+              loop.runner.run_for(1ms, timer.async_wait(asio::deferred));
+          }) == Errc::timed_out);
+}
+
+TEMPLATE_LIST_TEST_CASE("run_for waits until the task has unwound", "", EveryLoop) {
+    TestType loop;
+    Gate started;
+    Gate cancelled;
+    Gate release;
+    bool released = false;
+    std::jthread const releaser([&] {
+        cancelled.wait();
+        released = true;
+        release.open();
+    });
+    CHECK(code_of([&] {
+              loop.runner.run_for(1ms, unwind_slowly(started, cancelled, release));
+          }) == Errc::timed_out);
+    CHECK(released);
+}
+
+TEMPLATE_LIST_TEST_CASE(
+    "run waits until a task that was asked to stop has unwound", "", EveryLoop) {
+    TestType loop;
+    Gate started;
+    Gate cancelled;
+    Gate release;
+    bool released = false;
+    std::jthread const releaser([&] {
+        cancelled.wait();
+        released = true;
+        release.open();
+    });
+    CHECK(code_of([&] {
+              run_and_stop(loop.runner, started, unwind_slowly(started, cancelled, release));
+          }) == Errc::cancelled);
+    CHECK(released);
+}
+
+TEMPLATE_LIST_TEST_CASE("A task that unwinds may use its caller's frame", "", EveryLoop) {
+    TestType loop;
+    std::vector<int> steps;
+    auto const task = [&]() -> asio::awaitable<void> {
+        co_await until_cancelled();
+        steps.push_back(1);
+        co_await sleep_for(1ms);
+        steps.push_back(2);
+    };
+    loop.runner.run_for(1ms, task);
+    CHECK(steps == std::vector{1, 2});
+}
+
+TEMPLATE_LIST_TEST_CASE("A task that completes within its time gives its value", "", EveryLoop) {
+    TestType loop;
+    CHECK(loop.runner.run_for(1h, twice_later(21)) == 42);
+    CHECK(loop.runner.run_until(Clock::now() + 1h, twice_later(21)) == 42);
+}
+
+TEMPLATE_LIST_TEST_CASE(
+    "A task that completes although it was cancelled gives its value", "", EveryLoop) {
+    TestType loop;
+    CHECK(loop.runner.run_for(1ms, succeed_when_cancelled()) == 42);
+}
+
+TEMPLATE_LIST_TEST_CASE("Another exception of a cancelled task passes", "", EveryLoop) {
+    TestType loop;
+    CHECK_THROWS_WITH(loop.runner.run_for(1ms, fail_when_cancelled()), "clean-up failed");
+}
+
+TEMPLATE_LIST_TEST_CASE("A channel that was cancelled counts as cancelled", "", EveryLoop) {
+    TestType loop;
+    CHECK(code_of([&] { loop.runner.run_for(1ms, receive()); }) == Errc::timed_out);
+}
+
+TEMPLATE_LIST_TEST_CASE("The time-out names the runner", "", EveryLoop) {
+    TestType loop(syncopate::Options().name("database"));
+    CHECK(message_of<std::system_error>([&] {
+              loop.runner.run_for(1ms, forever());
+          }) == "database: timed out");
+}
+
+TEMPLATE_LIST_TEST_CASE("The loop goes on after a time-out", "", EveryLoop) {
+    TestType loop;
+    CHECK(code_of([&] { loop.runner.run_for(1ms, forever()); }) == Errc::timed_out);
+    CHECK(loop.runner.run(twice(21)) == 42);
+}
+
+TEMPLATE_LIST_TEST_CASE("Without time a task is started all the same", "", EveryLoop) {
+    TestType loop;
+    CHECK(loop.runner.run_for(0s, twice(21)) == 42);
+    CHECK(loop.runner.run_for(-1s, twice(21)) == 42);
+    CHECK(loop.runner.run_until(Clock::now() - 1h, twice(21)) == 42);
+    CHECK(loop.runner.run_until(Clock::time_point::min(), twice(21)) == 42);
+}
+
+TEMPLATE_LIST_TEST_CASE("Without time a task that suspends is cancelled", "", EveryLoop) {
+    TestType loop;
+    CHECK(code_of([&] { loop.runner.run_for(0s, forever()); }) == Errc::timed_out);
+    CHECK(code_of([&] { loop.runner.run_for(-1s, forever()); }) == Errc::timed_out);
+    CHECK(code_of([&] {
+              loop.runner.run_for(-std::chrono::hours::max(), forever());
+          }) == Errc::timed_out);
+    CHECK(code_of([&] {
+              loop.runner.run_for(std::chrono::hours::min(), forever());
+          }) == Errc::timed_out);
+    CHECK(code_of([&] {
+              loop.runner.run_for(Clock::duration::min(), forever());
+          }) == Errc::timed_out);
+    CHECK(code_of([&] { loop.runner.run_until(Clock::now() - 1h, forever()); }) == Errc::timed_out);
+    CHECK(code_of([&] {
+              loop.runner.run_until(Clock::time_point::min(), forever());
+          }) == Errc::timed_out);
+}
+
+TEMPLATE_LIST_TEST_CASE("The longest time is no time-out", "", EveryLoop) {
+    TestType loop;
+    auto const task = []() -> asio::awaitable<int> {
+        co_await sleep_for(1ms);
+        co_return 42;
+    };
+    CHECK(loop.runner.run_for(std::chrono::nanoseconds::max(), task) == 42);
+    CHECK(loop.runner.run_for(std::chrono::seconds::max(), task) == 42);
+    CHECK(loop.runner.run_for(std::chrono::hours::max(), task) == 42);
+    CHECK(loop.runner.run_for(std::chrono::years::max(), task) == 42);
+    CHECK(loop.runner.run_for(std::chrono::duration<double>::max(), task) == 42);
+    CHECK(
+        loop.runner.run_for(
+            std::chrono::duration<double>(std::numeric_limits<double>::infinity()), task) == 42);
+    CHECK(loop.runner.run_until(Clock::time_point::max(), task) == 42);
+    CHECK(loop.runner.run_until(Clock::time_point::max() - 1ns, task) == 42);
+}
+
+TEMPLATE_LIST_TEST_CASE("A task whose token was stopped before never starts", "", EveryLoop) {
+    TestType loop;
+    bool started = false;
+    auto const task = [&] {
+        started = true;
+        return nothing();
+    };
+    CHECK(code_of([&] { loop.runner.run(task, stopped()); }) == Errc::cancelled);
+    CHECK(code_of([&] { loop.runner.run_as_future(task, stopped()).get(); }) == Errc::cancelled);
+    loop.runner.run(nothing());
+    CHECK(!started);
+}
+
+TEMPLATE_LIST_TEST_CASE("A task whose token was stopped before is destroyed", "", EveryLoop) {
+    TestType loop;
+    auto const task = [] { return [capture = Tracked()] { return nothing(); }; };
+    CHECK(code_of([&] { loop.runner.run(task(), stopped()); }) == Errc::cancelled);
+    CHECK(code_of([&] { loop.runner.run_as_future(task(), stopped()).get(); }) == Errc::cancelled);
+    CHECK(Tracked::alive() == 0);
+}
+
+TEMPLATE_LIST_TEST_CASE("A stop request cancels a task that runs", "", EveryLoop) {
+    TestType loop;
+    Gate started;
+    CHECK(
+        code_of([&] { run_and_stop(loop.runner, started, forever(started)); }) == Errc::cancelled);
+}
+
+TEMPLATE_LIST_TEST_CASE("A task may be stopped on the loop", "", EveryLoop) {
+    TestType loop;
+    std::stop_source source;
+    auto const stop = [&]() -> asio::awaitable<void> {
+        source.request_stop();
+        co_await forever();
+    };
+    CHECK(code_of([&] { loop.runner.run(stop, source.get_token()); }) == Errc::cancelled);
+}
+
+TEMPLATE_LIST_TEST_CASE("Many threads may ask a task to stop", "", EveryLoop) {
+    TestType loop;
+    constexpr int threads = 4;
+    std::stop_source source;
+    Gate started;
+    std::latch ready(threads);
+    std::vector<std::jthread> stoppers;
+    for (int i = 0; i < threads; ++i)
+        stoppers.emplace_back([&] {
+            started.wait();
+            ready.arrive_and_wait();
+            source.request_stop();
+        });
+    CHECK(
+        code_of([&] { loop.runner.run(forever(started), source.get_token()); }) == Errc::cancelled);
+}
+
+TEMPLATE_LIST_TEST_CASE("A stop request after the completion does nothing", "", EveryLoop) {
+    TestType loop;
+    std::stop_source source;
+    CHECK(loop.runner.run(twice(21), source.get_token()) == 42);
+    source.request_stop();
+    CHECK(loop.runner.run(twice(21)) == 42);
+}
+
+TEMPLATE_LIST_TEST_CASE(
+    "A task that completes although it was stopped gives its value", "", EveryLoop) {
+    TestType loop;
+    Gate started;
+    auto const task = [&]() -> asio::awaitable<int> {
+        started.open();
+        co_return co_await succeed_when_cancelled();
+    };
+    CHECK(run_and_stop(loop.runner, started, task) == 42);
+}
+
+TEMPLATE_LIST_TEST_CASE("Another exception of a stopped task passes", "", EveryLoop) {
+    TestType loop;
+    Gate started;
+    auto const task = [&]() -> asio::awaitable<int> {
+        started.open();
+        co_return co_await fail_when_cancelled();
+    };
+    CHECK_THROWS_WITH(run_and_stop(loop.runner, started, task), "clean-up failed");
+}
+
+TEMPLATE_LIST_TEST_CASE("A token that nobody can stop does no harm", "", EveryLoop) {
+    TestType loop;
+    CHECK(loop.runner.run(twice(21), std::stop_token()) == 42);
+    CHECK(loop.runner.run(twice(21), std::stop_source().get_token()) == 42);
+}
+
+TEMPLATE_LIST_TEST_CASE("One token stops many tasks", "", TurningLoops) {
+    TestType loop;
+    std::stop_source source;
+    std::vector<std::future<void>> futures;
+    for (int i = 0; i < 10; ++i)
+        futures.push_back(loop.runner.run_as_future(forever(), source.get_token()));
+    source.request_stop();
+    int cancelled = 0;
+    for (auto& future : futures)
+        cancelled += code_of([&] { future.get(); }) == Errc::cancelled;
+    CHECK(cancelled == 10);
+}
+
+TEMPLATE_LIST_TEST_CASE("A stop request cancels the task of a future", "", TurningLoops) {
+    TestType loop;
+    std::stop_source source;
+    Gate started;
+    auto future = loop.runner.run_as_future(forever(started), source.get_token());
+    started.wait();
+    source.request_stop();
+    CHECK(code_of([&] { future.get(); }) == Errc::cancelled);
+}
+
+TEMPLATE_LIST_TEST_CASE("A stop request after a future is ready does nothing", "", TurningLoops) {
+    TestType loop;
+    std::stop_source source;
+    CHECK(loop.runner.run_as_future(twice(21), source.get_token()).get() == 42);
+    source.request_stop();
+    CHECK(loop.runner.run(twice(21)) == 42);
+}
+
+TEMPLATE_LIST_TEST_CASE("A cancelled task can await its clean-up", "", EveryLoop) {
+    TestType loop;
+    bool cleaned_up = false;
+    auto const task = [&]() -> asio::awaitable<void> {
+        co_await until_cancelled();
+        co_await sleep_for(1ms);
+        cleaned_up = co_await twice_later(1) == 2;
+    };
+    loop.runner.run_for(1ms, task);
+    CHECK(cleaned_up);
+}
+
+TEMPLATE_LIST_TEST_CASE(
+    "A cancelled task that does not shield its clean-up is cancelled there, too", "", EveryLoop) {
+    TestType loop;
+    auto const task = []() -> asio::awaitable<int> {
+        boost::system::error_code error;
+        asio::steady_timer timer(co_await asio::this_coro::executor, 24h);
+        co_await timer.async_wait(asio::redirect_error(asio::use_awaitable, error));
+        co_await forever();
+        co_return 42;
+    };
+    CHECK(code_of([&] { loop.runner.run_for(1ms, task); }) == Errc::timed_out);
+}

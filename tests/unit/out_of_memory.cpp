@@ -1,0 +1,225 @@
+// Memory runs out at every point of a call in turn: the call throws, or succeeds all the same, and
+// nothing is lost.
+
+#include "support/audit.hpp"
+#include "support/catch.hpp"
+#include "support/loops.hpp"
+#include "support/tasks.hpp"
+#include <syncopate/options.hpp>
+#include <syncopate/thread_runner.hpp>
+
+#include <boost/asio/awaitable.hpp>
+
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <cstdlib>
+#include <exception>
+#include <new>
+#include <optional>
+#include <stop_token>
+#include <tuple>
+#include <utility>
+
+namespace {
+
+// How many allocations of this thread succeed before the one that fails; none fails if negative.
+thread_local constinit long allocations_left = -1;
+
+bool fails_now() noexcept {
+    return allocations_left >= 0 && allocations_left-- == 0;
+}
+
+void* allocate(std::size_t size) {
+    void* const memory = fails_now() ? nullptr : std::malloc(size != 0 ? size : 1);
+    if (!memory)
+        throw std::bad_alloc();
+    return memory;
+}
+
+}  // namespace
+
+void* operator new(std::size_t size) {
+    return allocate(size);
+}
+void* operator new[](std::size_t size) {
+    return allocate(size);
+}
+void* operator new(std::size_t size, std::nothrow_t const&) noexcept {
+    return fails_now() ? nullptr : std::malloc(size != 0 ? size : 1);
+}
+void* operator new[](std::size_t size, std::nothrow_t const&) noexcept {
+    return fails_now() ? nullptr : std::malloc(size != 0 ? size : 1);
+}
+void operator delete(void* memory) noexcept {
+    std::free(memory);
+}
+void operator delete[](void* memory) noexcept {
+    std::free(memory);
+}
+void operator delete(void* memory, std::size_t) noexcept {
+    std::free(memory);
+}
+void operator delete[](void* memory, std::size_t) noexcept {
+    std::free(memory);
+}
+
+// Asio's handlers and coroutine frames come from here.
+extern "C" void* aligned_alloc(std::size_t alignment, std::size_t size) noexcept {
+    void* memory = nullptr;
+    if (alignment < sizeof(void*))
+        alignment = sizeof(void*);
+    if (fails_now() || ::posix_memalign(&memory, alignment, size) != 0)
+        return nullptr;
+    return memory;
+}
+
+namespace {
+
+namespace asio = boost::asio;
+using namespace std::chrono_literals;
+using namespace support;
+using syncopate::Options;
+using syncopate::ThreadRunner;
+
+// Not the portals: when a strand of Asio's runs out of memory while it is being scheduled, it has
+// queued the handler already, and never turns again.
+using OwnLoops = std::tuple<OnThreadRunner, OnRunner>;
+
+// Lets one allocation of this thread fail, while it lives.
+class Shortage {
+public:
+    explicit Shortage(long allocations_before) noexcept { allocations_left = allocations_before; }
+    Shortage(Shortage const&) = delete;
+    Shortage& operator=(Shortage const&) = delete;
+    ~Shortage() { allocations_left = -1; }
+
+    bool came() const noexcept { return allocations_left < 0; }
+};
+
+// Never suspends: an Asio operation that runs out of memory when it is awaited is Asio's affair.
+auto task() {
+    return [capture = Tracked(21)]() -> asio::awaitable<int> {
+        Tracked const local;
+        co_return co_await twice(capture.value());
+    };
+}
+
+// The operations, each made to give 42.
+template <class Runner>
+int run(Runner& runner) {
+    return runner.run(task());
+}
+template <class Runner>
+int run_stoppable(Runner& runner) {
+    return runner.run(task(), std::stop_token());
+}
+template <class Runner>
+int run_for(Runner& runner) {
+    return runner.run_for(1h, task());
+}
+template <class Runner>
+int call(Runner& runner) {
+    return runner.call([capture = Tracked(42)] { return capture.value(); });
+}
+template <class Runner>
+int start(Runner& runner) {
+    runner.start_soon(task());
+    return 42;
+}
+
+// Has memory run out at the first, the second... allocation that the operation makes on this thread,
+// until it makes no more. Returns how many times the operation did not come through.
+template <class Runner, class Operation>
+int failures_of(Runner& runner, Operation operation) {
+    int failures = 0;
+    for (long allocations = 0;; ++allocations) {
+        std::optional<int> result;
+        bool memory_ran_out = false;
+        try {
+            Shortage const shortage(allocations);
+            result = operation(runner);
+            memory_ran_out = shortage.came();
+        } catch (std::bad_alloc const&) {
+            memory_ran_out = true;
+            ++failures;
+        }
+        if (result)
+            REQUIRE(*result == 42);
+        REQUIRE(runner.run(task()) == 42);
+        REQUIRE(Tracked::alive() == 0);
+        if (!memory_ran_out)
+            return failures;
+    }
+}
+
+Options silent() {
+    return Options().on_error([](std::exception_ptr) {});
+}
+
+}  // namespace
+
+TEMPLATE_LIST_TEST_CASE("run throws when memory runs out", "", OwnLoops) {
+    TestType loop(silent());
+    failures_of(loop.runner, [](auto& runner) { return run(runner); });
+    failures_of(loop.runner, [](auto& runner) { return run_stoppable(runner); });
+    failures_of(loop.runner, [](auto& runner) { return run_for(runner); });
+}
+
+TEMPLATE_LIST_TEST_CASE("call throws when memory runs out", "", OwnLoops) {
+    TestType loop(silent());
+    failures_of(loop.runner, [](auto& runner) { return call(runner); });
+}
+
+TEMPLATE_LIST_TEST_CASE("start_soon throws when memory runs out", "", OwnLoops) {
+    TestType loop(silent());
+    CHECK(failures_of(loop.runner, [](auto& runner) { return start(runner); }) > 0);
+}
+
+TEST_CASE("run_as_future throws when memory runs out") {
+    ThreadRunner runner(silent());
+    CHECK(failures_of(runner, [](auto& loop) { return loop.run_as_future(task()).get(); }) > 0);
+}
+
+TEST_CASE("The first use throws when memory runs out, and the next one tries again") {
+    int failures = 0;
+    for (long allocations = 0;; ++allocations) {
+        ThreadRunner runner;
+        bool memory_ran_out = true;
+        try {
+            Shortage const shortage(allocations);
+            runner.run(nothing());
+            memory_ran_out = shortage.came();
+        } catch (std::bad_alloc const&) {
+            ++failures;
+        }
+        REQUIRE(runner.run(task()) == 42);
+        if (!memory_ran_out)
+            break;
+    }
+    CHECK(failures > 0);
+}
+
+TEST_CASE("A Runner's task ends when memory runs out on its loop") {
+    OnRunner loop(silent());
+    CHECK(failures_of(loop.runner, [](auto& runner) { return run(runner); }) > 0);
+}
+
+TEST_CASE("A ThreadRunner's task ends when memory runs out on its loop") {
+    ThreadRunner runner(silent());
+    int failures = 0;
+    for (long allocations = 0; allocations < 50; ++allocations) {
+        runner.call([&] { allocations_left = allocations; });
+        int result = 42;
+        try {
+            result = runner.run(task());
+        } catch (std::bad_alloc const&) {
+            ++failures;
+        }
+        REQUIRE(result == 42);
+        runner.call([] { allocations_left = -1; });
+        REQUIRE(runner.run(task()) == 42);
+        REQUIRE(Tracked::alive() == 0);
+    }
+    CHECK(failures > 0);
+}
