@@ -109,6 +109,7 @@ public:
     /// Starts a task and gives a future of its result, without blocking.
     ///
     /// stop:      a stop request cancels the task; the future then holds Errc::cancelled as for run().
+    /// Throws:    Errc::cancelled if a stop has been requested already: the task never starts.
     /// Threads:   may also be called on the loop's own thread; waiting for the future there would hang.
     /// Semantics: `asyncio.run_coroutine_threadsafe`, `co_spawn` with `use_future`. The destructor of
     ///            the future does not block.

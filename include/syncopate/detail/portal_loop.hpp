@@ -43,18 +43,13 @@ public:
           registry_(&boost::asio::use_service<PortalRegistry>(context)) {}
 
     void submit(Operation& operation) override {
-        std::unique_lock lock(mutex_);
-        if (ended_)
+        // Posted under the lock, and without a copy of the executor: as soon as the loop has the
+        // operation, the context may come to its end, and a copy would refer to it.
+        std::lock_guard lock(mutex_);
+        if (ended_ || !executor())
             throw_error(refusal());
-        auto const executor = this->executor();
+        boost::asio::post(executor(), Delivery(shared_from_this(), operation));
         ++deliveries_;
-        lock.unlock();
-        try {
-            boost::asio::post(executor, Delivery(shared_from_this(), operation));
-        } catch (...) {
-            delivered();
-            throw;
-        }
     }
 
     boost::asio::any_io_executor open_executor() const {

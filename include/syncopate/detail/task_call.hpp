@@ -186,7 +186,7 @@ private:
 
     void finished() noexcept override {
         std::unique_ptr<BackgroundCall> const self(this);
-        if (this->was_cancelled())
+        if (this->was_cancelled() && this->reason() == Errc::runner_closed)
             return;
         if (auto const& error = this->final_outcome().error())
             this->bridge().report(error);
