@@ -77,7 +77,7 @@ public:
     /// Cancel:    reaches the operation that the body waits on. If the task that awaits is destroyed
     ///            half-way, the generator is at its end.
     asio::awaitable<std::optional<T>> anext() {
-        return detail::next_item<T, promise_type>(core_.get());
+        return detail::NextItem<T, promise_type>::of(core_.get());
     }
 
     /// Destroys the body, whose locals' destructors run now, on the thread that awaits this.

@@ -28,7 +28,10 @@ struct ReadAhead {
 ///            loop's own thread.
 /// Threads:   one at a time, any but the loop's own.
 /// Semantics: `wrap_iter` of the article; items that were read ahead when the range is destroyed, or
-///            when the runner is closed, are dropped.
+///            when the runner is closed, are dropped. If the runner is closed first, an AsyncGenerator
+///            and what is read ahead have been cleaned up on the loop; another iterable is destroyed
+///            with the range, without aclose. A view that is not copied: pipe the range itself, or
+///            std::move(range), into other views.
 template <class T>
 class [[nodiscard]] BlockingRange : public std::ranges::view_base {
     // Apart from the range, so that iterators stay valid when the range is moved.

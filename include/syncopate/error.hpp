@@ -66,8 +66,13 @@ public:
 /// The category of Errc. Its name is "syncopate".
 inline std::error_category const& error_category() noexcept {
     // Never destroyed: codes outlive main.
-    static auto const& category = *new detail::ErrorCategory;
-    return category;
+    union Immortal {
+        detail::ErrorCategory category{};
+        Immortal() {}
+        ~Immortal() {}
+    };
+    static Immortal const immortal;
+    return immortal.category;
 }
 
 /// Makes Errc usable wherever a `std::error_code` is expected.

@@ -39,8 +39,11 @@ public:
 
     bool is_open() const noexcept { return open_; }
 
-    /// Blocks the thread.
-    void wait() const noexcept { open_.wait(false); }
+    /// Blocks the thread. Afterwards open() has done with the gate, which may then be destroyed.
+    void wait() {
+        open_.wait(false);
+        std::lock_guard const opened(mutex_);
+    }
 
     /// Suspends the coroutine. Throws: operation_aborted when it is cancelled first.
     asio::awaitable<void> passed() {

@@ -188,39 +188,42 @@ private:
 };
 
 // anext(): runs the body up to its next item, and drives what it awaits on the way. So the body
-// runs in the task that wants the item, with that task's executor and cancellation.
+// runs in the task that wants the item, with that task's executor and cancellation. (A member, because
+// GCC warns of the frame of a free function template whose T is in an unnamed namespace.)
 template <class T, std::derived_from<GeneratorPromise<T>> Promise>
-asio::awaitable<std::optional<T>> next_item(GeneratorCore* core) {
-    if (!core || !core->begin_step())
-        co_return std::nullopt;
-    GeneratorStep step(*core);
-    core->follow(co_await asio::this_coro::executor);
+struct NextItem {
+    static asio::awaitable<std::optional<T>> of(GeneratorCore* core) {
+        if (!core || !core->begin_step())
+            co_return std::nullopt;
+        GeneratorStep step(*core);
+        core->follow(co_await asio::this_coro::executor);
 
-    auto const body = std::coroutine_handle<Promise>::from_address(core->frame());
-    body.resume();
-    while (PendingOperation* const pending = body.promise().take_pending()) {
-        // Asio refuses a cancelled task's co_await right here: that is the body's to know, too.
-        try {
-            asio::awaitable<void> driving = pending->drive();
-            if (pending->when_cancelled == PendingOperation::Cancelled::allowed) {
-                pending->throw_if_cancelled = co_await asio::this_coro::throw_if_cancelled();
-                co_await asio::this_coro::throw_if_cancelled(false);
-            }
-            co_await std::move(driving);
-        } catch (...) {
-            pending->fail(std::current_exception());
-        }
+        auto const body = std::coroutine_handle<Promise>::from_address(core->frame());
         body.resume();
-    }
+        while (PendingOperation* const pending = body.promise().take_pending()) {
+            // Asio refuses a cancelled task's co_await right here: that is the body's to know, too.
+            try {
+                asio::awaitable<void> driving = pending->drive();
+                if (pending->when_cancelled == PendingOperation::Cancelled::allowed) {
+                    pending->throw_if_cancelled = co_await asio::this_coro::throw_if_cancelled();
+                    co_await asio::this_coro::throw_if_cancelled(false);
+                }
+                co_await std::move(driving);
+            } catch (...) {
+                pending->fail(std::current_exception());
+            }
+            body.resume();
+        }
 
-    if (T* const item = body.promise().take_item()) {
-        step.body_goes_on();
-        co_return std::move(*item);
+        if (T* const item = body.promise().take_item()) {
+            step.body_goes_on();
+            co_return std::move(*item);
+        }
+        if (std::exception_ptr error = body.promise().take_error())
+            std::rethrow_exception(std::move(error));
+        co_return std::nullopt;
     }
-    if (std::exception_ptr error = body.promise().take_error())
-        std::rethrow_exception(std::move(error));
-    co_return std::nullopt;
-}
+};
 
 // aclose(): the step ends the body, since nothing tells it to go on.
 inline asio::awaitable<void> close_generator(GeneratorCore* core) {
