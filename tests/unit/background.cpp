@@ -77,8 +77,8 @@ TEST_CASE("A future may hold nothing, what can only be moved, and what has no de
 }
 
 TEMPLATE_LIST_TEST_CASE("run_as_future does not wait for the task", "", EveryLoop) {
-    TestType loop;
     Gate gate;
+    TestType loop;
     auto future = loop.runner.run_as_future(gate.passed());
     CHECK(future.wait_for(0s) == std::future_status::timeout);
     gate.open();
@@ -86,9 +86,9 @@ TEMPLATE_LIST_TEST_CASE("run_as_future does not wait for the task", "", EveryLoo
 }
 
 TEMPLATE_LIST_TEST_CASE("A task outlives the future that is thrown away", "", EveryLoop) {
-    TestType loop;
     Gate release;
     Gate finished;
+    TestType loop;
     static_cast<void>(loop.runner.run_as_future([&]() -> asio::awaitable<void> {
         co_await release.passed();
         finished.open();
@@ -105,8 +105,8 @@ TEMPLATE_LIST_TEST_CASE("run_as_future may be called on the loop", "", TurningLo
 }
 
 TEMPLATE_LIST_TEST_CASE("start_soon starts a task", "", EveryLoop) {
-    TestType loop;
     Gate started;
+    TestType loop;
     loop.runner.start_soon([&]() -> asio::awaitable<void> {
         started.open();
         co_return;
@@ -116,8 +116,8 @@ TEMPLATE_LIST_TEST_CASE("start_soon starts a task", "", EveryLoop) {
 }
 
 TEMPLATE_LIST_TEST_CASE("start_soon may be called on the loop", "", EveryLoop) {
-    TestType loop;
     Gate started;
+    TestType loop;
     auto const start = [&]() -> asio::awaitable<void> {
         started.open();
         co_return;

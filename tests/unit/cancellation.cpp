@@ -84,10 +84,10 @@ TEMPLATE_LIST_TEST_CASE("A time-out cancels every kind of task", "", EveryLoop) 
 }
 
 TEMPLATE_LIST_TEST_CASE("run_for waits until the task has unwound", "", EveryLoop) {
-    TestType loop;
     Gate started;
     Gate cancelled;
     Gate release;
+    TestType loop;
     bool released = false;
     std::jthread const releaser([&] {
         cancelled.wait();
@@ -102,10 +102,10 @@ TEMPLATE_LIST_TEST_CASE("run_for waits until the task has unwound", "", EveryLoo
 
 TEMPLATE_LIST_TEST_CASE(
     "run waits until a task that was asked to stop has unwound", "", EveryLoop) {
-    TestType loop;
     Gate started;
     Gate cancelled;
     Gate release;
+    TestType loop;
     bool released = false;
     std::jthread const releaser([&] {
         cancelled.wait();
@@ -233,8 +233,8 @@ TEMPLATE_LIST_TEST_CASE("A task whose token was stopped before is destroyed", ""
 }
 
 TEMPLATE_LIST_TEST_CASE("A stop request cancels a task that runs", "", EveryLoop) {
-    TestType loop;
     Gate started;
+    TestType loop;
     CHECK(
         code_of([&] { run_and_stop(loop.runner, started, forever(started)); }) == Errc::cancelled);
 }
@@ -276,8 +276,8 @@ TEMPLATE_LIST_TEST_CASE("A stop request after the completion does nothing", "", 
 
 TEMPLATE_LIST_TEST_CASE(
     "A task that completes although it was stopped gives its value", "", EveryLoop) {
-    TestType loop;
     Gate started;
+    TestType loop;
     auto const task = [&]() -> asio::awaitable<int> {
         started.open();
         co_return co_await succeed_when_cancelled();
@@ -286,8 +286,8 @@ TEMPLATE_LIST_TEST_CASE(
 }
 
 TEMPLATE_LIST_TEST_CASE("Another exception of a stopped task passes", "", EveryLoop) {
-    TestType loop;
     Gate started;
+    TestType loop;
     auto const task = [&]() -> asio::awaitable<int> {
         started.open();
         co_return co_await fail_when_cancelled();

@@ -78,8 +78,8 @@ TEST_CASE("A Runner's loop does not turn between its calls") {
 }
 
 TEST_CASE("A Runner's call returns when its own task has ended, whatever else runs") {
-    Runner runner;
     Gate started;
+    Runner runner;
     auto future = runner.run_as_future(forever(started));
     runner.run(started.passed());
     CHECK(future.wait_for(0s) == std::future_status::timeout);
@@ -89,9 +89,9 @@ TEST_CASE("A Runner's call returns when its own task has ended, whatever else ru
 }
 
 TEST_CASE("Another thread may start tasks while the Runner turns") {
-    Runner runner;
     Gate first;
     Gate second;
+    Runner runner;
     std::jthread const starter([&] {
         first.wait();
         runner.start_soon([&]() -> asio::awaitable<void> {
