@@ -37,7 +37,8 @@ public:
     }
 
     /// How long close() waits before it throws Errc::timed_out, and the destructor before it reports
-    /// the same to on_error (and goes on waiting). Default: 10 s. Zero or less: no waiting at all.
+    /// the same to on_error (and goes on waiting). Default: 10 s. Zero or less: close() does not
+    /// wait, and the destructor reports once.
     Options& close_timeout(std::chrono::nanoseconds value) {
         close_timeout_ = value;
         return *this;
