@@ -5,6 +5,7 @@
 #include <exception>
 #include <functional>
 #include <iostream>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -45,6 +46,17 @@ public:
     }
     std::chrono::nanoseconds close_timeout() const noexcept { return close_timeout_; }
 
+    /// The longest time for which either side of a call looks for the other before it sleeps: the loop
+    /// for the next call, the caller for its result. Zero: never. Such looking saves the wake-ups, which
+    /// are most of the price of a short call, and keeps a core busy. Default: adaptive, which is some
+    /// 10 us at most, and only while it keeps succeeding; an idle loop sleeps in any case.
+    Options& spin(std::chrono::nanoseconds value) {
+        spin_ = value;
+        return *this;
+    }
+    /// Empty: adaptive.
+    std::optional<std::chrono::nanoseconds> spin() const noexcept { return spin_; }
+
     /// Hands an exception to the error handler. Never throws.
     void report(std::exception_ptr error) const noexcept {
         try {
@@ -71,6 +83,7 @@ private:
 
     std::string name_ = "ThreadRunner";
     ErrorHandler on_error_;
+    std::optional<std::chrono::nanoseconds> spin_;
     std::chrono::nanoseconds close_timeout_ = std::chrono::seconds(10);
 };
 

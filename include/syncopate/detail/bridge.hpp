@@ -97,6 +97,9 @@ public:
         bool must_end_;
     };
 
+    /// Whether another thread turns the loop, so that it makes sense to look for what it does.
+    virtual bool may_look() const noexcept { return false; }
+
     /// Closes, and waits for the end. Returns whether it came in time.
     bool close_until(Deadline deadline, Wait::Refuse refused = Wait::Refuse::blocking) {
         Blocking blocking(*this, closed_, refused);

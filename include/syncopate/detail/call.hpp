@@ -2,6 +2,7 @@
 #pragma once
 
 #include <syncopate/detail/bridge.hpp>
+#include <syncopate/detail/cancel_handshake.hpp>
 #include <syncopate/detail/operation.hpp>
 #include <syncopate/detail/task_record.hpp>
 #include <syncopate/error.hpp>
@@ -14,7 +15,6 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/system/system_error.hpp>
 
-#include <atomic>
 #include <exception>
 #include <source_location>
 #include <utility>
@@ -31,11 +31,7 @@ namespace syncopate::detail {
 /// there is no outcome, and the user reports Errc::loop_failed.
 ///
 /// Cancellation from other threads is an operation of its own, which must have run before the call
-/// may go. Memory order: `cancel_queued` and `ended` are set by read-modify-writes of one variable, so
-/// one comes first, and is seen by the other. Ended first: nothing is queued. Queued first: the end
-/// leaves finished() to the cancel operation, unless that has run by then (`cancel_ran`, whose
-/// read-modify-write sees `ended` if it comes later). All are acquire-release: whoever calls
-/// finished() comes after both.
+/// may go: the last of the two calls finished(), and knows it from the CancelHandshake.
 class Call : public TaskRecord {
 public:
     Call(Bridge& bridge, std::source_location where) noexcept
@@ -59,8 +55,7 @@ public:
     /// Asks the task to stop, from any thread, before or after submit(). The caller knows that the
     /// call's memory is still there; the task may have ended.
     void request_cancel(Errc reason) noexcept {
-        auto const before = state_.fetch_or(cancel_queued, std::memory_order_acq_rel);
-        if (before & (cancel_queued | ended))
+        if (!handshake_.request())
             return;
         requested_ = reason;
         try {
@@ -69,7 +64,7 @@ public:
             // The loop has ended, and the task with it; or there is no memory, and the task goes on.
             if (!bridge_.is_closed())
                 bridge_.report(std::current_exception());
-            cancel_submitted();
+            cancel_over();
         }
     }
 
@@ -101,6 +96,14 @@ protected:
                 boost::asio::post(keep->executor(), std::move(handler));
             },
             boost::asio::use_awaitable);
+    }
+
+    /// For the end of body(): lets co_spawn believe that the coroutine has been suspended, so that it
+    /// does not post the completion, which would cost another round through the io_context. It posts
+    /// so that no completion handler runs inside the initiating function; ours may.
+    static auto switch_context() {
+        return boost::asio::async_initiate<boost::asio::use_awaitable_t<> const, void()>(
+            [](auto handler) { std::move(handler)(); }, boost::asio::use_awaitable);
     }
 
     /// Delivers the cancellation to the task.
@@ -191,31 +194,26 @@ private:
     }
 
     void settle() noexcept {
-        auto const before = state_.fetch_or(ended, std::memory_order_acq_rel);
-        if (!(before & cancel_queued) || (before & cancel_ran))
+        if (handshake_.ended())
             finished();
     }
 
     void run_cancel() noexcept {
-        if (!(state_.load(std::memory_order_acquire) & ended))
+        if (!handshake_.has_ended())
             cancel(requested_);
-        cancel_submitted();
+        cancel_over();
     }
 
-    void cancel_submitted() noexcept {
-        if (state_.fetch_or(cancel_ran, std::memory_order_acq_rel) & ended)
+    void cancel_over() noexcept {
+        if (handshake_.cancel_over())
             finished();
     }
-
-    static constexpr unsigned cancel_queued = 1;
-    static constexpr unsigned cancel_ran = 2;
-    static constexpr unsigned ended = 4;
 
     Bridge& bridge_;
     MemberOperation<Call, &Call::start> start_{*this};
     MemberOperation<Call, &Call::run_cancel> cancel_{*this};
     boost::asio::cancellation_signal signal_;
-    std::atomic<unsigned> state_{0};
+    CancelHandshake handshake_;
     int holders_ = 0;   // the loop's
     Errc reason_{};     // the loop's
     Errc requested_{};  // carried by cancel_

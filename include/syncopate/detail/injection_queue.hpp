@@ -2,8 +2,10 @@
 #pragma once
 
 #include <syncopate/detail/operation.hpp>
+#include <syncopate/detail/platform.hpp>
 
 #include <atomic>
+#include <cstddef>
 #include <utility>
 
 namespace syncopate::detail {
@@ -11,15 +13,16 @@ namespace syncopate::detail {
 /// Producers push onto a stack with one compare-exchange; the consumer takes all of it with one
 /// exchange and turns it round, so that operations run in the order in which they were pushed.
 ///
-/// Memory order. A push releases what the operation carries; take_all() acquires it. A push is also
-/// an acquire, so that the producer that finds the queue empty comes after the take_all() that
-/// emptied it, and after everything that the consumer did before that: it may reuse what belongs to
-/// one consumer turn (see OwnLoop::wake).
-class InjectionQueue {
+/// Memory order. A push releases what the operation carries, and the consumer's exchange acquires it.
+/// push() and empty() are sequentially consistent besides, because sleeping depends on it: see
+/// ParkingSpot.
+template <Platform P = LinuxPlatform>
+class BasicInjectionQueue {
 public:
     enum class Pushed { first, behind_others, refused };
 
-    /// `first` if the queue was empty: the caller must see to it that the consumer turns.
+    /// `first` if the queue was empty: the caller must see to it that the consumer turns. Who comes
+    /// behind others may rely on the first of them.
     Pushed push(Operation& operation) noexcept {
         Operation* head = head_.load(std::memory_order_relaxed);
         do {
@@ -27,38 +30,58 @@ public:
                 return Pushed::refused;
             operation.next = head;
         } while (!head_.compare_exchange_weak(
-            head, &operation, std::memory_order_acq_rel, std::memory_order_relaxed));
+            head, &operation, std::memory_order_seq_cst, std::memory_order_relaxed));
         return head ? Pushed::behind_others : Pushed::first;
     }
 
-    bool empty() const noexcept { return head_.load(std::memory_order_relaxed) == nullptr; }
+    // The consumer's side.
 
-    /// Runs what is there now, oldest first. What comes meanwhile waits for the next turn.
-    void run_all() noexcept {
-        if (head_.load(std::memory_order_relaxed) != closed())  // only the consumer closes
-            run_chain(head_.exchange(nullptr, std::memory_order_acq_rel));
+    bool empty() const noexcept { return !taken_ && !head_.load(std::memory_order_seq_cst); }
+
+    /// Runs up to `limit` operations, oldest first. Returns whether there were any.
+    bool run_some(std::size_t limit) noexcept {
+        if (!taken_ && has_pushed())
+            take(head_.exchange(nullptr, std::memory_order_acquire));
+        bool const any = taken_ != nullptr;
+        for (; taken_ && limit > 0; --limit)
+            run_next();
+        return any;
     }
 
     /// Refuses every later push, and runs what came before.
-    void close() noexcept { run_chain(head_.exchange(closed(), std::memory_order_acq_rel)); }
+    void close() noexcept {
+        while (taken_)
+            run_next();
+        if (Operation* const newest = head_.exchange(closed(), std::memory_order_acquire);
+            newest != closed())
+            take(newest);
+        while (taken_)
+            run_next();
+    }
 
 private:
     // The mark of a closed queue: an address that no operation has.
     Operation* closed() const noexcept {
-        return reinterpret_cast<Operation*>(const_cast<InjectionQueue*>(this));
+        return reinterpret_cast<Operation*>(const_cast<BasicInjectionQueue*>(this));
     }
 
-    void run_chain(Operation* newest) noexcept {
-        if (newest == closed())
-            return;
-        Operation* oldest = nullptr;
+    /// Only the consumer closes, so what it sees here is still so when it takes it.
+    bool has_pushed() const noexcept {
+        Operation const* const head = head_.load(std::memory_order_relaxed);
+        return head && head != closed();
+    }
+
+    void take(Operation* newest) noexcept {
         while (newest)
-            oldest = std::exchange(newest, std::exchange(newest->next, oldest));
-        while (oldest)
-            std::exchange(oldest, oldest->next)->run();
+            taken_ = std::exchange(newest, std::exchange(newest->next, taken_));
     }
 
-    std::atomic<Operation*> head_{nullptr};
+    void run_next() noexcept { std::exchange(taken_, taken_->next)->run(); }
+
+    Atomic<P, Operation*> head_{nullptr};
+    Operation* taken_ = nullptr;  // the consumer's, oldest first
 };
+
+using InjectionQueue = BasicInjectionQueue<>;
 
 }  // namespace syncopate::detail

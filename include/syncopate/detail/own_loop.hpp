@@ -4,6 +4,8 @@
 #include <syncopate/detail/bridge.hpp>
 #include <syncopate/detail/injection_queue.hpp>
 #include <syncopate/detail/operation.hpp>
+#include <syncopate/detail/parking_spot.hpp>
+#include <syncopate/detail/patience.hpp>
 #include <syncopate/error.hpp>
 #include <syncopate/options.hpp>
 
@@ -61,11 +63,8 @@ public:
     using Bridge::Bridge;
 
     void submit(Operation& operation) override {
-        switch (queue_.push(operation)) {
-        case InjectionQueue::Pushed::first: return wake();
-        case InjectionQueue::Pushed::behind_others: return;
-        case InjectionQueue::Pushed::refused: throw_error(refusal());
-        }
+        if (push(operation) == InjectionQueue::Pushed::refused)
+            throw_error(refusal());
     }
 
     boost::asio::io_context& context() noexcept { return context_; }
@@ -110,10 +109,10 @@ protected:
         context_.stop();
     }
 
-    void submit_close() noexcept {
-        if (queue_.push(close_) == InjectionQueue::Pushed::first)
-            wake();
-    }
+    void submit_close() noexcept { push(close_); }
+
+    /// Whether somebody has pushed, for a loop that looks for it.
+    bool has_calls() const noexcept { return !queue_.empty(); }
 
 private:
     // execution_context::shutdown() is for derived classes.
@@ -124,24 +123,56 @@ private:
 
     void const* exclusive_context() const noexcept override { return &context_; }
 
-    /// Called by the thread that found the queue empty. The handler has left its room before it runs
-    /// and empties the queue, so the next thread to come here finds the room free.
+    /// In a turn: whether more is in the queue, or will be before anything else could be done.
+    virtual bool more_comes() noexcept { return false; }
+    /// At the end of a turn that leaves the queue empty: whether to take another after the io_context
+    /// has had its own, instead of waiting to be woken. worked: this one found something to do.
+    virtual bool looks_again(bool /*worked*/) noexcept { return false; }
+
+    InjectionQueue::Pushed push(Operation& operation) noexcept {
+        auto const pushed = queue_.push(operation);
+        if (pushed == InjectionQueue::Pushed::first && spot_.unpark())
+            wake();
+        return pushed;
+    }
+
+    /// Called by the one thread that is to wake the loop.
     void wake() noexcept {
+        Patience::of_this_thread().has_woken_loop();
         // Whoever pushed last may be late, and the io_context must not be shut down under its post.
         std::lock_guard lock(wake_mutex_);
-        if (shut_down_)
-            return;
+        if (!shut_down_)
+            post_turn();
+    }
+
+    /// There is one such handler at most: the one that runs posts the next, or the thread that wakes
+    /// the parked loop does. It has left its room before it runs.
+    void post_turn() noexcept {
         boost::asio::post(
             context_,
             boost::asio::bind_allocator(
-                HandlerRoom::Allocator<void>(room_), [this]() noexcept { queue_.run_all(); }));
+                HandlerRoom::Allocator<void>(room_), [this]() noexcept { turn_queue(); }));
     }
+
+    /// Runs what is in the queue, and sees to it that somebody will run what comes.
+    void turn_queue() noexcept {
+        bool const worked = queue_.run_some(operations_per_turn);
+        for (int burst = 1; burst < bursts_per_turn && more_comes(); ++burst)
+            queue_.run_some(operations_per_turn);
+        if (has_calls() || looks_again(worked) || !spot_.park([this] { return queue_.empty(); }))
+            post_turn();
+    }
+
+    // So many calls, and then whatever else the io_context has to do.
+    static constexpr std::size_t operations_per_turn = 64;
+    static constexpr int bursts_per_turn = 16;
 
     HandlerRoom room_;
     Context context_{1};
     boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_{
         context_.get_executor()};
     InjectionQueue queue_;
+    ParkingSpot spot_;
     std::mutex wake_mutex_;
     bool shut_down_ = false;
     MemberOperation<Bridge, &Bridge::start_closing> close_{*this};

@@ -1,6 +1,7 @@
 // A bounded ring between one producer and one consumer, each of which may wait for the other.
 #pragma once
 
+#include <syncopate/detail/platform.hpp>
 #include <syncopate/detail/wake_word.hpp>
 
 #include <algorithm>
@@ -18,17 +19,25 @@ namespace syncopate::detail {
 /// Memory order. `written_` is released by the producer and acquired by the consumer: the item is seen
 /// whole. `read_` goes the other way: the cell is free before it is written again.
 ///
+/// The consumer tells what it has taken a batch at a time, so the producer may see less room than
+/// there is, never more.
+///
 /// Sleeping. A side that finds nothing to do announces itself (waiter_, producer_waits_), and then
-/// looks once more at the other's position; a side that has moved its position looks whether the
+/// looks once more at the other's position; a side that has told its position looks whether the
 /// other has announced itself. Each is a store to one variable and then a load of another, all
 /// sequentially consistent: in their single order one of the two stores comes first, and the load
 /// that follows the other store sees it. So the sleeper sees the movement or the mover the sleeper.
-template <class T>
+/// Both may see; then an exchange decides who has the announcement. It needs no order but that of its
+/// own variable, except that who takes a WakeWord must find it constructed.
+template <class T, Platform P = LinuxPlatform>
 class Ring {
+    using WakeWord = BasicWakeWord<P>;
+
 public:
     /// capacity: at least 1.
     explicit Ring(std::size_t capacity)
-        : capacity_(capacity), cells_(std::make_unique<std::optional<T>[]>(capacity)) {}
+        : capacity_(capacity), batch_((capacity + batches - 1) / batches),
+          cells_(std::make_unique<std::optional<T>[]>(capacity)) {}
 
     // The producer's side.
 
@@ -54,13 +63,14 @@ public:
     }
 
     /// Announces that the producer waits for room; false if there is some by now. After true, the
-    /// consumer's pop() says when to go on.
+    /// consumer's must_wake_producer() says when to look again. It may say so too early: a consumer
+    /// that was slow after a pop finds the announcement that the producer made since.
     bool producer_waits() noexcept {
         producer_waits_.store(true, std::memory_order_seq_cst);
         if (is_full())
             return true;
         // The consumer may have taken the announcement, and will say so: then it counts as waiting.
-        return !producer_waits_.exchange(false, std::memory_order_acq_rel);
+        return !producer_waits_.exchange(false, std::memory_order_relaxed);
     }
 
     // The consumer's side.
@@ -76,18 +86,23 @@ public:
         item.emplace(std::move(*cell));
         cell.reset();
         read_index_ = next(read_index_);
-        read_.store(++read_local_, std::memory_order_seq_cst);
+        if (++read_local_ - read_told_ >= batch_ || read_local_ == written_seen_) {
+            read_told_ = read_local_;
+            read_.store(read_local_, std::memory_order_seq_cst);
+        }
         return true;
     }
 
     /// After a pop: whether the producer waits for room, and half of it is free again, so that it is
     /// worth waking. The caller must then let it go on.
     bool must_wake_producer() noexcept {
+        if (read_told_ != read_local_)
+            return false;
         if (read_local_ - woken_at_ < (capacity_ + 1) / 2 && read_local_ != written_seen_)
             return false;
         woken_at_ = read_local_;
         return producer_waits_.load(std::memory_order_seq_cst) &&
-               producer_waits_.exchange(false, std::memory_order_acq_rel);
+               producer_waits_.exchange(false, std::memory_order_relaxed);
     }
 
     bool has_items() noexcept {
@@ -104,7 +119,7 @@ public:
         waiter_.store(&word, std::memory_order_seq_cst);
         // Taking the announcement back can fail: the producer has it, and is about to set the word.
         if ((has_items() || is_finished()) &&
-            waiter_.exchange(nullptr, std::memory_order_acq_rel) == &word)
+            waiter_.exchange(nullptr, std::memory_order_relaxed) == &word)
             return;
         block();
     }
@@ -117,20 +132,22 @@ private:
     void wake_consumer() noexcept {
         if (waiter_.load(std::memory_order_seq_cst) == nullptr)
             return;
-        if (WakeWord* const word = waiter_.exchange(nullptr, std::memory_order_acq_rel))
+        if (WakeWord* const word = waiter_.exchange(nullptr, std::memory_order_acquire))
             word->set();
     }
 
     static constexpr std::size_t line = 64;
+    static constexpr std::size_t batches = 8;
 
     std::size_t const capacity_;
+    std::size_t const batch_;
     std::unique_ptr<std::optional<T>[]> const cells_;
 
-    alignas(line) std::atomic<std::size_t> written_{0};
-    std::atomic<bool> finished_{false};
-    alignas(line) std::atomic<std::size_t> read_{0};
-    alignas(line) std::atomic<WakeWord*> waiter_{nullptr};
-    std::atomic<bool> producer_waits_{false};
+    alignas(line) Atomic<P, std::size_t> written_{0};
+    Atomic<P, bool> finished_{false};
+    alignas(line) Atomic<P, std::size_t> read_{0};
+    alignas(line) Atomic<P, WakeWord*> waiter_{nullptr};
+    Atomic<P, bool> producer_waits_{false};
 
     // The producer's own.
     alignas(line) std::size_t written_local_ = 0;
@@ -139,6 +156,7 @@ private:
 
     // The consumer's own.
     alignas(line) std::size_t read_local_ = 0;
+    std::size_t read_told_ = 0;
     std::size_t read_index_ = 0;
     std::size_t written_seen_ = 0;
     std::size_t woken_at_ = 0;

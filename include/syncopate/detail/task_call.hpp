@@ -75,6 +75,8 @@ private:
         co_await boost::asio::this_coro::throw_if_cancelled(false);
         if (this->has_left_loop())
             co_await this->return_to_loop();
+        else
+            co_await this->switch_context();
         task_.release();
     }
 

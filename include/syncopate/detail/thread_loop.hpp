@@ -2,11 +2,15 @@
 #pragma once
 
 #include <syncopate/detail/own_loop.hpp>
+#include <syncopate/detail/patience.hpp>
 #include <syncopate/detail/wait_graph.hpp>
+#include <syncopate/detail/wake_word.hpp>
 
 #include <boost/asio/io_context.hpp>
 
+#include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <memory>
 #include <mutex>
 #include <thread>
@@ -48,6 +52,10 @@ public:
         started_.store(true, std::memory_order_release);
     }
 
+    bool may_look() const noexcept override {
+        return options().spin() != std::chrono::nanoseconds::zero();
+    }
+
     void abandon() noexcept override {
         begin_close(Errc::runner_closed);
         std::lock_guard lock(thread_mutex_);
@@ -72,6 +80,20 @@ private:
             thread_.join();
     }
 
+    bool more_comes() noexcept override {
+        return watch_.more_comes(!idle(), [this] { return has_calls(); });
+    }
+    bool looks_again(bool worked) noexcept override { return watch_.looks_again(worked, !idle()); }
+
+    bool block(WakeWord& word, Deadline deadline) noexcept override {
+        auto const found = [&word] { return word.is_set(); };
+        auto const limit = options().spin();
+        bool const hit =
+            limit ? Patience::look_until(std::min(deadline, deadline_after(*limit)), found)
+                  : Patience::of_this_thread().look(found);
+        return hit || word.wait_until(deadline);
+    }
+
     void serve() noexcept {
         ::pthread_setname_np(::pthread_self(), options().name().substr(0, 15).c_str());
         ServingScope const serving(identity(), ServingScope::Kind::own_thread);
@@ -81,6 +103,7 @@ private:
         set_closed();
     }
 
+    Watchfulness watch_{options().spin()};  // the loop thread's
     std::atomic<bool> started_{false};
     std::mutex thread_mutex_;
     std::thread thread_;

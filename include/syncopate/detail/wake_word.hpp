@@ -2,6 +2,7 @@
 #pragma once
 
 #include <syncopate/detail/futex.hpp>
+#include <syncopate/detail/platform.hpp>
 
 #include <atomic>
 #include <cstdint>
@@ -11,26 +12,26 @@ namespace syncopate::detail {
 /// Set once, by one thread; awaited by any number. It may lie in the frame of a waiting function,
 /// which returns, and takes the word with it, as soon as it sees the word set.
 ///
-/// Memory order. set() publishes with the release half of its exchange; a waiter that reads `is_set`
-/// with acquire sees all that was written before. The exchange is the setter's last access: from
-/// then on it holds the address, not the object, so a waiter that returns at once invalidates
-/// nothing that is still in use. No wake-up is lost: a waiter sleeps only after its own
-/// compare-exchange from `pending` to `sleeping` (or after it saw another's `sleeping`), and the
-/// modification order of one variable puts that either before the setter's exchange, which then
-/// returns `sleeping` and wakes, or after it, when the compare-exchange fails with `is_set`. The
-/// kernel compares the word once more before it sleeps.
-class WakeWord {
+/// Memory order. set() publishes with release; a waiter that reads `set_` with acquire sees all that
+/// was written before. The exchange is the setter's last access: from then on it holds the address,
+/// not the object, so a waiter that returns at once invalidates nothing that is still in use. No
+/// wake-up is lost: a waiter sleeps only after its own compare-exchange from `pending` to `sleeping`
+/// (or after it saw another's `sleeping`), and the modification order of one variable puts that
+/// either before the setter's exchange, which then returns `sleeping` and wakes, or after it, when
+/// the compare-exchange fails with `set_`. The kernel compares the word once more before it sleeps.
+template <Platform P = LinuxPlatform>
+class BasicWakeWord {
 public:
-    WakeWord() = default;
-    WakeWord(WakeWord const&) = delete;
-    WakeWord& operator=(WakeWord const&) = delete;
+    BasicWakeWord() = default;
+    BasicWakeWord(BasicWakeWord const&) = delete;
+    BasicWakeWord& operator=(BasicWakeWord const&) = delete;
 
     bool is_set() const noexcept { return state_.load(std::memory_order_acquire) == set_; }
 
     void set() noexcept {
-        FutexWord const* const address = &state_;
-        if (state_.exchange(set_, std::memory_order_acq_rel) == sleeping)
-            futex_wake_all(address);
+        auto const* const address = &state_;
+        if (state_.exchange(set_, std::memory_order_release) == sleeping)
+            P::futex_wake_all(address);
     }
 
     /// Returns whether the word was set before the deadline.
@@ -40,9 +41,9 @@ public:
             state_.compare_exchange_strong(seen, sleeping, std::memory_order_acquire);
             if (seen == set_)
                 return true;
-            if (deadline != Deadline::max() && std::chrono::steady_clock::now() >= deadline)
+            if (deadline != Deadline::max() && P::now() >= deadline)
                 return false;
-            futex_wait(state_, sleeping, deadline);
+            P::futex_wait(state_, sleeping, deadline);
         }
     }
 
@@ -53,7 +54,9 @@ private:
     static constexpr std::uint32_t sleeping = 1;
     static constexpr std::uint32_t set_ = 2;
 
-    FutexWord state_{pending};
+    Atomic<P, std::uint32_t> state_{pending};
 };
+
+using WakeWord = BasicWakeWord<>;
 
 }  // namespace syncopate::detail

@@ -1,0 +1,226 @@
+// How long to look for what is awaited before going to sleep, on either side of a call.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <optional>
+#include <utility>
+
+#include <sched.h>
+
+namespace syncopate::detail {
+
+/// Tells the processor that this is a waiting loop. Costs some 5 to 60 ns.
+inline void cpu_pause() noexcept {
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    asm volatile("yield");
+#endif
+}
+
+/// Whether the calling thread may run on one processor only: whoever is waited for cannot run while it
+/// spins.
+inline bool has_one_processor() noexcept {
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    return ::sched_getaffinity(0, sizeof set, &set) == 0 && CPU_COUNT(&set) == 1;
+}
+
+/// Whether something that may be in vain is worth trying: as long as it succeeds now and then, and
+/// otherwise once in a while.
+class Habit {
+public:
+    bool is_worth_it() noexcept { return credit_ > 0 || ++skipped_ % retry_every == 0; }
+    void record(bool success) noexcept {
+        credit_ = success ? full_credit : credit_ - (credit_ > 0);
+    }
+
+private:
+    static constexpr int full_credit = 4;
+    static constexpr unsigned retry_every = 32;
+
+    int credit_ = full_credit;
+    unsigned skipped_ = 0;
+};
+
+/// sched_yield, as long as it costs little. It gives the core to whoever is awaited, and that one will
+/// soon give it back; but where others compute on all cores, each of them first uses up its time
+/// slice, milliseconds, while a thread that sleeps and is woken goes before them.
+class Yielding {
+    using Clock = std::chrono::steady_clock;
+
+public:
+    /// Yields, unless that has turned out to be dear. False: it is, and one had better sleep.
+    static bool yield() noexcept {
+        auto const before = Clock::now();
+        if (before.time_since_epoch().count() < barred_until_.load(std::memory_order_relaxed))
+            return false;
+        ::sched_yield();
+        auto const after = Clock::now();
+        if (after - before < long_time)
+            return true;
+        auto const until = after + rest * (after - before);
+        barred_until_.store(until.time_since_epoch().count(), std::memory_order_relaxed);
+        return false;
+    }
+
+private:
+    /// More than many threads that take turns in waiting cost each other, and less than a time slice.
+    static constexpr std::chrono::microseconds long_time{500};
+    /// After a loss nobody here yields for so many times as long, which bounds what can be lost.
+    static constexpr int rest = 32;
+
+    // Of the process: what one thread has learnt about the machine holds for all.
+    inline static std::atomic<Clock::rep> barred_until_{0};
+};
+
+/// One thread's way of waiting for another, in steps, and what it has learnt about them.
+///
+/// A few pauses catch what another core is about to do; they are in vain if the other thread waits for
+/// this core. Some turns of sched_yield give it the core; they are in vain if what is awaited takes
+/// longer. Then the thread had better sleep. Each of the two steps is given up while it keeps failing,
+/// but for a try now and then.
+class Patience {
+public:
+    static constexpr int pauses = 20;
+    static constexpr int yields = 32;
+
+    /// Of the calling thread, as a caller.
+    [[gnu::noinline]] static Patience& of_this_thread() noexcept {
+        static thread_local Patience patience;
+        return patience;
+    }
+
+    /// The thread has just woken the loop, which may need this very core: the next look gives it away.
+    void has_woken_loop() noexcept { has_woken_loop_ = true; }
+
+    /// Looks a few times in quick succession.
+    template <class Found>
+    bool pause(Found found) noexcept {
+        if (!pausing_.is_worth_it())
+            return found();
+        bool hit = found();
+        for (int step = 0; !hit && step < pauses; ++step) {
+            cpu_pause();
+            hit = found();
+        }
+        pausing_.record(hit);
+        return hit;
+    }
+
+    /// Looks a few times, ever more rarely: for one who would rather find much than find it soon.
+    template <class Found>
+    bool pause_longer(Found found) noexcept {
+        if (!pausing_.is_worth_it())
+            return found();
+        bool hit = false;
+        for (int count = 1; !hit && count <= pauses; count *= 2) {
+            for (int step = 0; step < count; ++step)
+                cpu_pause();
+            hit = found();
+        }
+        pausing_.record(hit);
+        return hit;
+    }
+
+    /// All of it: what a caller does before it sleeps.
+    template <class Found>
+    bool look(Found found) noexcept {
+        bool const woke_loop = std::exchange(has_woken_loop_, false);
+        if (!looking_.is_worth_it())
+            return found();
+        bool const hit = (!woke_loop && pause(found)) || yield(found);
+        looking_.record(hit);
+        return hit;
+    }
+
+    /// The same until a time that somebody has set, whatever was learnt.
+    template <class Found>
+    static bool look_until(std::chrono::steady_clock::time_point end, Found found) noexcept {
+        while (std::chrono::steady_clock::now() < end) {
+            for (int step = 0; step < pauses; ++step, cpu_pause())
+                if (found())
+                    return true;
+            Yielding::yield();
+        }
+        return found();
+    }
+
+private:
+    template <class Found>
+    static bool yield(Found found) noexcept {
+        for (int step = 0; step < yields; ++step) {
+            bool const was_cheap = Yielding::yield();
+            if (found())
+                return true;
+            if (!was_cheap)
+                return false;
+        }
+        return false;
+    }
+
+    Habit pausing_;
+    Habit looking_;
+    bool has_woken_loop_ = false;
+};
+
+/// Whether a loop goes on looking for calls, turn by turn, instead of waiting to be woken. Between the
+/// turns the io_context does what else there is to do.
+class Watchfulness {
+    using Clock = std::chrono::steady_clock;
+
+public:
+    /// limit: Options::spin.
+    explicit Watchfulness(std::optional<std::chrono::nanoseconds> limit) noexcept
+        : limit_(has_one_processor() ? std::chrono::nanoseconds::zero() : limit) {}
+
+    /// In a turn that found calls: whether another comes at once. Pausing here holds up what the
+    /// io_context may have to do, so it is not for a loop that has tasks under way.
+    template <class Found>
+    bool more_comes(bool has_tasks, Found found) noexcept {
+        return !has_tasks && is_awake() && patience_.pause(found);
+    }
+
+    /// After a turn: whether to take another, although there is no call now. `worked`: it found some.
+    bool looks_again(bool worked, bool has_tasks) noexcept {
+        // With tasks the io_context looks what the kernel has for them, which takes as long as a yield.
+        if (is_awake() && !is_enough(worked) && (has_tasks || Yielding::yield()))
+            return true;
+        asleep_since_ = Clock::now();
+        is_asleep_ = true;
+        return false;
+    }
+
+private:
+    /// A sleep this short would better have been no sleep. It is longer than a wake-up takes, and
+    /// shorter than what counts as a pause between calls.
+    static constexpr std::chrono::microseconds short_sleep{250};
+
+    bool is_awake() noexcept {
+        if (std::exchange(is_asleep_, false))
+            calls_are_dense_ = Clock::now() - asleep_since_ < short_sleep;
+        return limit_ ? *limit_ > limit_->zero() : calls_are_dense_;
+    }
+
+    bool is_enough(bool worked) noexcept {
+        if (worked)
+            idle_turns_ = 0;
+        if (!limit_)
+            return idle_turns_++ >= Patience::yields;
+        auto const now = Clock::now();
+        if (idle_turns_++ == 0)
+            idle_since_ = now;
+        return now - idle_since_ >= *limit_;
+    }
+
+    std::optional<std::chrono::nanoseconds> const limit_;
+    Patience patience_;
+    int idle_turns_ = 0;
+    Clock::time_point idle_since_{};
+    Clock::time_point asleep_since_{};
+    bool is_asleep_ = true;
+    bool calls_are_dense_ = false;
+};
+
+}  // namespace syncopate::detail
