@@ -3,6 +3,7 @@
 
 #include <syncopate/concepts.hpp>
 #include <syncopate/detail/async_generator.hpp>
+#include <syncopate/detail/at_once.hpp>
 #include <syncopate/detail/generator_core.hpp>
 
 #include <boost/asio/awaitable.hpp>
@@ -92,6 +93,15 @@ private:
     struct Abandon {
         void operator()(detail::GeneratorCore* core) const noexcept { core->abandon(); }
     };
+
+    // For a consumer on the loop that wants many items: see NextItem::at_once().
+    friend bool next_at_once(
+        AsyncGenerator& generator,
+        asio::any_io_executor const& executor,
+        std::optional<T>& item,
+        detail::AtOnce) {
+        return detail::NextItem<T, promise_type>::at_once(generator.core_.get(), executor, item);
+    }
 
     explicit AsyncGenerator(std::coroutine_handle<> body)
         : core_(new detail::GeneratorCore(body)) {}

@@ -97,6 +97,7 @@ public:
     auto await_transform(A&& operand);
 
     void wait_for(PendingOperation& operation) noexcept { pending_ = &operation; }
+    bool is_waiting() const noexcept { return pending_ != nullptr; }
     PendingOperation* take_pending() noexcept { return std::exchange(pending_, nullptr); }
     std::exception_ptr take_error() noexcept { return std::exchange(error_, nullptr); }
 
@@ -199,7 +200,8 @@ struct NextItem {
         core->follow(co_await asio::this_coro::executor);
 
         auto const body = std::coroutine_handle<Promise>::from_address(core->frame());
-        body.resume();
+        if (!body.promise().is_waiting())  // from an at_once()
+            body.resume();
         while (PendingOperation* const pending = body.promise().take_pending()) {
             // Asio refuses a cancelled task's co_await right here: that is the body's to know, too.
             try {
@@ -215,13 +217,40 @@ struct NextItem {
             body.resume();
         }
 
-        if (T* const item = body.promise().take_item()) {
+        std::optional<T> item;
+        take(body.promise(), step, item);
+        co_return item;
+    }
+
+    // The same without a coroutine, on the thread of the executor, if the body gets to its next item
+    // or its end without awaiting anything. False: it awaits, and the next anext() goes on from there.
+    static bool at_once(
+        GeneratorCore* core, asio::any_io_executor const& executor, std::optional<T>& item) {
+        if (!core || !core->begin_step())
+            return true;
+        GeneratorStep step(*core);
+        core->follow(executor);
+
+        auto const body = std::coroutine_handle<Promise>::from_address(core->frame());
+        if (!body.promise().is_waiting())
+            body.resume();
+        if (body.promise().is_waiting()) {
             step.body_goes_on();
-            co_return std::move(*item);
+            return false;
         }
-        if (std::exception_ptr error = body.promise().take_error())
+        take(body.promise(), step, item);
+        return true;
+    }
+
+private:
+    // What the body came to: an item, or its end.
+    static void take(Promise& body, GeneratorStep& step, std::optional<T>& item) {
+        if (T* const yielded = body.take_item()) {
+            step.body_goes_on();
+            item.emplace(std::move(*yielded));
+        } else if (std::exception_ptr error = body.take_error()) {
             std::rethrow_exception(std::move(error));
-        co_return std::nullopt;
+        }
     }
 };
 

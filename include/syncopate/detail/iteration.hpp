@@ -2,8 +2,10 @@
 #pragma once
 
 #include <syncopate/concepts.hpp>
+#include <syncopate/detail/at_once.hpp>
 #include <syncopate/detail/passed.hpp>
 
+#include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
 
 #include <exception>
@@ -11,6 +13,15 @@
 #include <utility>
 
 namespace syncopate::detail {
+
+// Not a member of Iteration, whose own next_at_once() would hide the iterable's.
+template <AtOnceIterable I>
+bool ask_at_once(
+    I& iterable,
+    boost::asio::any_io_executor const& executor,
+    std::optional<iterable_value_t<I>>& item) {
+    return next_at_once(iterable, executor, item, AtOnce());
+}
 
 /// An iterable and its end: after it, an exception, or a clean-up, the iterable is let go of, and what
 /// is owned has been destroyed, on the loop. I: as for Passed.
@@ -36,6 +47,26 @@ public:
         if (error)
             std::rethrow_exception(std::move(error));
         co_return std::nullopt;
+    }
+
+    /// The same without a coroutine. False if there has to be one.
+    bool next_at_once(boost::asio::any_io_executor const& executor, std::optional<Item>& item) {
+        if constexpr (!AtOnceIterable<I>) {
+            return false;
+        } else {
+            std::exception_ptr error;
+            try {
+                if (!ask_at_once(iterable_->get(), executor, item))
+                    return false;
+            } catch (...) {
+                error = std::current_exception();
+            }
+            if (!item)
+                iterable_.reset();
+            if (error)
+                std::rethrow_exception(std::move(error));
+            return true;
+        }
     }
 
     /// Cleans up an iteration that is given up early.

@@ -6,6 +6,7 @@
 #include <syncopate/detail/call.hpp>
 #include <syncopate/detail/iteration.hpp>
 #include <syncopate/detail/operation.hpp>
+#include <syncopate/detail/patience.hpp>
 #include <syncopate/detail/range_source.hpp>
 #include <syncopate/detail/ring.hpp>
 #include <syncopate/detail/wake_word.hpp>
@@ -63,6 +64,9 @@ public:
                     std::rethrow_exception(std::exchange(error_, nullptr));
                 return item;
             }
+            // Whoever looks for each item takes them one by one, and slows the producer down.
+            if (bridge().may_look() && patience_.pause_longer([this] { return is_worth_a_look(); }))
+                continue;
             WakeWord word;
             Bridge::Blocking blocking(bridge(), word);
             ring_.wait_for_item(word, [&] { blocking.wait(); });
@@ -83,6 +87,8 @@ private:
     /// How many items may pass before the loop gets a turn, should the iterable never suspend.
     static constexpr std::size_t items_per_turn = 1024;
 
+    bool is_worth_a_look() noexcept { return ring_.has_items() || ring_.is_finished(); }
+
     boost::asio::awaitable<void> body() override {
         namespace this_coro = boost::asio::this_coro;
         try {
@@ -92,9 +98,12 @@ private:
                     co_await park();
                 if (reason() != Errc{})
                     break;
-                auto item = co_await iteration_.next();
-                if (has_left_loop())
-                    co_await return_to_loop();
+                std::optional<Item> item;
+                if (!iteration_.next_at_once(bridge().executor(), item)) {
+                    item = co_await iteration_.next();
+                    if (has_left_loop())
+                        co_await return_to_loop();
+                }
                 if (!item)
                     break;
                 ring_.push(std::move(*item));
@@ -172,6 +181,8 @@ private:
 
     MemberOperation<Pump, &Pump::run_resume> resume_{*this};
     std::shared_ptr<Pump> keep_self_for_resume_;
+
+    Patience patience_;  // the consumer's
 
     // The loop's own.
     boost::asio::steady_timer* parked_ = nullptr;
