@@ -2,9 +2,11 @@
 // it, and the order in which all of them close.
 #pragma once
 
+#include <syncopate/detail/carrier.hpp>
 #include <syncopate/detail/futex.hpp>
 #include <syncopate/detail/intrusive_list.hpp>
 #include <syncopate/detail/operation.hpp>
+#include <syncopate/detail/platform.hpp>
 #include <syncopate/detail/task_record.hpp>
 #include <syncopate/detail/wait_graph.hpp>
 #include <syncopate/detail/wake_word.hpp>
@@ -166,6 +168,9 @@ public:
 
     boost::asio::any_io_executor const& executor() const noexcept { return executor_; }
 
+    /// Where tasks find a coroutine that carries them; null if each has one made for it.
+    virtual Carrier::Pool* carriers() noexcept { return nullptr; }
+
     /// Whether the execution context went away under the loop: its objects must not be used any more.
     bool is_lost() const noexcept { return lost_.load(std::memory_order_acquire); }
 
@@ -288,19 +293,20 @@ private:
         }
     }
 
+    // Callers read it; the loop changes it at its end.
     Options const options_;
     boost::asio::any_io_executor executor_;
     std::atomic<Errc> refusal_{Errc{}};
+    std::atomic<bool> lost_{false};
     WakeWord closed_;
 
-    // The loop's own.
-    IntrusiveList<OpenContext> contexts_;
+    // The loop's own, on cache lines that callers do not touch.
+    alignas(cache_line) IntrusiveList<OpenContext> contexts_;
     bool closing_ = false;
     bool advancing_ = false;
     bool drained_ = false;
 
     std::atomic<std::size_t> task_count_{0};
-    std::atomic<bool> lost_{false};
 
     // The loop writes, and others read to name what runs.
     mutable std::mutex mutex_;

@@ -3,13 +3,12 @@
 
 #include <syncopate/detail/bridge.hpp>
 #include <syncopate/detail/cancel_handshake.hpp>
+#include <syncopate/detail/carrier.hpp>
 #include <syncopate/detail/operation.hpp>
 #include <syncopate/detail/task_record.hpp>
 #include <syncopate/error.hpp>
 
 #include <boost/asio/awaitable.hpp>
-#include <boost/asio/cancellation_signal.hpp>
-#include <boost/asio/co_spawn.hpp>
 #include <boost/asio/error.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -24,15 +23,14 @@ namespace syncopate::detail {
 /// The state of a call. It lies where its user puts it (in the frame of a blocked caller, or on the
 /// heap) and stays there until finished(), which is the last that the loop has to do with it.
 ///
-/// The end. On the loop, the call is held by the function that starts it and by the function object
-/// given to co_spawn, which lies in the outermost coroutine frame and dies with it. When the last
-/// holder goes, nothing on the loop refers to the task, its captures or its exception any more. This
+/// The end. On the loop, the call is held by start() and by the coroutine that carries it. When the last
+/// Hold goes, nothing on the loop refers to the task, its captures or its exception any more. This
 /// also covers a frame that is destroyed instead of resumed, because the io_context went away: then
 /// there is no outcome, and the user reports Errc::loop_failed.
 ///
 /// Cancellation from other threads is an operation of its own, which must have run before the call
 /// may go: the last of the two calls finished(), and knows it from the CancelHandshake.
-class Call : public TaskRecord {
+class Call : public TaskRecord, protected Load {
 public:
     Call(Bridge& bridge, std::source_location where) noexcept
         : TaskRecord(where), bridge_(bridge) {}
@@ -98,22 +96,14 @@ protected:
             boost::asio::use_awaitable);
     }
 
-    /// For the end of body(): lets co_spawn believe that the coroutine has been suspended, so that it
-    /// does not post the completion, which would cost another round through the io_context. It posts
-    /// so that no completion handler runs inside the initiating function; ours may.
-    static auto switch_context() {
-        return boost::asio::async_initiate<boost::asio::use_awaitable_t<> const, void()>(
-            [](auto handler) { std::move(handler)(); }, boost::asio::use_awaitable);
-    }
-
     /// Delivers the cancellation to the task.
     virtual void stop(Errc) noexcept { emit_cancellation(); }
 
     void emit_cancellation() noexcept {
-        if (bridge_.is_lost())
+        if (bridge_.is_lost() || !carrier())
             return;
         try {
-            signal_.emit(boost::asio::cancellation_type::all);
+            carrier()->cancel();
         } catch (...) {
             bridge_.report(std::current_exception());
         }
@@ -123,10 +113,6 @@ private:
     /// Whether this is what close() must let happen: then it also starts while the loop is closing, and
     /// nothing cancels it.
     virtual bool is_clean_up() const noexcept { return false; }
-    /// The task. Writes its own outcome.
-    virtual boost::asio::awaitable<void> body() = 0;
-    /// The outcome, if the task could not run.
-    virtual void fail(std::exception_ptr error) noexcept = 0;
     /// The loop, or whoever ends the call, is done with it: it may be destroyed from now on.
     virtual void finished() noexcept = 0;
 
@@ -135,58 +121,21 @@ private:
             boost::system::system_error(boost::asio::error::operation_aborted));
     }
 
-    class Holder {
-    public:
-        explicit Holder(Call& call) noexcept : call_(&call) { ++call.holders_; }
-        Holder(Holder&& other) noexcept : call_(std::exchange(other.call_, nullptr)) {}
-        Holder& operator=(Holder&&) = delete;
-        ~Holder() {
-            if (call_ && --call_->holders_ == 0)
-                call_->end();
-        }
-        Call& operator*() const noexcept { return *call_; }
-
-    private:
-        Call* call_;
-    };
-
-    /// The completion handler: body() writes the outcome itself, unless it could not even begin. A type
-    /// with the slot and nothing else, because bind_cancellation_slot would make co_spawn keep a copy
-    /// of the executor in signal_, for as long as the call lives.
-    class Completion {
-    public:
-        using cancellation_slot_type = boost::asio::cancellation_slot;
-
-        explicit Completion(Call& call) noexcept : call_(&call) {}
-        cancellation_slot_type get_cancellation_slot() const noexcept {
-            return call_->signal_.slot();
-        }
-        void operator()(std::exception_ptr error) const noexcept {
-            if (error)
-                call_->fail(std::move(error));
-        }
-
-    private:
-        Call* call_;
-    };
-
     void start() noexcept {
-        Holder holder(*this);
+        Hold const hold(*this);
         bridge_.task_started(*this);
         if (reason_ == Errc{} && (!is_clean_up() || bridge_.has_drained()))
             reason_ = bridge_.refusal();
         if (reason_ != Errc{})
             return fail(cancellation());  // before it began
         try {
-            boost::asio::co_spawn(
-                bridge_.executor(), [inner = Holder(*this)] { return (*inner).body(); },
-                Completion(*this));
+            Carrier::carry(bridge_.executor(), bridge_.carriers(), *this);
         } catch (...) {
             fail(std::current_exception());
         }
     }
 
-    void end() noexcept {
+    void end() noexcept final {
         Bridge& bridge = bridge_;
         bridge.task_ended(*this);
         settle();
@@ -212,9 +161,7 @@ private:
     Bridge& bridge_;
     MemberOperation<Call, &Call::start> start_{*this};
     MemberOperation<Call, &Call::run_cancel> cancel_{*this};
-    boost::asio::cancellation_signal signal_;
     CancelHandshake handshake_;
-    int holders_ = 0;   // the loop's
     Errc reason_{};     // the loop's
     Errc requested_{};  // carried by cancel_
 };

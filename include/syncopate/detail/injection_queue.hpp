@@ -78,8 +78,8 @@ private:
 
     void run_next() noexcept { std::exchange(taken_, taken_->next)->run(); }
 
-    Atomic<P, Operation*> head_{nullptr};
-    Operation* taken_ = nullptr;  // the consumer's, oldest first
+    alignas(cache_line) Atomic<P, Operation*> head_{nullptr};
+    alignas(cache_line) Operation* taken_ = nullptr;  // the consumer's, oldest first
 };
 
 using InjectionQueue = BasicInjectionQueue<>;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <syncopate/detail/bridge.hpp>
+#include <syncopate/detail/carrier.hpp>
 #include <syncopate/detail/injection_queue.hpp>
 #include <syncopate/detail/operation.hpp>
 #include <syncopate/detail/parking_spot.hpp>
@@ -67,6 +68,8 @@ public:
             throw_error(refusal());
     }
 
+    Carrier::Pool* carriers() noexcept override { return &carriers_; }
+
     boost::asio::io_context& context() noexcept { return context_; }
 
 protected:
@@ -105,6 +108,7 @@ protected:
     }
 
     void drained() noexcept override {
+        carriers_.close();
         ended_ = true;
         context_.stop();
     }
@@ -167,14 +171,16 @@ private:
     static constexpr std::size_t operations_per_turn = 64;
     static constexpr int bursts_per_turn = 16;
 
+    Carrier::Pool carriers_;
     HandlerRoom room_;
     Context context_{1};
     boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_{
         context_.get_executor()};
-    InjectionQueue queue_;
-    ParkingSpot spot_;
+    // Callers look at the spot; the loop writes it only when it parks.
+    alignas(cache_line) ParkingSpot spot_;
     std::mutex wake_mutex_;
     bool shut_down_ = false;
+    InjectionQueue queue_;
     MemberOperation<Bridge, &Bridge::start_closing> close_{*this};
     bool ended_ = false;
 };

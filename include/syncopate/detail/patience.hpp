@@ -10,7 +10,7 @@
 
 namespace syncopate::detail {
 
-/// Tells the processor that this is a waiting loop. Costs some 5 to 60 ns.
+/// Tells the processor that this is a waiting loop. Costs 5 to 60 ns, depending on its kind.
 inline void cpu_pause() noexcept {
 #if defined(__x86_64__) || defined(__i386__)
     __builtin_ia32_pause();
@@ -82,10 +82,9 @@ private:
 /// longer. Then the thread had better sleep. Each of the two steps is given up while it keeps failing,
 /// but for a try now and then.
 class Patience {
-public:
-    static constexpr int pauses = 20;
-    static constexpr int yields = 32;
+    using Clock = std::chrono::steady_clock;
 
+public:
     /// Of the calling thread, as a caller.
     [[gnu::noinline]] static Patience& of_this_thread() noexcept {
         static thread_local Patience patience;
@@ -95,33 +94,16 @@ public:
     /// The thread has just woken the loop, which may need this very core: the next look gives it away.
     void has_woken_loop() noexcept { has_woken_loop_ = true; }
 
-    /// Looks a few times in quick succession.
+    /// Looks for a moment, in quick succession.
     template <class Found>
     bool pause(Found found) noexcept {
-        if (!pausing_.is_worth_it())
-            return found();
-        bool hit = found();
-        for (int step = 0; !hit && step < pauses; ++step) {
-            cpu_pause();
-            hit = found();
-        }
-        pausing_.record(hit);
-        return hit;
+        return pause(found, [](int /*step*/) { return 1; });
     }
 
-    /// Looks a few times, ever more rarely: for one who would rather find much than find it soon.
+    /// Looks for a moment, ever more rarely: for one who would rather find much than find it soon.
     template <class Found>
     bool pause_longer(Found found) noexcept {
-        if (!pausing_.is_worth_it())
-            return found();
-        bool hit = false;
-        for (int count = 1; !hit && count <= pauses; count *= 2) {
-            for (int step = 0; step < count; ++step)
-                cpu_pause();
-            hit = found();
-        }
-        pausing_.record(hit);
-        return hit;
+        return pause(found, [](int step) { return step * step; });
     }
 
     /// All of it: what a caller does before it sleeps.
@@ -137,9 +119,9 @@ public:
 
     /// The same until a time that somebody has set, whatever was learnt.
     template <class Found>
-    static bool look_until(std::chrono::steady_clock::time_point end, Found found) noexcept {
-        while (std::chrono::steady_clock::now() < end) {
-            for (int step = 0; step < pauses; ++step, cpu_pause())
+    static bool look_until(Clock::time_point end, Found found) noexcept {
+        while (Clock::now() < end) {
+            for (int step = 0; step < pauses_between_yields; ++step, cpu_pause())
                 if (found())
                     return true;
             Yielding::yield();
@@ -148,6 +130,29 @@ public:
     }
 
 private:
+    /// What the other side needs for a short task, and the cache lines for their way: a part of what a
+    /// wake-up costs on either side.
+    static constexpr std::chrono::nanoseconds moment{2000};
+    static constexpr int yields = 32;
+    static constexpr int pauses_between_yields = 20;
+
+    template <class Found, class CountOf>
+    bool pause(Found found, CountOf count_of) noexcept {
+        if (found())
+            return true;
+        if (!pausing_.is_worth_it())
+            return false;
+        bool hit = false;
+        auto const end = Clock::now() + moment;
+        for (int step = 1; !hit && Clock::now() < end; ++step) {
+            for (int left = count_of(step); left > 0; --left)
+                cpu_pause();
+            hit = found();
+        }
+        pausing_.record(hit);
+        return hit;
+    }
+
     template <class Found>
     static bool yield(Found found) noexcept {
         for (int step = 0; step < yields; ++step) {
@@ -196,6 +201,10 @@ private:
     /// A sleep this short would better have been no sleep. It is longer than a wake-up takes, and
     /// shorter than what counts as a pause between calls.
     static constexpr std::chrono::microseconds short_sleep{250};
+    /// For a caller that looks for its result and calls again.
+    static constexpr std::chrono::microseconds short_look{10};
+    /// For a caller that sleeps, is woken on another core, and calls again.
+    static constexpr std::chrono::microseconds long_look{150};
 
     bool is_awake() noexcept {
         if (std::exchange(is_asleep_, false))
@@ -204,23 +213,28 @@ private:
     }
 
     bool is_enough(bool worked) noexcept {
-        if (worked)
-            idle_turns_ = 0;
-        if (!limit_)
-            return idle_turns_++ >= Patience::yields;
         auto const now = Clock::now();
-        if (idle_turns_++ == 0)
+        if (worked || !std::exchange(is_idle_, true)) {
+            if (worked && std::exchange(is_idle_, false))
+                looking_.record(true);
             idle_since_ = now;
-        return now - idle_since_ >= *limit_;
+            end_ = now + (limit_ ? *limit_ : looking_.is_worth_it() ? long_look : short_look);
+        }
+        if (now < end_)
+            return false;
+        looking_.record(false);
+        return true;
     }
 
     std::optional<std::chrono::nanoseconds> const limit_;
     Patience patience_;
-    int idle_turns_ = 0;
-    Clock::time_point idle_since_{};
-    Clock::time_point asleep_since_{};
+    Habit looking_;
+    bool is_idle_ = false;
     bool is_asleep_ = true;
     bool calls_are_dense_ = false;
+    Clock::time_point idle_since_{};
+    Clock::time_point end_{};
+    Clock::time_point asleep_since_{};
 };
 
 }  // namespace syncopate::detail

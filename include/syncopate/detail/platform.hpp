@@ -6,9 +6,14 @@
 #include <atomic>
 #include <chrono>
 #include <concepts>
+#include <cstddef>
 #include <cstdint>
 
 namespace syncopate::detail {
+
+/// What two threads write alternately lies this far apart. std::hardware_destructive_interference_size
+/// changes with the compiler's flags, and with it the layout, of which there must be one.
+inline constexpr std::size_t cache_line = 128;
 
 struct LinuxPlatform {
     template <class T>

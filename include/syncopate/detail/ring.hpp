@@ -136,26 +136,25 @@ private:
             word->set();
     }
 
-    static constexpr std::size_t line = 64;
     static constexpr std::size_t batches = 8;
 
     std::size_t const capacity_;
     std::size_t const batch_;
     std::unique_ptr<std::optional<T>[]> const cells_;
 
-    alignas(line) Atomic<P, std::size_t> written_{0};
+    alignas(cache_line) Atomic<P, std::size_t> written_{0};
     Atomic<P, bool> finished_{false};
-    alignas(line) Atomic<P, std::size_t> read_{0};
-    alignas(line) Atomic<P, WakeWord*> waiter_{nullptr};
+    alignas(cache_line) Atomic<P, std::size_t> read_{0};
+    alignas(cache_line) Atomic<P, WakeWord*> waiter_{nullptr};
     Atomic<P, bool> producer_waits_{false};
 
     // The producer's own.
-    alignas(line) std::size_t written_local_ = 0;
+    alignas(cache_line) std::size_t written_local_ = 0;
     std::size_t write_index_ = 0;
     std::size_t read_seen_ = 0;
 
     // The consumer's own.
-    alignas(line) std::size_t read_local_ = 0;
+    alignas(cache_line) std::size_t read_local_ = 0;
     std::size_t read_told_ = 0;
     std::size_t read_index_ = 0;
     std::size_t written_seen_ = 0;

@@ -70,13 +70,10 @@ private:
         } catch (...) {
             outcome_.fail(std::current_exception());
         }
-        // From here on no co_await throws. (co_spawn's own would, and Asio 1.26 would lose the
-        // completion of a task that was cancelled and never suspended.)
-        co_await boost::asio::this_coro::throw_if_cancelled(false);
-        if (this->has_left_loop())
+        if (this->has_left_loop()) {
+            co_await boost::asio::this_coro::throw_if_cancelled(false);
             co_await this->return_to_loop();
-        else
-            co_await this->switch_context();
+        }
         task_.release();
     }
 
@@ -132,7 +129,7 @@ public:
 private:
     void finished() noexcept override { done_.set(); }
 
-    WakeWord done_;
+    alignas(cache_line) WakeWord done_;
 };
 
 /// A call that keeps itself, and hands its result to a std::future.
