@@ -95,12 +95,11 @@ private:
     };
 
     // For a consumer on the loop that wants many items: see NextItem::at_once().
-    friend bool next_at_once(
-        AsyncGenerator& generator,
-        asio::any_io_executor const& executor,
-        std::optional<T>& item,
-        detail::AtOnce) {
-        return detail::NextItem<T, promise_type>::at_once(generator.core_.get(), executor, item);
+    template <class Sink>
+    friend detail::AtOnce items_at_once(
+        AsyncGenerator& generator, asio::any_io_executor const& executor, Sink sink) {
+        return detail::NextItem<T, promise_type>::at_once(
+            generator.core_.get(), executor, std::move(sink));
     }
 
     explicit AsyncGenerator(std::coroutine_handle<> body)

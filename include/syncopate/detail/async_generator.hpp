@@ -2,6 +2,7 @@
 #pragma once
 
 #include <syncopate/concepts.hpp>
+#include <syncopate/detail/at_once.hpp>
 #include <syncopate/detail/generator_core.hpp>
 
 #include <boost/asio/async_result.hpp>
@@ -217,40 +218,43 @@ struct NextItem {
             body.resume();
         }
 
-        std::optional<T> item;
-        take(body.promise(), step, item);
-        co_return item;
+        if (T* const item = body.promise().take_item()) {
+            step.body_goes_on();
+            co_return std::move(*item);
+        }
+        if (std::exception_ptr error = body.promise().take_error())
+            std::rethrow_exception(std::move(error));
+        co_return std::nullopt;
     }
 
-    // The same without a coroutine, on the thread of the executor, if the body gets to its next item
-    // or its end without awaiting anything. False: it awaits, and the next anext() goes on from there.
-    static bool at_once(
-        GeneratorCore* core, asio::any_io_executor const& executor, std::optional<T>& item) {
+    // The same without a coroutine and for many items, on the thread of the executor, as long as the
+    // body awaits nothing. Where it does, the next anext() goes on from there.
+    template <class Sink>
+    static AtOnce at_once(GeneratorCore* core, asio::any_io_executor const& executor, Sink sink) {
         if (!core || !core->begin_step())
-            return true;
+            return AtOnce::ended;
         GeneratorStep step(*core);
         core->follow(executor);
 
         auto const body = std::coroutine_handle<Promise>::from_address(core->frame());
-        if (!body.promise().is_waiting())
-            body.resume();
-        if (body.promise().is_waiting()) {
-            step.body_goes_on();
-            return false;
+        for (;;) {
+            if (!body.promise().is_waiting())
+                body.resume();
+            if (body.promise().is_waiting()) {
+                step.body_goes_on();
+                return AtOnce::waits;
+            }
+            T* const item = body.promise().take_item();
+            if (!item)
+                break;
+            if (!sink(std::move(*item))) {
+                step.body_goes_on();
+                return AtOnce::stopped;
+            }
         }
-        take(body.promise(), step, item);
-        return true;
-    }
-
-private:
-    // What the body came to: an item, or its end.
-    static void take(Promise& body, GeneratorStep& step, std::optional<T>& item) {
-        if (T* const yielded = body.take_item()) {
-            step.body_goes_on();
-            item.emplace(std::move(*yielded));
-        } else if (std::exception_ptr error = body.take_error()) {
+        if (std::exception_ptr error = body.promise().take_error())
             std::rethrow_exception(std::move(error));
-        }
+        return AtOnce::ended;
     }
 };
 

@@ -1,4 +1,4 @@
-// Iterables that can give an item without a coroutine for it.
+// Iterables that can give items without a coroutine for each.
 #pragma once
 
 #include <syncopate/concepts.hpp>
@@ -6,23 +6,32 @@
 #include <boost/asio/any_io_executor.hpp>
 
 #include <concepts>
-#include <optional>
 #include <type_traits>
 
 namespace syncopate::detail {
 
-/// Tells next_at_once() from a function of the user's.
-struct AtOnce {};
+/// How far items_at_once() came.
+enum class AtOnce {
+    stopped,  // the sink wants no more
+    waits,    // the next item has to be waited for, by anext()
+    ended,    // there are no more items
+};
 
-/// An AsyncIterable whose next item may be there already: `next_at_once(iterable, executor, item,
-/// AtOnce())`, called where a task with this executor runs, gives it, or gives none at the end, or
-/// throws. False: the item has to be waited for, which the next anext() does.
+/// Stands for any function that takes an item and returns whether it wants another.
+template <class T>
+struct ItemSink {
+    bool operator()(T&& item) const;
+};
+
+/// An AsyncIterable some of whose items may be there already: `items_at_once(iterable, executor, sink)`,
+/// called where a task with this executor runs, hands them to the sink, as many as it wants, and throws
+/// what anext() would throw.
 template <class I>
 concept AtOnceIterable = AsyncIterable<I> && requires(
                                                  std::remove_reference_t<I>& iterable,
                                                  boost::asio::any_io_executor const& executor,
-                                                 std::optional<iterable_value_t<I>>& item) {
-    { next_at_once(iterable, executor, item, AtOnce()) } -> std::same_as<bool>;
+                                                 ItemSink<iterable_value_t<I>> sink) {
+    { items_at_once(iterable, executor, sink) } -> std::same_as<AtOnce>;
 };
 
 }  // namespace syncopate::detail

@@ -78,7 +78,7 @@ public:
     // False: the generator is at its end.
     bool begin_step();
     // Makes the executor the one on which the body is destroyed. In a step.
-    void follow(asio::any_io_executor executor);
+    void follow(asio::any_io_executor const& executor);
     // Destroys the body, here. In a step.
     void finish() noexcept;
     void end_step() noexcept;
@@ -121,14 +121,14 @@ inline void GeneratorCore::end_step() noexcept {
     delete this;
 }
 
-inline void GeneratorCore::follow(asio::any_io_executor executor) {
+inline void GeneratorCore::follow(asio::any_io_executor const& executor) {
     if (registry_ && executor == executor_)
         return;
     auto& context = asio::query(executor, asio::execution::context);
     auto registry = asio::use_service<GeneratorService>(context).registry();
     leave_registry();
     // Were work tracked, a suspended generator would keep the loop from running out of work.
-    executor_ = asio::prefer(std::move(executor), asio::execution::outstanding_work.untracked);
+    executor_ = asio::prefer(executor, asio::execution::outstanding_work.untracked);
     registry_ = std::move(registry);
     std::lock_guard const lock(registry_->mutex);
     registry_->generators.push_back(*this);

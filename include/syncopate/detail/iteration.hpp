@@ -14,15 +14,6 @@
 
 namespace syncopate::detail {
 
-// Not a member of Iteration, whose own next_at_once() would hide the iterable's.
-template <AtOnceIterable I>
-bool ask_at_once(
-    I& iterable,
-    boost::asio::any_io_executor const& executor,
-    std::optional<iterable_value_t<I>>& item) {
-    return next_at_once(iterable, executor, item, AtOnce());
-}
-
 /// An iterable and its end: after it, an exception, or a clean-up, the iterable is let go of, and what
 /// is owned has been destroyed, on the loop. I: as for Passed.
 template <AsyncIterable I>
@@ -49,23 +40,24 @@ public:
         co_return std::nullopt;
     }
 
-    /// The same without a coroutine. False if there has to be one.
-    bool next_at_once(boost::asio::any_io_executor const& executor, std::optional<Item>& item) {
+    /// Hands the items that are there at once to the sink: see AtOnceIterable.
+    template <class Sink>
+    AtOnce give_at_once(boost::asio::any_io_executor const& executor, Sink sink) {
         if constexpr (!AtOnceIterable<I>) {
-            return false;
+            return AtOnce::waits;
         } else {
             std::exception_ptr error;
+            AtOnce came_to = AtOnce::ended;
             try {
-                if (!ask_at_once(iterable_->get(), executor, item))
-                    return false;
+                came_to = items_at_once(iterable_->get(), executor, std::move(sink));
             } catch (...) {
                 error = std::current_exception();
             }
-            if (!item)
+            if (came_to == AtOnce::ended)
                 iterable_.reset();
             if (error)
                 std::rethrow_exception(std::move(error));
-            return true;
+            return came_to;
         }
     }
 

@@ -1,6 +1,7 @@
 // How long to look for what is awaited before going to sleep, on either side of a call.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <optional>
@@ -91,33 +92,41 @@ public:
         return patience;
     }
 
-    /// The thread has just woken the loop, which may need this very core: the next look gives it away.
+    /// The thread has just woken the loop, which may need this very core: the next wait gives it away.
     void has_woken_loop() noexcept { has_woken_loop_ = true; }
+
+    /// What a caller does: looks, and if that does not help, sleeps. Returns what `sleep` does, or true.
+    template <class Found, class Sleep>
+    bool wait(Found found, Sleep sleep) noexcept {
+        if (found())
+            return true;
+        if (std::exchange(has_woken_loop_, false))
+            return sleep();
+        auto const start = Clock::now();
+        if (results_are_near_.is_worth_it() && (pause(found) || yield(found)))
+            return true;
+        bool const result = sleep();
+        results_are_near_.record(Clock::now() - start < near);
+        return result;
+    }
 
     /// Looks for a moment, in quick succession.
     template <class Found>
     bool pause(Found found) noexcept {
-        return pause(found, [](int /*step*/) { return 1; });
-    }
-
-    /// Looks for a moment, ever more rarely: for one who would rather find much than find it soon.
-    template <class Found>
-    bool pause_longer(Found found) noexcept {
-        return pause(found, [](int step) { return step * step; });
-    }
-
-    /// All of it: what a caller does before it sleeps.
-    template <class Found>
-    bool look(Found found) noexcept {
-        bool const woke_loop = std::exchange(has_woken_loop_, false);
-        if (!looking_.is_worth_it())
-            return found();
-        bool const hit = (!woke_loop && pause(found)) || yield(found);
-        looking_.record(hit);
+        if (found())
+            return true;
+        if (!pausing_.is_worth_it())
+            return false;
+        bool hit = false;
+        for (auto const end = Clock::now() + moment; !hit && Clock::now() < end;) {
+            cpu_pause();
+            hit = found();
+        }
+        pausing_.record(hit);
         return hit;
     }
 
-    /// The same until a time that somebody has set, whatever was learnt.
+    /// Looks until a time that somebody has set, whatever was learnt.
     template <class Found>
     static bool look_until(Clock::time_point end, Found found) noexcept {
         while (Clock::now() < end) {
@@ -134,24 +143,10 @@ private:
     /// wake-up costs on either side.
     static constexpr std::chrono::nanoseconds moment{2000};
     static constexpr int yields = 32;
+    /// A result that comes so soon was worth looking for, even if this time it came to a sleeper: the
+    /// wake-up alone takes a good part of that.
+    static constexpr std::chrono::microseconds near{250};
     static constexpr int pauses_between_yields = 20;
-
-    template <class Found, class CountOf>
-    bool pause(Found found, CountOf count_of) noexcept {
-        if (found())
-            return true;
-        if (!pausing_.is_worth_it())
-            return false;
-        bool hit = false;
-        auto const end = Clock::now() + moment;
-        for (int step = 1; !hit && Clock::now() < end; ++step) {
-            for (int left = count_of(step); left > 0; --left)
-                cpu_pause();
-            hit = found();
-        }
-        pausing_.record(hit);
-        return hit;
-    }
 
     template <class Found>
     static bool yield(Found found) noexcept {
@@ -166,8 +161,29 @@ private:
     }
 
     Habit pausing_;
-    Habit looking_;
+    Habit results_are_near_;
     bool has_woken_loop_ = false;
+};
+
+/// How the consumer of a dense stream looks for more. Whoever takes each item as it comes shares every
+/// cache line with the producer, item by item, and both wait for the lines. So it leaves the producer
+/// alone for a moment, which grows as long as that helps; an item that comes alone is not kept waiting.
+class Lull {
+public:
+    /// Returns whether there is something after a while.
+    template <class Found>
+    bool pass(Found found) noexcept {
+        for (int step = 0; step < pauses_; ++step)
+            cpu_pause();
+        bool const hit = found();
+        pauses_ = hit ? std::min(2 * pauses_, most) : 1;
+        return hit;
+    }
+
+private:
+    static constexpr int most = 64;  // 1 to 4 us, in which a producer makes a hundred short items
+
+    int pauses_ = 1;
 };
 
 /// Whether a loop goes on looking for calls, turn by turn, instead of waiting to be woken. Between the

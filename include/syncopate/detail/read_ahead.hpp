@@ -2,6 +2,7 @@
 #pragma once
 
 #include <syncopate/concepts.hpp>
+#include <syncopate/detail/at_once.hpp>
 #include <syncopate/detail/bridge.hpp>
 #include <syncopate/detail/call.hpp>
 #include <syncopate/detail/iteration.hpp>
@@ -64,8 +65,7 @@ public:
                     std::rethrow_exception(std::exchange(error_, nullptr));
                 return item;
             }
-            // Whoever looks for each item takes them one by one, and slows the producer down.
-            if (bridge().may_look() && patience_.pause_longer([this] { return is_worth_a_look(); }))
+            if (bridge().may_look() && lull_.pass([this] { return is_worth_a_look(); }))
                 continue;
             WakeWord word;
             Bridge::Blocking blocking(bridge(), word);
@@ -92,23 +92,32 @@ private:
     boost::asio::awaitable<void> body() override {
         namespace this_coro = boost::asio::this_coro;
         try {
-            for (std::size_t i = 1; reason() == Errc{}; ++i) {
+            for (std::size_t left = items_per_turn; reason() == Errc{};) {
                 // Again after a wake-up: it may have been meant for an earlier announcement.
                 while (reason() == Errc{} && ring_.is_full() && ring_.producer_waits())
                     co_await park();
                 if (reason() != Errc{})
                     break;
-                std::optional<Item> item;
-                if (!iteration_.next_at_once(bridge().executor(), item)) {
-                    item = co_await iteration_.next();
+                auto const came_to =
+                    iteration_.give_at_once(bridge().executor(), [this, &left](Item&& item) {
+                        ring_.push(std::move(item));
+                        return --left > 0 && !ring_.is_full();
+                    });
+                if (came_to == AtOnce::ended)
+                    break;
+                if (came_to == AtOnce::waits) {
+                    auto item = co_await iteration_.next();
                     if (has_left_loop())
                         co_await return_to_loop();
+                    if (!item)
+                        break;
+                    ring_.push(std::move(*item));
+                    --left;
                 }
-                if (!item)
-                    break;
-                ring_.push(std::move(*item));
-                if (i % items_per_turn == 0)
+                if (left == 0) {
                     co_await boost::asio::post(boost::asio::use_awaitable);
+                    left = items_per_turn;
+                }
             }
         } catch (...) {
             error_ = std::current_exception();
@@ -182,7 +191,7 @@ private:
     MemberOperation<Pump, &Pump::run_resume> resume_{*this};
     std::shared_ptr<Pump> keep_self_for_resume_;
 
-    Patience patience_;  // the consumer's
+    Lull lull_;  // the consumer's
 
     // The loop's own.
     boost::asio::steady_timer* parked_ = nullptr;

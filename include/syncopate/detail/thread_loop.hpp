@@ -87,11 +87,11 @@ private:
 
     bool block(WakeWord& word, Deadline deadline) noexcept override {
         auto const found = [&word] { return word.is_set(); };
-        auto const limit = options().spin();
-        bool const hit =
-            limit ? Patience::look_until(std::min(deadline, deadline_after(*limit)), found)
-                  : Patience::of_this_thread().look(found);
-        return hit || word.wait_until(deadline);
+        auto const sleep = [&word, deadline] { return word.wait_until(deadline); };
+        if (auto const limit = options().spin())
+            return Patience::look_until(std::min(deadline, deadline_after(*limit)), found) ||
+                   sleep();
+        return Patience::of_this_thread().wait(found, sleep);
     }
 
     void serve() noexcept {
