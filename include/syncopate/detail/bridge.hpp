@@ -3,7 +3,7 @@
 #pragma once
 
 #include <syncopate/detail/carrier.hpp>
-#include <syncopate/detail/futex.hpp>
+#include <syncopate/detail/deadline.hpp>
 #include <syncopate/detail/intrusive_list.hpp>
 #include <syncopate/detail/operation.hpp>
 #include <syncopate/detail/platform.hpp>
@@ -16,7 +16,6 @@
 #include <boost/asio/any_io_executor.hpp>
 
 #include <atomic>
-#include <chrono>
 #include <cstddef>
 #include <exception>
 #include <memory>
@@ -26,19 +25,6 @@
 #include <utility>
 
 namespace syncopate::detail {
-
-/// Now plus a duration, or the end of time where the sum would pass it.
-template <class Rep, class Period>
-Deadline deadline_after(std::chrono::duration<Rep, Period> delay) {
-    auto const now = std::chrono::steady_clock::now();
-    // Compared in floating point: duration::max() of a coarse unit overflows every integer.
-    using Seconds = std::chrono::duration<long double>;
-    if (Seconds(delay) >= Seconds(Deadline::max() - now))
-        return Deadline::max();
-    if (Seconds(delay) <= Seconds::zero())
-        return now;
-    return now + std::chrono::ceil<Deadline::duration>(delay);
-}
 
 /// A loop, seen by those who call into it. Whoever has to do with a loop for longer than a call
 /// shares its ownership: a guard or a range may outlive its runner, and then finds it closed.

@@ -1,6 +1,7 @@
 // A loop that turns on the thread of its caller, and only while that is blocked on it.
 #pragma once
 
+#include <syncopate/detail/deadline.hpp>
 #include <syncopate/detail/own_loop.hpp>
 #include <syncopate/detail/wait_graph.hpp>
 #include <syncopate/detail/wake_word.hpp>

@@ -98,7 +98,7 @@ private:
 
 /// Spawning a coroutine costs several times what it costs to run a short task in it. So one that has
 /// carried its task to the end waits in a pool for another. It is not seen by the tasks: each finds the
-/// cancellation state as co_spawn makes it. One whose task was cancelled carries no other.
+/// cancellation state as co_spawn makes it.
 class Carrier final : public ListHook<Carrier> {
 public:
     /// Carriers without a task. On the loop; all of them have to be gone before it ends.
@@ -153,10 +153,7 @@ public:
     Carrier(Pool* pool, Load& load) noexcept : load_(load), pool_(pool) {}
 
     /// Cancels the task. On the loop.
-    void cancel() {
-        was_cancelled_ = true;
-        signal_.emit(boost::asio::cancellation_type::all);
-    }
+    void cancel() { signal_.emit(boost::asio::cancellation_type::all); }
 
 private:
     /// A type with the slot and nothing else, because bind_cancellation_slot would make co_spawn keep a
@@ -187,8 +184,9 @@ private:
             // From here on no co_await throws. (co_spawn's own would, and Asio 1.26 would lose the
             // completion of a task that was cancelled and never suspended.)
             co_await this_coro::throw_if_cancelled(false);
-            if (was_cancelled_ || !pool_ || !pool_->takes_more())
+            if (!pool_ || !pool_->takes_more())
                 break;  // the load goes with the carrier, the last of it on the loop
+            load_->carrier_ = nullptr;
             load_.release();
             if (!pool_->takes_more())  // it was what the end of the loop waited for
                 co_return;
@@ -224,7 +222,6 @@ private:
     Pool* const pool_;
     boost::asio::cancellation_signal signal_;
     KeptHandler handler_;
-    bool was_cancelled_ = false;
 };
 
 }  // namespace syncopate::detail

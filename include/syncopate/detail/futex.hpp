@@ -1,6 +1,8 @@
 // The kernel's wait-on-address, which std::atomic::wait offers without a deadline only.
 #pragma once
 
+#include <syncopate/detail/deadline.hpp>
+
 #include <atomic>
 #include <chrono>
 #include <climits>
@@ -15,8 +17,6 @@ namespace syncopate::detail {
 
 using FutexWord = std::atomic<std::uint32_t>;
 static_assert(sizeof(FutexWord) == sizeof(std::uint32_t) && FutexWord::is_always_lock_free);
-
-using Deadline = std::chrono::steady_clock::time_point;
 
 /// Sleeps while the word holds `expected`, until it is woken or the deadline has passed
 /// (`Deadline::max()`: never). May return early: the caller looks again.

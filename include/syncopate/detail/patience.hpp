@@ -1,6 +1,8 @@
 // How long to look for what is awaited before going to sleep, on either side of a call.
 #pragma once
 
+#include <syncopate/detail/deadline.hpp>
+
 #include <algorithm>
 #include <atomic>
 #include <chrono>
@@ -128,7 +130,7 @@ public:
 
     /// Looks until a time that somebody has set, whatever was learnt.
     template <class Found>
-    static bool look_until(Clock::time_point end, Found found) noexcept {
+    static bool look_until(Deadline end, Found found) noexcept {
         while (Clock::now() < end) {
             for (int step = 0; step < pauses_between_yields; ++step, cpu_pause())
                 if (found())
@@ -233,8 +235,10 @@ private:
         if (worked || !std::exchange(is_idle_, true)) {
             if (worked && std::exchange(is_idle_, false))
                 looking_.record(true);
-            idle_since_ = now;
-            end_ = now + (limit_ ? *limit_ : looking_.is_worth_it() ? long_look : short_look);
+            end_ = deadline_after(
+                limit_                   ? *limit_
+                : looking_.is_worth_it() ? long_look
+                                         : short_look);
         }
         if (now < end_)
             return false;
@@ -248,8 +252,7 @@ private:
     bool is_idle_ = false;
     bool is_asleep_ = true;
     bool calls_are_dense_ = false;
-    Clock::time_point idle_since_{};
-    Clock::time_point end_{};
+    Deadline end_{};
     Clock::time_point asleep_since_{};
 };
 

@@ -1,6 +1,7 @@
 // What the lock-free parts stand on, as their parameter: tests put a model of it in its place.
 #pragma once
 
+#include <syncopate/detail/deadline.hpp>
 #include <syncopate/detail/futex.hpp>
 
 #include <atomic>

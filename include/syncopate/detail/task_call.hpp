@@ -5,6 +5,7 @@
 #include <syncopate/concepts.hpp>
 #include <syncopate/detail/bridge.hpp>
 #include <syncopate/detail/call.hpp>
+#include <syncopate/detail/deadline.hpp>
 #include <syncopate/detail/outcome.hpp>
 #include <syncopate/detail/passed.hpp>
 #include <syncopate/detail/wake_word.hpp>

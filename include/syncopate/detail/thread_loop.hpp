@@ -1,6 +1,7 @@
 // A loop on a thread of its own, which starts when it is first needed.
 #pragma once
 
+#include <syncopate/detail/deadline.hpp>
 #include <syncopate/detail/own_loop.hpp>
 #include <syncopate/detail/patience.hpp>
 #include <syncopate/detail/wait_graph.hpp>

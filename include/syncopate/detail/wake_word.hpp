@@ -1,6 +1,7 @@
 // A one-shot event that threads wait for, and whose setter does not touch it afterwards.
 #pragma once
 
+#include <syncopate/detail/deadline.hpp>
 #include <syncopate/detail/futex.hpp>
 #include <syncopate/detail/platform.hpp>
 

@@ -1,0 +1,24 @@
+// Points in time until which something is waited for.
+#pragma once
+
+#include <chrono>
+
+namespace syncopate::detail {
+
+/// `Deadline::max()`: never.
+using Deadline = std::chrono::steady_clock::time_point;
+
+/// Now plus a duration, or the end of time where the sum would pass it.
+template <class Rep, class Period>
+Deadline deadline_after(std::chrono::duration<Rep, Period> delay) {
+    auto const now = std::chrono::steady_clock::now();
+    // Compared in floating point: duration::max() of a coarse unit overflows every integer.
+    using Seconds = std::chrono::duration<long double>;
+    if (Seconds(delay) >= Seconds(Deadline::max() - now))
+        return Deadline::max();
+    if (Seconds(delay) <= Seconds::zero())
+        return now;
+    return now + std::chrono::ceil<Deadline::duration>(delay);
+}
+
+}  // namespace syncopate::detail

@@ -1,0 +1,123 @@
+// Tasks that one coroutine carries, one after another: no task notices the one before.
+
+#include "support/catch.hpp"
+#include "support/tasks.hpp"
+#include <syncopate/thread_runner.hpp>
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/bind_executor.hpp>
+#include <boost/asio/cancellation_state.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/thread_pool.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include <chrono>
+#include <future>
+#include <stdexcept>
+#include <system_error>
+#include <thread>
+#include <vector>
+
+namespace {
+
+namespace asio = boost::asio;
+namespace this_coro = asio::this_coro;
+using namespace std::chrono_literals;
+using namespace support;
+using syncopate::ThreadRunner;
+
+struct CancellationSettings {
+    bool throws;
+    bool is_cancelled;
+    bool has_slot;
+};
+
+asio::awaitable<CancellationSettings> cancellation_settings() {
+    Tracked const frame;
+    bool const throws = co_await this_coro::throw_if_cancelled();
+    asio::cancellation_state const state = co_await this_coro::cancellation_state;
+    co_return CancellationSettings{
+        throws, state.cancelled() != asio::cancellation_type::none, state.slot().is_connected()};
+}
+
+asio::awaitable<void> change_everything() {
+    Tracked const frame;
+    co_await this_coro::throw_if_cancelled(false);
+    co_await this_coro::reset_cancellation_state(asio::disable_cancellation());
+}
+
+asio::awaitable<void> fail() {
+    Tracked const frame;
+    co_await asio::post(asio::use_awaitable);
+    throw std::runtime_error("");
+}
+
+asio::awaitable<std::thread::id> stay_in(asio::thread_pool& pool) {
+    Tracked const frame;
+    co_await asio::post(asio::bind_executor(pool, asio::use_awaitable));
+    co_return std::this_thread::get_id();
+}
+
+// Whether a task finds everything as co_spawn makes it, and can be cancelled.
+void check_next_task(ThreadRunner& runner) {
+    auto const settings = runner.run(cancellation_settings());
+    CHECK(settings.throws);
+    CHECK_FALSE(settings.is_cancelled);
+    CHECK(settings.has_slot);
+    CHECK_THROWS_AS(runner.run_for(1ms, forever()), std::system_error);
+    CHECK(runner.run(twice_later(21)) == 42);
+}
+
+}  // namespace
+
+TEST_CASE("The first task finds the cancellation state as co_spawn makes it") {
+    ThreadRunner runner;
+    check_next_task(runner);
+}
+
+TEST_CASE("A task that changed its cancellation state leaves nothing of that to the next") {
+    ThreadRunner runner;
+    runner.run(change_everything());
+    check_next_task(runner);
+}
+
+TEST_CASE("A task that failed leaves nothing to the next") {
+    ThreadRunner runner;
+    CHECK_THROWS_AS(runner.run(fail()), std::runtime_error);
+    check_next_task(runner);
+}
+
+TEST_CASE("A task that was cancelled leaves nothing to the next") {
+    ThreadRunner runner;
+    CHECK_THROWS_AS(runner.run_for(1ms, forever()), std::system_error);
+    check_next_task(runner);
+    runner.run_for(1ms, until_cancelled());
+    check_next_task(runner);
+}
+
+TEST_CASE("A task that went to another thread leaves the next on the loop") {
+    ThreadRunner runner;
+    asio::thread_pool pool(1);
+    auto const loop_thread = runner.call([] { return std::this_thread::get_id(); });
+    CHECK(runner.run(stay_in(pool)) != loop_thread);
+    auto const ran_on = runner.run(
+        []() -> asio::awaitable<std::thread::id> { co_return std::this_thread::get_id(); });
+    CHECK(ran_on == loop_thread);
+    check_next_task(runner);
+    pool.join();
+}
+
+TEST_CASE("More tasks at once than coroutines are kept leave nothing behind") {
+    ThreadRunner runner;
+    for (int round = 0; round < 3; ++round) {
+        Gate release;
+        std::vector<std::future<void>> futures;
+        for (int i = 0; i < 200; ++i)
+            futures.push_back(runner.run_as_future([&release] { return release.passed(); }));
+        release.open();
+        for (auto& future : futures)
+            future.get();
+        check_next_task(runner);
+    }
+}
