@@ -1,8 +1,6 @@
 // What the benchmarks share: where the threads run, how a measurement is registered, and checks.
 #pragma once
 
-#include <benchmark/benchmark.h>
-
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -11,6 +9,7 @@
 #include <string>
 #include <utility>
 
+#include <benchmark/benchmark.h>
 #include <sched.h>
 #include <unistd.h>
 

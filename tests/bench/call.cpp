@@ -116,13 +116,16 @@ struct Factory : Syncopate {
     register_peer<EventPair>("floor_eventfd");
     add("hot_call", Place::two_cores, "floor_spin", hot<SpinningPair>)->UseManualTime();
     add("hot_call", Place::anywhere, "own_thread_plain", hot<PlainOwnThread>)->UseManualTime();
-    add("hot_call", Place::anywhere, "own_thread_syncopate", hot<SyncopateOwnThread>)->UseManualTime();
+    add("hot_call", Place::anywhere, "own_thread_syncopate", hot<SyncopateOwnThread>)
+        ->UseManualTime();
     for (auto* const benchmark :
          {add("sparse_cpu", Place::anywhere, "plain", sparse_cpu<PlainAsio>),
           add("sparse_cpu", Place::anywhere, "syncopate", sparse_cpu<Syncopate>)})
         benchmark->UseManualTime()->Iterations(1);
     add("idle_cpu", Place::anywhere, "syncopate", idle_cpu<Syncopate>)
-        ->UseManualTime()->Iterations(1)->Repetitions(1);
+        ->UseManualTime()
+        ->Iterations(1)
+        ->Repetitions(1);
     return true;
 }();
 

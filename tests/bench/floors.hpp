@@ -225,7 +225,8 @@ public:
         long sum = 0;
         long written = 0;
         for (long i = 0; i < count; ++i) {
-            while (i >= written && (written = written_.load(std::memory_order_acquire), i >= written))
+            while (i >= written &&
+                   (written = written_.load(std::memory_order_acquire), i >= written))
                 __builtin_ia32_pause();
             sum += cells_[i % size];
             if ((i + 1) % batch == 0)
@@ -252,7 +253,8 @@ private:
     void produce(long count) {
         long read = 0;
         for (long i = 0; i < count; ++i) {
-            while (i - read >= size && (read = read_.load(std::memory_order_acquire), i - read >= size))
+            while (i - read >= size &&
+                   (read = read_.load(std::memory_order_acquire), i - read >= size))
                 __builtin_ia32_pause();
             cells_[i % size] = static_cast<int>(i);
             if ((i + 1) % batch == 0 || i + 1 == count)

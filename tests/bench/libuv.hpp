@@ -22,9 +22,8 @@ public:
     Libuv() {
         ::uv_loop_init(&loop_);
         async_.data = this;
-        ::uv_async_init(&loop_, &async_, [](uv_async_t* async) {
-            static_cast<Libuv*>(async->data)->serve();
-        });
+        ::uv_async_init(
+            &loop_, &async_, [](uv_async_t* async) { static_cast<Libuv*>(async->data)->serve(); });
         thread_ = std::thread([this] { ::uv_run(&loop_, UV_RUN_DEFAULT); });
     }
     Libuv(Libuv const&) = delete;

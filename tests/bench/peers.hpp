@@ -35,9 +35,13 @@ inline asio::awaitable<int> twice(int value) {
     co_return 2 * value;
 }
 
-inline asio::awaitable<void> nap() {
-    asio::steady_timer timer(co_await asio::this_coro::executor, std::chrono::milliseconds(1));
+inline asio::awaitable<void> sleep_for(std::chrono::steady_clock::duration duration) {
+    asio::steady_timer timer(co_await asio::this_coro::executor, duration);
     co_await timer.async_wait(asio::use_awaitable);
+}
+
+inline asio::awaitable<void> nap() {
+    return sleep_for(std::chrono::milliseconds(1));
 }
 
 inline syncopate::AsyncGenerator<int> count_to(int end) {
@@ -86,8 +90,12 @@ asio::awaitable<void> start_all(int count, Start start) {
 class PlainAsio {
 public:
     ~PlainAsio() {
-        work_.reset();
+        context_.stop();
         thread_.join();
+    }
+
+    auto start_long_nap() {
+        return asio::co_spawn(context_, sleep_for(std::chrono::hours(1)), asio::use_future);
     }
 
     int call(int value) { return asio::co_spawn(context_, twice(value), asio::use_future).get(); }
@@ -118,6 +126,8 @@ private:
 class Syncopate {
 public:
     explicit Syncopate(syncopate::Options options = {}) : runner_(std::move(options)) {}
+
+    auto start_long_nap() { return runner_.run_as_future(sleep_for(std::chrono::hours(1))); }
 
     int call(int value) { return runner_.run(twice(value)); }
     int call_factory(int value) {

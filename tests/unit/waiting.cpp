@@ -59,7 +59,7 @@ bool stays_asleep(pid_t thread) {
     return status_of(thread, "voluntary_ctxt_switches") == sleeps;
 }
 
-/// Threads that call without a pause until the object goes.
+/// Threads that call without a pause, from now until the object goes.
 class Callers {
 public:
     Callers(ThreadRunner& runner, int count) {
@@ -67,11 +67,12 @@ public:
             threads_.emplace_back([this, &runner](std::stop_token const& stop) {
                 while (!stop.stop_requested()) {
                     runner.call([] {});
-                    ++calls_;
+                    calls_.fetch_add(1);
                 }
             });
+        while (calls_ == 0)
+            std::this_thread::yield();
     }
-    long calls() const { return calls_; }
 
 private:
     std::atomic<long> calls_{0};
@@ -148,7 +149,6 @@ TEST_CASE("Callers without a pause do not keep the loop from its input and outpu
     ThreadRunner runner;
     Callers const callers(runner, GENERATE(1, 2, 8));
     CHECK_NOTHROW(runner.run_for(1min, play_ping_pong(500)));
-    CHECK(callers.calls() > 0);
 }
 
 TEST_CASE("Callers without a pause do not keep the loop from what others have spawned on it") {
@@ -156,7 +156,6 @@ TEST_CASE("Callers without a pause do not keep the loop from what others have sp
     Callers const callers(runner, GENERATE(1, 2, 8));
     auto game = asio::co_spawn(runner.get_loop(), play_ping_pong(500), asio::use_future);
     CHECK(game.wait_for(1min) == std::future_status::ready);
-    CHECK(callers.calls() > 0);
 }
 
 TEST_CASE("Tasks that start one another do not keep the loop from its input and output") {

@@ -100,10 +100,10 @@ protected:
     virtual void stop(Errc) noexcept { emit_cancellation(); }
 
     void emit_cancellation() noexcept {
-        if (bridge_.is_lost() || !carrier())
+        if (bridge_.is_lost())
             return;
         try {
-            carrier()->cancel();
+            Load::emit_cancellation();
         } catch (...) {
             bridge_.report(std::current_exception());
         }

@@ -10,8 +10,8 @@
 #include <boost/asio/cancellation_state.hpp>
 #include <boost/asio/cancellation_type.hpp>
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/deferred.hpp>
 #include <boost/asio/this_coro.hpp>
-#include <boost/asio/use_awaitable.hpp>
 
 #include <cstddef>
 #include <exception>
@@ -55,8 +55,19 @@ public:
 protected:
     ~Load() = default;
 
-    /// Who carries it. Null before, and if it was never carried.
-    Carrier* carrier() const noexcept { return carrier_; }
+    /// Cancels the task, if it has begun. On the loop.
+    void emit_cancellation();
+
+    /// Whether co_spawn will post the completion, another round through the executor: it does so for a
+    /// coroutine that was never suspended, so that no completion handler runs inside the initiating
+    /// function. Ours may.
+    bool would_be_posted() const noexcept { return is_being_spawned_; }
+
+    /// Lets co_spawn believe that the coroutine was suspended.
+    static auto pretend_suspension() {
+        return boost::asio::async_initiate<boost::asio::deferred_t const, void()>(
+            [](auto handler) { std::move(handler)(); }, boost::asio::deferred);
+    }
 
     /// The outcome, if the task could not run.
     virtual void fail(std::exception_ptr error) noexcept = 0;
@@ -69,8 +80,11 @@ private:
     /// Nothing on the loop refers to it any more: it may be destroyed from now on.
     virtual void end() noexcept = 0;
 
-    int holds_ = 0;  // the loop's
-    Carrier* carrier_ = nullptr;
+    // The loop's.
+    int holds_ = 0;
+    bool is_being_spawned_ = false;
+    Carrier* carrier_ = nullptr;               // null if it has a coroutine for itself
+    boost::asio::cancellation_signal signal_;  // that one's
 };
 
 /// A completion handler of Asio's, of whichever type, kept in place until it is called.
@@ -101,7 +115,7 @@ private:
 /// cancellation state as co_spawn makes it.
 class Carrier final : public ListHook<Carrier> {
 public:
-    /// Carriers without a task. On the loop; all of them have to be gone before it ends.
+    /// The carriers of one loop. All of them have to be gone before it ends.
     class Pool {
     public:
         /// Lets go of those that wait. None waits from now on.
@@ -114,18 +128,12 @@ public:
     private:
         friend class Carrier;
 
-        // What a burst of tasks leaves behind beyond that goes back to the allocator.
-        static constexpr std::size_t most_waiting = 64;
+        // Tasks beyond that are spawned one by one: in so many, a carrier's own memory counts.
+        static constexpr std::size_t most = 64;
 
-        bool takes_more() const noexcept { return is_open_ && count_ < most_waiting; }
-        void put(Carrier& carrier) noexcept {
-            waiting_.push_back(carrier);
-            ++count_;
-        }
         Carrier& take() noexcept {
             Carrier& carrier = waiting_.back();
             carrier.unlink();
-            --count_;
             return carrier;
         }
 
@@ -134,7 +142,7 @@ public:
         bool is_open_ = true;
     };
 
-    /// Runs the load's body, up to its first suspension at once. On the loop. A null pool: for a loop
+    /// Runs the load's body, up to its first suspension at once. On the loop, with a Hold. A null pool: for a loop
     /// that may end at any time, and take no coroutine of the library's with it.
     /// Throws: std::bad_alloc; the load's end is told to it in any case.
     static void carry(boost::asio::any_io_executor const& executor, Pool* pool, Load& load) {
@@ -142,86 +150,84 @@ public:
             Carrier& carrier = pool->take();
             carrier.load_.take(load);
             carrier.go_on();
-            return;
+        } else if (pool && pool->is_open_ && pool->count_ < Pool::most) {
+            auto owned = std::make_unique<Carrier>(*pool, load);
+            Completion const completion(owned->signal_, nullptr);
+            boost::asio::co_spawn(
+                executor, [owned = std::move(owned)] { return owned->serve(); }, completion);
+        } else {
+            load.is_being_spawned_ = true;
+            boost::asio::co_spawn(
+                executor, [hold = Load::Hold(load)] { return hold->body(); },
+                Completion(load.signal_, &load));
+            load.is_being_spawned_ = false;  // the caller holds it
         }
-        auto owned = std::make_unique<Carrier>(pool, load);
-        Carrier& carrier = *owned;
-        boost::asio::co_spawn(
-            executor, [owned = std::move(owned)] { return owned->serve(); }, Completion(carrier));
     }
 
-    Carrier(Pool* pool, Load& load) noexcept : load_(load), pool_(pool) {}
-
-    /// Cancels the task. On the loop.
-    void cancel() { signal_.emit(boost::asio::cancellation_type::all); }
+    Carrier(Pool& pool, Load& load) noexcept : load_(load), pool_(pool) { ++pool_.count_; }
+    ~Carrier() { --pool_.count_; }
 
 private:
+    friend class Load;
+
     /// A type with the slot and nothing else, because bind_cancellation_slot would make co_spawn keep a
-    /// copy of the executor in signal_.
+    /// copy of the executor in the signal.
     class Completion {
     public:
         using cancellation_slot_type = boost::asio::cancellation_slot;
 
-        explicit Completion(Carrier& carrier) noexcept : carrier_(&carrier) {}
-        cancellation_slot_type get_cancellation_slot() const noexcept {
-            return carrier_->signal_.slot();
+        Completion(boost::asio::cancellation_signal& signal, Load* load) noexcept
+            : slot_(signal.slot()), load_(load) {}
+        cancellation_slot_type get_cancellation_slot() const noexcept { return slot_; }
+        void operator()(std::exception_ptr error) const noexcept {
+            if (error && load_)
+                load_->fail(std::move(error));
         }
-        void operator()(std::exception_ptr) const noexcept {}  // serve() throws nothing
 
     private:
-        Carrier* carrier_;
+        cancellation_slot_type slot_;
+        Load* load_;
     };
+
+    void go_on() { handler_.call(); }
+
+    // Awaited as deferred, and so without a frame of its own.
+    auto wait() {
+        return boost::asio::async_initiate<boost::asio::deferred_t const, void()>(
+            [this](auto handler) {
+                handler_.keep(std::move(handler));
+                pool_.waiting_.push_back(*this);
+            },
+            boost::asio::deferred);
+    }
 
     boost::asio::awaitable<void> serve() {
         namespace this_coro = boost::asio::this_coro;
-        for (;;) {
+        while (load_) {
             load_->carrier_ = this;
             try {
                 co_await load_->body();
             } catch (...) {
                 load_->fail(std::current_exception());
             }
-            // From here on no co_await throws. (co_spawn's own would, and Asio 1.26 would lose the
-            // completion of a task that was cancelled and never suspended.)
-            co_await this_coro::throw_if_cancelled(false);
-            if (!pool_ || !pool_->takes_more())
-                break;  // the load goes with the carrier, the last of it on the loop
             load_->carrier_ = nullptr;
             load_.release();
-            if (!pool_->takes_more())  // it was what the end of the loop waited for
+            if (!pool_.is_open_)  // it was what the end of the loop waited for
                 co_return;
             co_await this_coro::reset_cancellation_state();
             co_await this_coro::throw_if_cancelled(true);
             co_await wait();
-            if (!load_)
-                co_return;
         }
-        co_await switch_context();
-    }
-
-    boost::asio::awaitable<void> wait() {
-        return boost::asio::async_initiate<boost::asio::use_awaitable_t<> const, void()>(
-            [this](auto handler) {
-                handler_.keep(std::move(handler));
-                pool_->put(*this);
-            },
-            boost::asio::use_awaitable);
-    }
-
-    void go_on() { handler_.call(); }
-
-    /// Lets co_spawn believe that the coroutine has been suspended, so that it does not post the
-    /// completion, which would cost another round through the executor. It posts so that no completion
-    /// handler runs inside the initiating function; ours may.
-    static boost::asio::awaitable<void> switch_context() {
-        return boost::asio::async_initiate<boost::asio::use_awaitable_t<> const, void()>(
-            [](auto handler) { std::move(handler)(); }, boost::asio::use_awaitable);
     }
 
     Load::Hold load_;  // the last to go
-    Pool* const pool_;
+    Pool& pool_;
     boost::asio::cancellation_signal signal_;
     KeptHandler handler_;
 };
+
+inline void Load::emit_cancellation() {
+    (carrier_ ? carrier_->signal_ : signal_).emit(boost::asio::cancellation_type::all);
+}
 
 }  // namespace syncopate::detail

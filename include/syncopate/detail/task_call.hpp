@@ -6,6 +6,7 @@
 #include <syncopate/detail/bridge.hpp>
 #include <syncopate/detail/call.hpp>
 #include <syncopate/detail/deadline.hpp>
+#include <syncopate/detail/operation.hpp>
 #include <syncopate/detail/outcome.hpp>
 #include <syncopate/detail/passed.hpp>
 #include <syncopate/detail/wake_word.hpp>
@@ -71,10 +72,13 @@ private:
         } catch (...) {
             outcome_.fail(std::current_exception());
         }
-        if (this->has_left_loop()) {
-            co_await boost::asio::this_coro::throw_if_cancelled(false);
+        // From here on no co_await throws. (co_spawn's own would, and Asio 1.26 would lose the
+        // completion of a task that was cancelled and never suspended.)
+        co_await boost::asio::this_coro::throw_if_cancelled(false);
+        if (this->has_left_loop())
             co_await this->return_to_loop();
-        }
+        else if (this->would_be_posted())
+            co_await this->pretend_suspension();
         task_.release();
     }
 
@@ -160,12 +164,15 @@ private:
 
     using TaskCall<T>::TaskCall;
 
-    void finished() noexcept override {
+    void finished() noexcept override { this->bridge().complete_soon(complete_); }
+
+    void complete() noexcept {
         std::unique_ptr<FutureCall> const self(this);
         on_stop_.reset();
         this->final_outcome().move_to(promise_);
     }
 
+    MemberOperation<FutureCall, &FutureCall::complete> complete_{*this};
     std::promise<Result> promise_;
     std::optional<std::stop_callback<Canceller>> on_stop_;
 };

@@ -1,13 +1,17 @@
 // A loop on a thread of its own, which starts when it is first needed.
 #pragma once
 
+#include <syncopate/detail/completion_stack.hpp>
 #include <syncopate/detail/deadline.hpp>
+#include <syncopate/detail/operation.hpp>
 #include <syncopate/detail/own_loop.hpp>
 #include <syncopate/detail/patience.hpp>
 #include <syncopate/detail/wait_graph.hpp>
 #include <syncopate/detail/wake_word.hpp>
 
+#include <boost/asio/bind_allocator.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
 
 #include <algorithm>
 #include <atomic>
@@ -81,6 +85,22 @@ private:
             thread_.join();
     }
 
+    /// Behind the handlers that are ready by now, which may have results, too.
+    void complete_soon(Operation& operation) noexcept override {
+        if (!is_served_here() || has_ended())
+            return operation.run();
+        if (completions_.push(operation))
+            boost::asio::post(
+                context(), boost::asio::bind_allocator(
+                               HandlerRoom::Allocator<void>(completions_room_),
+                               [this]() noexcept { completions_.run_all(); }));
+    }
+
+    void drained() noexcept override {
+        completions_.run_all();
+        OwnLoop::drained();
+    }
+
     bool more_comes() noexcept override {
         return watch_.more_comes(!idle(), [this] { return has_calls(); });
     }
@@ -104,7 +124,11 @@ private:
         set_closed();
     }
 
-    Watchfulness watch_{options().spin()};  // the loop thread's
+    // The loop thread's.
+    Watchfulness watch_{options().spin()};
+    CompletionStack completions_;
+    HandlerRoom completions_room_;
+
     std::atomic<bool> started_{false};
     std::mutex thread_mutex_;
     std::thread thread_;

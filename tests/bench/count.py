@@ -1,0 +1,74 @@
+#!/usr/bin/env python3
+"""Counts what one operation takes, and compares it with bounds.txt.
+
+  count.py PROGRAM [WORK...]      PROGRAM is the built `counted`
+
+Each work is run with two counts; the difference belongs to the operations, and the start of the program
+cancels out. Instructions come from valgrind, so they are the same on every machine with the same
+compiler; allocations and system calls from the C library's and the kernel's point of view.
+"""
+
+import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+FEW, MANY = 2000, 6000
+BOUNDS = Path(__file__).with_name("bounds.txt")
+
+
+def run(*command: str) -> str:
+    result = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    if result.returncode != 0:
+        sys.exit(f"{' '.join(command)}: exit status {result.returncode}\n{result.stderr}")
+    return result.stderr
+
+
+def instructions(*command: str) -> int:
+    log = run("valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null", *command)
+    return int(re.search(r"Collected : (\d+)", log)[1])
+
+
+def allocations(*command: str) -> int:
+    log = run("valgrind", "--leak-check=no", *command)
+    return int(re.search(r"total heap usage: ([\d,]+) allocs", log)[1].replace(",", ""))
+
+
+def system_calls(*command: str) -> int:
+    with tempfile.NamedTemporaryFile() as summary:
+        run("strace", "-f", "-c", "-o", summary.name, *command)
+        rows = [row.split() for row in Path(summary.name).read_text().splitlines()]
+    # % time, seconds, usecs/call, calls, [errors,] name
+    return sum(int(row[3]) for row in rows if len(row) >= 5 and row[3].isdigit() and row[-1] != "total")
+
+
+COUNTERS = {
+    "instructions": instructions,
+    "allocations": allocations,
+    "system_calls": system_calls,
+}
+
+
+def main(program: str, works: list[str]) -> int:
+    failed = False
+    for line in BOUNDS.read_text().splitlines():
+        line = line.split("#")[0].strip()
+        if not line:
+            continue
+        work, counter, bound = line.split()
+        if works and work not in works:
+            continue
+        few, many = (COUNTERS[counter](program, work, str(n)) for n in (FEW, MANY))
+        value = (many - few) / (MANY - FEW)
+        exceeded = value > float(bound)
+        failed |= exceeded
+        print(f"{work:20} {counter:14} {value:10.3f}  at most {bound:>8}"
+              + ("  EXCEEDED" if exceeded else ""), flush=True)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    if len(sys.argv) < 2:
+        sys.exit(__doc__)
+    sys.exit(main(sys.argv[1], sys.argv[2:]))
