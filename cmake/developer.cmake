@@ -16,3 +16,7 @@ endif()
 if(SYNCOPATE_BUILD_TESTS)
     add_subdirectory(tests)
 endif()
+
+if(SYNCOPATE_BUILD_BENCHMARKS)
+    add_subdirectory(tests/bench)
+endif()

@@ -1,7 +1,7 @@
 # Sourced by the scripts that build: installs what a fresh Debian machine lacks, and nothing else.
 #
 #   . cmake/prepare.sh
-#   prepare build tests     # groups: build, tests, http, clang-<version>, format, tidy
+#   prepare build tests     # groups: build, tests, http, bench, clang-<version>, format, tidy
 #
 # shellcheck shell=bash
 
@@ -13,6 +13,7 @@ prepare() {
             build) look_for_build ;;
             tests) look_for_catch2 ;;
             http) look_for_http ;;
+            bench) look_for_bench ;;
             clang-*) look_for_clang "${group#clang-}" ;;
             format) has_command clang-format-19 || missing clang-format-19 ;;
             tidy) has_command clang-tidy-19 || missing clang-tidy-19 ;;
@@ -42,6 +43,17 @@ look_for_http() {
     [ -e /etc/ssl/certs/ca-certificates.crt ] || missing ca-certificates
     has_library boost_url || missing libboost-url@-dev
     has_library boost_json || missing libboost-json@-dev
+}
+
+# Google Benchmark and the peers; valgrind and strace count.
+look_for_bench() {
+    has_header benchmark/benchmark.h || missing libbenchmark-dev
+    has_header uv.h || missing libuv1-dev
+    has_command pkg-config || missing pkg-config
+    has_command python3 || missing python3
+    has_command python3 && python3 -c 'import anyio' 2> /dev/null || missing python3-anyio
+    has_command valgrind || missing valgrind
+    has_command strace || missing strace
 }
 
 # The symbolizer turns the addresses in a sanitizer's report into names.

@@ -1,0 +1,165 @@
+#!/usr/bin/env python3
+"""Renders the results of run.sh as a table and a plot.
+
+  render.py [--publish] RESULTS     RESULTS: the folder with the JSON files. Writes table.md and speed.svg
+                                    there; --publish also writes README.md and docs/speed.svg.
+"""
+
+import json
+import math
+import statistics
+import sys
+from collections import defaultdict
+from html import escape
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+
+# Row, workload/place, the peers beside whose figures it stands.
+ROWS = [
+    ("call, hot, threads on two cores", "hot_call/two_cores", "floor_spin"),
+    ("call, hot, all on one core", "hot_call/one_core", "floor_futex"),
+    ("call, cold (1 ms pauses)", "cold_call/anywhere", "floor_eventfd"),
+    ("call, 8 callers", "callers_8/anywhere", "floor_queue"),
+    ("call, 32 callers", "callers_32/anywhere", "floor_queue"),
+    ("call, 64 callers", "callers_64/anywhere", "floor_queue"),
+    ("call, 256 callers", "callers_256/anywhere", "floor_queue"),
+    ("item of wrap_iter, ReadAhead{1024}", "stream/two_cores", "floor_ring"),
+    ("10,000 naps of 1 ms, from outside", "naps_from_outside_10000/anywhere", None),
+    ("100,000 naps of 1 ms, on the loop", "naps_on_the_loop_100000/anywhere", None),
+    ("CPU of a call a millisecond", "sparse_cpu/anywhere", None),
+]
+COLUMNS = ["syncopate", "syncopate_factory", "plain", "floor", "libuv", "python_asyncio", "python_anyio"]
+TITLES = {
+    "syncopate": "syncopate",
+    "syncopate_factory": "the same, given a factory",
+    "plain": "`co_spawn(use_future).get()`",
+    "floor": "floor: two threads, no library",
+    "libuv": "libuv",
+    "python_asyncio": "Python, asyncio",
+    "python_anyio": "Python, anyio",
+}
+BEGIN, END = "<!-- speed: written by tests/bench/run.sh --publish -->", "<!-- end of speed -->"
+
+
+def load(folder: Path) -> dict[str, float]:
+    """The median of each measurement, in nanoseconds."""
+    samples = defaultdict(list)
+    for file in sorted(folder.glob("*.json")):
+        for run in json.loads(file.read_text())["benchmarks"]:
+            if run.get("run_type") != "aggregate" and "ns" in run:
+                samples["/".join(run["name"].split("/")[:3])].append(run["ns"])
+    return {name: statistics.median(values) for name, values in samples.items()}
+
+
+def in_words(ns: float) -> str:
+    for unit, size in [("ms", 1e6), ("us", 1e3)]:
+        if ns >= size:
+            return f"{ns / size:.3g} {unit}"
+    return f"{ns:.3g} ns"
+
+
+def figures(medians: dict[str, float], workload: str, floor: str | None) -> dict[str, float]:
+    names = {column: floor if column == "floor" else column for column in COLUMNS}
+    return {
+        column: medians[f"{workload}/{name}"]
+        for column, name in names.items()
+        if name and f"{workload}/{name}" in medians
+    }
+
+
+def table(medians: dict[str, float]) -> str:
+    columns = [c for c in COLUMNS if any(c in figures(medians, w, f) for _, w, f in ROWS)]
+    lines = [
+        "| | " + " | ".join(TITLES[c] for c in columns) + " | against plain |",
+        "| --- |" + " ---: |" * (len(columns) + 1),
+    ]
+    for title, workload, floor in ROWS:
+        row = figures(medians, workload, floor)
+        if "syncopate" not in row:
+            continue
+        cells = [in_words(row[c]) if c in row else "" for c in columns]
+        ratio = row["syncopate"] / row["plain"] if "plain" in row else None
+        against = "" if ratio is None else f"1/{1 / ratio:.3g}" if ratio < 0.5 else f"{ratio:.2g}"
+        lines.append(f"| {title} | " + " | ".join(cells) + f" | {against} |")
+    return "\n".join(lines) + "\n"
+
+
+COLOURS = {
+    "syncopate": "#0b6e4f", "syncopate_factory": "#58b09c", "plain": "#c8553d", "floor": "#b0b0b0",
+    "libuv": "#5c4d7d", "python_asyncio": "#e9c46a", "python_anyio": "#d4a017",
+}
+
+
+def plot(medians: dict[str, float]) -> str:
+    """Horizontal bars, logarithmic."""
+    left, width, bar, gap = 260, 520, 13, 14
+    low, high = 1.0, 1e6
+    x_of = lambda ns: left + width * (math.log10(max(ns, low)) / math.log10(high / low))
+    parts, y = [], 56
+    for ns in [1, 10, 100, 1e3, 1e4, 1e5, 1e6]:
+        x = x_of(ns)
+        parts.append(f'<line x1="{x:.0f}" y1="44" x2="{x:.0f}" y2="HEIGHT" stroke="#ddd"/>')
+        parts.append(f'<text x="{x:.0f}" y="38" text-anchor="middle">{in_words(ns)}</text>')
+    for title, workload, floor in ROWS:
+        row = figures(medians, workload, floor)
+        if "syncopate" not in row:
+            continue
+        middle = y + len(row) * bar / 2 + 4
+        parts.append(f'<text x="{left - 10}" y="{middle:.0f}" text-anchor="end">{escape(title)}</text>')
+        for column in COLUMNS:
+            if column not in row:
+                continue
+            end = x_of(row[column])
+            parts.append(
+                f'<rect x="{left}" y="{y}" width="{max(end - left, 1):.0f}" height="{bar - 2}"'
+                f' fill="{COLOURS[column]}"/>'
+            )
+            parts.append(f'<text x="{end + 4:.0f}" y="{y + 10}" class="v">{in_words(row[column])}</text>')
+            y += bar
+        y += gap
+    x = left
+    for column in COLUMNS:
+        label = TITLES[column].strip("`").replace("`", "").split(":")[0]
+        parts.append(f'<rect x="{x}" y="{y}" width="10" height="10" fill="{COLOURS[column]}"/>')
+        parts.append(f'<text x="{x + 14}" y="{y + 9}" class="v">{escape(label)}</text>')
+        x += 30 + 6 * len(label)
+        if x > left + width - 40:
+            x, y = left, y + 16
+    height = y + 24
+    body = "\n".join(parts).replace("HEIGHT", str(y - gap))
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {left + width + 90} {height}"'
+        ' font-family="sans-serif" font-size="12">\n<style>.v { font-size: 10px; fill: #444 }</style>\n'
+        '<rect width="100%" height="100%" fill="white"/>\n'
+        '<text x="20" y="18">Time of one operation, median; the scale is logarithmic</text>\n'
+        f"{body}\n</svg>\n"
+    )
+
+
+def publish(markdown: str, svg: str) -> None:
+    (ROOT / "docs").mkdir(exist_ok=True)
+    (ROOT / "docs/speed.svg").write_text(svg)
+    readme = (ROOT / "README.md").read_text()
+    before, rest = readme.split(BEGIN, 1)
+    _, after = rest.split(END, 1)
+    (ROOT / "README.md").write_text(f"{before}{BEGIN}\n\n{markdown}\n{END}{after}")
+
+
+def main(arguments: list[str]) -> None:
+    folder = Path(arguments[-1])
+    medians = load(folder)
+    if not medians:
+        sys.exit(f"{folder}: no results")
+    markdown, svg = table(medians), plot(medians)
+    (folder / "table.md").write_text(markdown)
+    (folder / "speed.svg").write_text(svg)
+    if "--publish" in arguments:
+        publish(markdown, svg)
+    print(markdown)
+
+
+if __name__ == "__main__":
+    if len(sys.argv) < 2:
+        sys.exit(__doc__)
+    main(sys.argv[1:])
