@@ -7,10 +7,13 @@
 #include <ctime>
 #include <filesystem>
 #include <string>
-#include <utility>
+#include <vector>
 
 #include <benchmark/benchmark.h>
 #include <sched.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 namespace bench {
@@ -69,6 +72,35 @@ public:
 
 private:
     cpu_set_t before_;
+};
+
+/// Other programs that compute without a pause, one for each core, while it lives.
+class BusyMachine {
+public:
+    BusyMachine() {
+        for (long core = ::sysconf(_SC_NPROCESSORS_ONLN); core > 0; --core)
+            if (pid_t const child = ::fork(); child > 0)
+                children_.push_back(child);
+            else if (child == 0)
+                compute();
+    }
+    BusyMachine(BusyMachine const&) = delete;
+    BusyMachine& operator=(BusyMachine const&) = delete;
+    ~BusyMachine() {
+        for (pid_t const child : children_) {
+            ::kill(child, SIGKILL);
+            ::waitpid(child, nullptr, 0);
+        }
+    }
+
+private:
+    [[noreturn]] static void compute() {
+        ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+        for (unsigned volatile i = 0;;)
+            i = i + 1;
+    }
+
+    std::vector<pid_t> children_;
 };
 
 /// Registers `workload/place/peer`. Peers of one workload run one after another, several times, in

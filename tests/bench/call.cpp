@@ -35,6 +35,13 @@ void hot(benchmark::State& state, Place place) {
     }
 }
 
+/// Where every core has something else to do.
+template <class Peer>
+void hot_on_a_busy_machine(benchmark::State& state, Place place) {
+    BusyMachine const busy;
+    hot<Peer>(state, place);
+}
+
 /// The median of calls before each of which everybody sleeps.
 template <class Peer>
 void cold(benchmark::State& state, Place place) {
@@ -94,6 +101,9 @@ template <class Peer>
 void register_peer(std::string const& name) {
     for (Place const place : {Place::two_cores, Place::one_core})
         add("hot_call", place, name, hot<Peer>)->UseManualTime();
+    add("busy_call", Place::anywhere, name, hot_on_a_busy_machine<Peer>)
+        ->UseManualTime()
+        ->Iterations(1);
     add("cold_call", Place::anywhere, name, cold<Peer>)->UseManualTime()->Iterations(1);
 }
 

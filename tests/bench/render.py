@@ -20,6 +20,7 @@ ROWS = [
     ("call, hot, threads on two cores", "hot_call/two_cores", "floor_spin"),
     ("call, hot, all on one core", "hot_call/one_core", "floor_futex"),
     ("call, cold (1 ms pauses)", "cold_call/anywhere", "floor_eventfd"),
+    ("call, hot, all cores busy with other programs", "busy_call/anywhere", "floor_eventfd"),
     ("call, 8 callers", "callers_8/anywhere", "floor_queue"),
     ("call, 32 callers", "callers_32/anywhere", "floor_queue"),
     ("call, 64 callers", "callers_64/anywhere", "floor_queue"),
@@ -93,7 +94,7 @@ COLOURS = {
 
 def plot(medians: dict[str, float]) -> str:
     """Horizontal bars, logarithmic."""
-    left, width, bar, gap = 260, 520, 13, 14
+    left, width, bar, gap = 300, 520, 13, 14
     low, high = 1.0, 1e6
     x_of = lambda ns: left + width * (math.log10(max(ns, low)) / math.log10(high / low))
     parts, y = [], 56

@@ -142,9 +142,9 @@ public:
         bool is_open_ = true;
     };
 
-    /// Runs the load's body, up to its first suspension at once. On the loop, with a Hold. A null pool: for a loop
-    /// that may end at any time, and take no coroutine of the library's with it.
-    /// Throws: std::bad_alloc; the load's end is told to it in any case.
+    /// Runs the load's body, up to its first suspension at once. On the loop, by one who holds the load.
+    /// A null pool is that of a loop which may end at any time, and must not find a carrier waiting.
+    /// Throws: std::bad_alloc; then the load may not have run.
     static void carry(boost::asio::any_io_executor const& executor, Pool* pool, Load& load) {
         if (pool && !pool->waiting_.empty()) {
             Carrier& carrier = pool->take();

@@ -3,7 +3,6 @@
 
 #include <syncopate/detail/deadline.hpp>
 
-#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <optional>
@@ -178,7 +177,7 @@ public:
         for (int step = 0; step < pauses_; ++step)
             cpu_pause();
         bool const hit = found();
-        pauses_ = hit ? std::min(2 * pauses_, most) : 1;
+        pauses_ = !hit ? 1 : pauses_ < most ? 2 * pauses_ : most;
         return hit;
     }
 

@@ -4,7 +4,6 @@
 #include <syncopate/detail/platform.hpp>
 #include <syncopate/detail/wake_word.hpp>
 
-#include <algorithm>
 #include <atomic>
 #include <cstddef>
 #include <memory>

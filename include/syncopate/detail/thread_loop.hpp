@@ -13,7 +13,6 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 
-#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <memory>
@@ -109,9 +108,10 @@ private:
     bool block(WakeWord& word, Deadline deadline) noexcept override {
         auto const found = [&word] { return word.is_set(); };
         auto const sleep = [&word, deadline] { return word.wait_until(deadline); };
-        if (auto const limit = options().spin())
-            return Patience::look_until(std::min(deadline, deadline_after(*limit)), found) ||
-                   sleep();
+        if (auto const limit = options().spin()) {
+            auto const end = deadline_after(*limit);
+            return Patience::look_until(end < deadline ? end : deadline, found) || sleep();
+        }
         return Patience::of_this_thread().wait(found, sleep);
     }
 
