@@ -47,9 +47,12 @@ public:
     std::chrono::nanoseconds close_timeout() const noexcept { return close_timeout_; }
 
     /// The longest time for which either side of a call looks for the other before it sleeps: the loop
-    /// for the next call, the caller for its result. Zero: never. Such looking saves the wake-ups, which
-    /// are most of the price of a short call, and keeps a core busy. Default: adaptive, which is some
-    /// 10 us at most, and only while it keeps succeeding; an idle loop sleeps in any case.
+    /// for the next call, the caller for its result. Zero or less: never. Such looking saves the
+    /// wake-ups, which are most of the price of a short call, and keeps a core busy.
+    ///
+    /// Default: adaptive. The loop looks while calls come in quick succession, for 150 us at most after
+    /// the last of them, and a caller for 250 us at most; each gives up what keeps failing. An idle loop
+    /// sleeps in any case, and so does a loop whose maker may run on one processor only.
     Options& spin(std::chrono::nanoseconds value) {
         spin_ = value;
         return *this;

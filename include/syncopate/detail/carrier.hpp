@@ -96,9 +96,9 @@ public:
         static_assert(sizeof(Kept) <= sizeof(room_) && alignof(Kept) <= alignof(std::max_align_t));
         new (room_) Kept(std::forward<Handler>(handler));
         call_ = [](std::byte* room) {
-            auto& kept = *std::launder(reinterpret_cast<Kept*>(room));
-            Kept called(std::move(kept));
-            kept.~Kept();
+            auto* const kept = std::launder(reinterpret_cast<Kept*>(room));
+            Kept called(std::move(*kept));
+            std::destroy_at(kept);
             std::move(called)();
         };
     }

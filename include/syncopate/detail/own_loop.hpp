@@ -160,9 +160,9 @@ private:
 
     /// Runs what is in the queue, and sees to it that somebody will run what comes.
     void turn_queue() noexcept {
-        bool const worked = queue_.run_some(operations_per_turn);
+        bool worked = queue_.run_some(operations_per_turn);
         for (int burst = 1; burst < bursts_per_turn && more_comes(); ++burst)
-            queue_.run_some(operations_per_turn);
+            worked |= queue_.run_some(operations_per_turn);
         if (has_calls() || looks_again(worked) || !spot_.park([this] { return queue_.empty(); }))
             post_turn();
     }

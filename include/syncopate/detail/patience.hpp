@@ -62,7 +62,8 @@ public:
         auto const after = Clock::now();
         if (after - before < long_time)
             return true;
-        auto const until = after + rest * (after - before);
+        auto const wanted = rest * (after - before);
+        auto const until = after + (wanted < longest_rest ? wanted : longest_rest);
         barred_until_.store(until.time_since_epoch().count(), std::memory_order_relaxed);
         return false;
     }
@@ -72,6 +73,8 @@ private:
     static constexpr std::chrono::microseconds long_time{500};
     /// After a loss nobody here yields for so many times as long, which bounds what can be lost.
     static constexpr int rest = 32;
+    /// If it was the whole process that stood still, that says nothing about others.
+    static constexpr Clock::duration longest_rest = std::chrono::milliseconds(250);
 
     // Of the process: what one thread has learnt about the machine holds for all.
     inline static std::atomic<Clock::rep> barred_until_{0};
@@ -97,14 +100,15 @@ public:
     void has_woken_loop() noexcept { has_woken_loop_ = true; }
 
     /// What a caller does: looks, and if that does not help, sleeps. Returns what `sleep` does, or true.
+    /// It does not look beyond the deadline.
     template <class Found, class Sleep>
-    bool wait(Found found, Sleep sleep) noexcept {
+    bool wait(Deadline deadline, Found found, Sleep sleep) noexcept {
         if (found())
             return true;
-        if (std::exchange(has_woken_loop_, false))
-            return sleep();
         auto const start = Clock::now();
-        if (results_are_near_.is_worth_it() && (pause(found) || yield(found)))
+        if (std::exchange(has_woken_loop_, false) || deadline <= start + near)
+            return sleep();
+        if (results_are_near_.is_worth_it() && (pause(found) || yield(start + near, found)))
             return true;
         bool const result = sleep();
         results_are_near_.record(Clock::now() - start < near);
@@ -150,8 +154,8 @@ private:
     static constexpr int pauses_between_yields = 20;
 
     template <class Found>
-    static bool yield(Found found) noexcept {
-        for (int step = 0; step < yields; ++step) {
+    static bool yield(Deadline end, Found found) noexcept {
+        for (int step = 0; step < yields && Clock::now() < end; ++step) {
             bool const was_cheap = Yielding::yield();
             if (found())
                 return true;
@@ -211,6 +215,7 @@ public:
             return true;
         asleep_since_ = Clock::now();
         is_asleep_ = true;
+        is_idle_ = false;
         return false;
     }
 
@@ -251,8 +256,8 @@ private:
     bool is_idle_ = false;
     bool is_asleep_ = true;
     bool calls_are_dense_ = false;
-    Deadline end_{};
-    Clock::time_point asleep_since_{};
+    Deadline end_;
+    Clock::time_point asleep_since_;
 };
 
 }  // namespace syncopate::detail

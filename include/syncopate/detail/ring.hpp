@@ -26,6 +26,8 @@ namespace syncopate::detail {
 /// other has announced itself. Each is a store to one variable and then a load of another, all
 /// sequentially consistent: in their single order one of the two stores comes first, and the load
 /// that follows the other store sees it. So the sleeper sees the movement or the mover the sleeper.
+/// (The consumer looks only when half of the ring is free, or when it has taken all that it knows of;
+/// it never sleeps without having done the latter after its last item.)
 /// Both may see; then an exchange decides who has the announcement. It needs no order but that of its
 /// own variable, except that who takes a WakeWord must find it constructed.
 template <class T, Platform P = LinuxPlatform>
@@ -85,7 +87,8 @@ public:
         item.emplace(std::move(*cell));
         cell.reset();
         read_index_ = next(read_index_);
-        if (++read_local_ - read_told_ >= batch_ || read_local_ == written_seen_) {
+        ++read_local_;
+        if (read_local_ - read_told_ >= batch_ || read_local_ == written_seen_) {
             read_told_ = read_local_;
             read_.store(read_local_, std::memory_order_seq_cst);
         }

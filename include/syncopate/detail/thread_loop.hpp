@@ -112,7 +112,7 @@ private:
             auto const end = deadline_after(*limit);
             return Patience::look_until(end < deadline ? end : deadline, found) || sleep();
         }
-        return Patience::of_this_thread().wait(found, sleep);
+        return Patience::of_this_thread().wait(deadline, found, sleep);
     }
 
     void serve() noexcept {
