@@ -201,17 +201,16 @@ public:
     explicit Watchfulness(std::optional<std::chrono::nanoseconds> limit) noexcept
         : limit_(has_one_processor() ? std::chrono::nanoseconds::zero() : limit) {}
 
-    /// In a turn that found calls: whether another comes at once. Pausing here holds up what the
-    /// io_context may have to do, so it is not for a loop that has tasks under way.
+    /// In a turn: whether another call comes at once. Pausing holds up what the io_context may have to
+    /// do, for a moment, and only while calls do come.
     template <class Found>
-    bool more_comes(bool has_tasks, Found found) noexcept {
-        return !has_tasks && is_awake() && patience_.pause(found);
+    bool more_comes(Found found) noexcept {
+        return is_awake() && patience_.pause(found);
     }
 
     /// After a turn: whether to take another, although there is no call now. `worked`: it found some.
-    bool looks_again(bool worked, bool has_tasks) noexcept {
-        // With tasks the io_context looks what the kernel has for them, which takes as long as a yield.
-        if (is_awake() && !is_enough(worked) && (has_tasks || Yielding::yield()))
+    bool looks_again(bool worked) noexcept {
+        if (is_awake() && !is_enough(worked) && Yielding::yield())
             return true;
         asleep_since_ = Clock::now();
         is_asleep_ = true;

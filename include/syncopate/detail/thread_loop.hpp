@@ -101,9 +101,9 @@ private:
     }
 
     bool more_comes() noexcept override {
-        return watch_.more_comes(!idle(), [this] { return has_calls(); });
+        return watch_.more_comes([this] { return has_calls(); });
     }
-    bool looks_again(bool worked) noexcept override { return watch_.looks_again(worked, !idle()); }
+    bool looks_again(bool worked) noexcept override { return watch_.looks_again(worked); }
 
     bool block(WakeWord& word, Deadline deadline) noexcept override {
         auto const found = [&word] { return word.is_set(); };
