@@ -8,6 +8,7 @@
 
 #include <boost/asio/awaitable.hpp>
 
+#include <concepts>
 #include <coroutine>
 #include <memory>
 #include <optional>
@@ -94,10 +95,11 @@ private:
         void operator()(detail::GeneratorCore* core) const noexcept { core->abandon(); }
     };
 
-    // For a consumer on the loop that wants many items: see NextItem::at_once().
-    template <class Sink>
+    // For a consumer on the loop that wants many items: see NextItem::at_once(). Not for what is derived
+    // from this: it may have an anext() of its own.
+    template <std::same_as<AsyncGenerator> Generator, class Sink>
     friend detail::AtOnce items_at_once(
-        AsyncGenerator& generator, asio::any_io_executor const& executor, Sink sink) {
+        Generator& generator, asio::any_io_executor const& executor, Sink sink) {
         return detail::NextItem<T, promise_type>::at_once(
             generator.core_.get(), executor, std::move(sink));
     }

@@ -6,17 +6,21 @@
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/bind_executor.hpp>
+#include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/cancellation_state.hpp>
+#include <boost/asio/cancellation_type.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/thread_pool.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include <atomic>
 #include <chrono>
 #include <future>
 #include <stdexcept>
 #include <system_error>
 #include <thread>
+#include <utility>
 #include <vector>
 
 namespace {
@@ -57,6 +61,35 @@ asio::awaitable<std::thread::id> stay_in(asio::thread_pool& pool) {
     Tracked const frame;
     co_await asio::post(asio::bind_executor(pool, asio::use_awaitable));
     co_return std::this_thread::get_id();
+}
+
+/// Counts the loop's references to what the caller has. Goes so slowly that one that comes too late is
+/// seen.
+class Reference {
+public:
+    explicit Reference(std::atomic<int>& count) : count_(&count) { ++*count_; }
+    Reference(Reference const& other) : Reference(*other.count_) {}
+    Reference& operator=(Reference const&) = delete;
+    ~Reference() {
+        std::this_thread::sleep_for(200us);
+        --*count_;
+    }
+
+private:
+    std::atomic<int>* count_;
+};
+
+asio::awaitable<void> leave_references(std::atomic<int>& count) {
+    Tracked const frame;
+    Reference const reference(count);
+    auto const filter = [reference](asio::cancellation_type type) { return type; };
+    auto const request = this_coro::reset_cancellation_state(filter);
+    co_await request;
+    asio::cancellation_state const state = co_await this_coro::cancellation_state;
+    asio::cancellation_slot slot = state.slot();
+    auto handler = [reference](asio::cancellation_type) {};
+    slot.assign(std::move(handler));
+    co_await asio::post(asio::use_awaitable);
 }
 
 // Whether a task finds everything as co_spawn makes it, and can be cancelled.
@@ -106,6 +139,28 @@ TEST_CASE("A task that went to another thread leaves the next on the loop") {
     CHECK(ran_on == loop_thread);
     check_next_task(runner);
     pool.join();
+}
+
+TEST_CASE("What a task put into its cancellation state is gone when its caller goes on") {
+    ThreadRunner runner;
+    int left = 0;
+    for (int i = 0; i < 20; ++i) {
+        std::atomic<int> count{0};
+        runner.run(leave_references(count));
+        left += count;
+    }
+    CHECK(left == 0);
+}
+
+TEST_CASE("A future of an earlier task is ready when a later call returns") {
+    ThreadRunner runner;
+    int ready = 0;
+    for (int i = 0; i < 1000; ++i) {
+        auto const future = runner.run_as_future(twice(i));
+        runner.run(nothing());
+        ready += future.wait_for(0s) == std::future_status::ready;
+    }
+    CHECK(ready == 1000);
 }
 
 TEST_CASE("More tasks at once than coroutines are kept leave nothing behind") {

@@ -92,6 +92,27 @@ TEST_CASE("An iterable that never suspends can be read ahead") {
     CHECK(expected == 10000);
 }
 
+TEST_CASE("What is derived from a generator is read ahead by its own anext()") {
+    struct Doubling : AsyncGenerator<int> {
+        explicit Doubling(AsyncGenerator<int> numbers) : AsyncGenerator<int>(std::move(numbers)) {}
+        asio::awaitable<std::optional<int>> anext() {
+            auto number = co_await AsyncGenerator<int>::anext();
+            if (number)
+                *number *= 2;
+            co_return number;
+        }
+    };
+    auto const numbers = []() -> AsyncGenerator<int> {
+        for (int i = 1; i <= 3; ++i)
+            co_yield i;
+    };
+    ThreadRunner runner;
+    Ints items;
+    for (int item : runner.wrap_iter(Doubling(numbers()), ReadAhead(4)))
+        items.push_back(item);
+    CHECK(items == Ints{2, 4, 6});
+}
+
 TEST_CASE("An iterable that never suspends lets the loop do other things before it is far ahead") {
     std::atomic<int> made{0};
     std::atomic<int> made_before_others{0};

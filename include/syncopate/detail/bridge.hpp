@@ -150,10 +150,6 @@ public:
             options_.name() + ": close(): still running: " + names);
     }
 
-    /// Runs an operation that tells another thread of a result, here or a little later on the loop,
-    /// together with others: whoever waits for several of them is woken once. From any thread.
-    virtual void complete_soon(Operation& operation) noexcept { operation.run(); }
-
     // On the loop.
 
     boost::asio::any_io_executor const& executor() const noexcept { return executor_; }

@@ -210,12 +210,13 @@ private:
             } catch (...) {
                 load_->fail(std::current_exception());
             }
+            // The task's filters and slot handlers are a part of it.
+            co_await this_coro::reset_cancellation_state();
+            co_await this_coro::throw_if_cancelled(true);
             load_->carrier_ = nullptr;
             load_.release();
             if (!pool_.is_open_)  // it was what the end of the loop waited for
                 co_return;
-            co_await this_coro::reset_cancellation_state();
-            co_await this_coro::throw_if_cancelled(true);
             co_await wait();
         }
     }

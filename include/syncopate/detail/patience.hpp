@@ -210,7 +210,7 @@ public:
 
     /// After a turn: whether to take another, although there is no call now. `worked`: it found some.
     bool looks_again(bool worked) noexcept {
-        if (is_awake() && !is_enough(worked) && Yielding::yield())
+        if (is_awake() && !is_enough(worked) && (Yielding::yield() || limit_))
             return true;
         asleep_since_ = Clock::now();
         is_asleep_ = true;

@@ -6,7 +6,6 @@
 #include <syncopate/detail/bridge.hpp>
 #include <syncopate/detail/call.hpp>
 #include <syncopate/detail/deadline.hpp>
-#include <syncopate/detail/operation.hpp>
 #include <syncopate/detail/outcome.hpp>
 #include <syncopate/detail/passed.hpp>
 #include <syncopate/detail/wake_word.hpp>
@@ -164,15 +163,12 @@ private:
 
     using TaskCall<T>::TaskCall;
 
-    void finished() noexcept override { this->bridge().complete_soon(complete_); }
-
-    void complete() noexcept {
+    void finished() noexcept override {
         std::unique_ptr<FutureCall> const self(this);
         on_stop_.reset();
         this->final_outcome().move_to(promise_);
     }
 
-    MemberOperation<FutureCall, &FutureCall::complete> complete_{*this};
     std::promise<Result> promise_;
     std::optional<std::stop_callback<Canceller>> on_stop_;
 };

@@ -1,7 +1,6 @@
 // A loop on a thread of its own, which starts when it is first needed.
 #pragma once
 
-#include <syncopate/detail/completion_stack.hpp>
 #include <syncopate/detail/deadline.hpp>
 #include <syncopate/detail/operation.hpp>
 #include <syncopate/detail/own_loop.hpp>
@@ -9,9 +8,7 @@
 #include <syncopate/detail/wait_graph.hpp>
 #include <syncopate/detail/wake_word.hpp>
 
-#include <boost/asio/bind_allocator.hpp>
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/post.hpp>
 
 #include <atomic>
 #include <chrono>
@@ -57,7 +54,8 @@ public:
     }
 
     bool may_look() const noexcept override {
-        return options().spin() != std::chrono::nanoseconds::zero();
+        return options().spin().value_or(std::chrono::nanoseconds::max()) >
+               std::chrono::nanoseconds::zero();
     }
 
     void abandon() noexcept override {
@@ -84,22 +82,6 @@ private:
             thread_.join();
     }
 
-    /// Behind the handlers that are ready by now, which may have results, too.
-    void complete_soon(Operation& operation) noexcept override {
-        if (!is_served_here() || has_ended())
-            return operation.run();
-        if (completions_.push(operation))
-            boost::asio::post(
-                context(), boost::asio::bind_allocator(
-                               HandlerRoom::Allocator<void>(completions_room_),
-                               [this]() noexcept { completions_.run_all(); }));
-    }
-
-    void drained() noexcept override {
-        completions_.run_all();
-        OwnLoop::drained();
-    }
-
     bool more_comes() noexcept override {
         return watch_.more_comes([this] { return has_calls(); });
     }
@@ -124,11 +106,7 @@ private:
         set_closed();
     }
 
-    // The loop thread's.
-    Watchfulness watch_{options().spin()};
-    CompletionStack completions_;
-    HandlerRoom completions_room_;
-
+    Watchfulness watch_{options().spin()};  // the loop thread's
     std::atomic<bool> started_{false};
     std::mutex thread_mutex_;
     std::thread thread_;
