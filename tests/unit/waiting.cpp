@@ -159,8 +159,8 @@ TEST_CASE("Callers without a pause do not keep the loop from what others have sp
 }
 
 TEST_CASE("Tasks that start one another do not keep the loop from its input and output") {
-    ThreadRunner runner(GENERATE(Options(), Options().spin(1h)));
     std::atomic<bool> stop{false};
+    ThreadRunner runner(GENERATE(Options(), Options().spin(1h)));
     runner.start_soon(start_the_next(runner, stop));
     auto game = asio::co_spawn(runner.get_loop(), play_ping_pong(100), asio::use_future);
     CHECK(game.wait_for(1min) == std::future_status::ready);
@@ -170,14 +170,14 @@ TEST_CASE("Tasks that start one another do not keep the loop from its input and 
 }
 
 TEST_CASE("Handlers that post one another do not keep the loop from its callers") {
-    ThreadRunner runner;
     std::atomic<bool> stop{false};
-    auto& loop = runner.get_loop();
-    std::function<void()> const again = [&] {
+    std::function<void()> again;
+    ThreadRunner runner;
+    again = [&again, &stop, &loop = runner.get_loop()] {
         if (!stop)
             asio::post(loop, again);
     };
-    runner.call([&] { again(); });
+    runner.call(again);
     runner.run_for(1min, play_ping_pong(10));
     int sum = 0;
     for (int i = 0; i < 1000; ++i)
@@ -187,8 +187,8 @@ TEST_CASE("Handlers that post one another do not keep the loop from its callers"
 }
 
 TEST_CASE("A burst of calls that finds the loop busy runs in the order of its calls") {
-    ThreadRunner runner;
     Gate begun, release;
+    ThreadRunner runner;
     auto blocker = std::async(std::launch::async, [&] {
         runner.call([&] {
             begun.open();
