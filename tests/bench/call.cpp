@@ -7,6 +7,8 @@
 
 #include <algorithm>
 #include <chrono>
+#include <future>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -107,6 +109,11 @@ void register_peer(std::string const& name) {
     add("cold_call", Place::anywhere, name, cold<Peer>)->UseManualTime()->Iterations(1);
 }
 
+/// Beside a task that waits, as one does that holds a session open.
+struct Occupied : Syncopate {
+    std::future<void> task = start_long_nap();
+};
+
 struct Patient : Syncopate {
     Patient() : Syncopate(syncopate::Options().spin(0ns)) {}
 };
@@ -119,6 +126,7 @@ struct Factory : Syncopate {
 [[maybe_unused]] bool const registered = [] {
     register_peer<PlainAsio>("plain");
     register_peer<Syncopate>("syncopate");
+    register_peer<Occupied>("syncopate_occupied");
     register_peer<Patient>("syncopate_spin_0");
     register_peer<Factory>("syncopate_factory");
     register_peer<Libuv>("libuv");

@@ -30,26 +30,33 @@ ROWS = [
     ("100,000 naps of 1 ms, on the loop", "naps_on_the_loop_100000/anywhere", None),
     ("CPU of a call a millisecond", "sparse_cpu/anywhere", None),
 ]
-COLUMNS = ["syncopate", "syncopate_factory", "plain", "floor", "libuv", "python_asyncio", "python_anyio"]
+COLUMNS = ["syncopate", "syncopate_factory", "syncopate_occupied", "plain", "floor", "libuv", "python_asyncio", "python_anyio"]
 TITLES = {
     "syncopate": "syncopate",
     "syncopate_factory": "the same, given a factory",
+    "syncopate_occupied": "the same, beside a waiting task",
     "plain": "`co_spawn(use_future).get()`",
     "floor": "floor: two threads, no library",
     "libuv": "libuv",
     "python_asyncio": "Python, asyncio",
     "python_anyio": "Python, anyio",
 }
+# How the cost grows: workload, its sizes.
+GROWTH = [
+    ("time per call, by callers", "callers_{}/anywhere", [1, 8, 32, 64, 256]),
+    ("time per nap, by naps at once from outside", "naps_from_outside_{}/anywhere", [1, 100, 10_000, 100_000]),
+    ("time per nap, by naps at once on the loop", "naps_on_the_loop_{}/anywhere", [1, 100, 10_000, 100_000]),
+]
 BEGIN, END = "<!-- speed: written by tests/bench/run.sh --publish -->", "<!-- end of speed -->"
 
 
-def load(folder: Path) -> dict[str, float]:
-    """The median of each measurement, in nanoseconds."""
+def load(folder: Path, counter: str) -> dict[str, float]:
+    """The median of each measurement."""
     samples = defaultdict(list)
     for file in sorted(folder.glob("*.json")):
         for run in json.loads(file.read_text())["benchmarks"]:
-            if run.get("run_type") != "aggregate" and "ns" in run:
-                samples["/".join(run["name"].split("/")[:3])].append(run["ns"])
+            if run.get("run_type") != "aggregate" and counter in run:
+                samples["/".join(run["name"].split("/")[:3])].append(run[counter])
     return {name: statistics.median(values) for name, values in samples.items()}
 
 
@@ -86,8 +93,27 @@ def table(medians: dict[str, float]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def growth(medians: dict[str, float], bytes_of: dict[str, float]) -> str:
+    """What grows, and how: the bridge beside plain Asio."""
+    lines = []
+    for title, workload, sizes in GROWTH:
+        cells = []
+        for size in sizes:
+            ours, plain = (medians.get(f"{workload.format(size)}/{peer}") for peer in ("syncopate", "plain"))
+            if ours and plain:
+                cells.append(f"{size:,}: {in_words(ours)} ({in_words(plain)})")
+        if cells:
+            lines.append(f"- {title}, in brackets plain Asio: " + "; ".join(cells))
+    memory = [bytes_of.get(f"memory_of_10000_tasks/anywhere/{peer}") for peer in ("syncopate", "plain")]
+    if all(memory):
+        lines.append(
+            f"- memory of a waiting task, with its future and its timer: {memory[0]:,.0f} bytes ({memory[1]:,.0f})"
+        )
+    return "\n".join(lines) + "\n"
+
+
 COLOURS = {
-    "syncopate": "#0b6e4f", "syncopate_factory": "#58b09c", "plain": "#c8553d", "floor": "#b0b0b0",
+    "syncopate": "#0b6e4f", "syncopate_factory": "#58b09c", "syncopate_occupied": "#a8d5c5", "plain": "#c8553d", "floor": "#b0b0b0",
     "libuv": "#5c4d7d", "python_asyncio": "#e9c46a", "python_anyio": "#d4a017",
 }
 
@@ -149,10 +175,11 @@ def publish(markdown: str, svg: str) -> None:
 
 def main(arguments: list[str]) -> None:
     folder = Path(arguments[-1])
-    medians = load(folder)
+    medians = load(folder, "ns")
     if not medians:
         sys.exit(f"{folder}: no results")
-    markdown, svg = table(medians), plot(medians)
+    markdown = table(medians) + "\n" + growth(medians, load(folder, "bytes"))
+    svg = plot(medians)
     (folder / "table.md").write_text(markdown)
     (folder / "speed.svg").write_text(svg)
     if "--publish" in arguments:
