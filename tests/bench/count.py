@@ -35,18 +35,26 @@ def allocations(*command: str) -> int:
     return int(re.search(r"total heap usage: ([\d,]+) allocs", log)[1].replace(",", ""))
 
 
-def system_calls(*command: str) -> int:
+def system_calls(*command: str, names: tuple[str, ...] = ()) -> int:
+    """Of all names, or of these."""
     with tempfile.NamedTemporaryFile() as summary:
         run("strace", "-f", "-c", "-o", summary.name, *command)
         rows = [row.split() for row in Path(summary.name).read_text().splitlines()]
     # % time, seconds, usecs/call, calls, [errors,] name
-    return sum(int(row[3]) for row in rows if len(row) >= 5 and row[3].isdigit() and row[-1] != "total")
+    rows = [row for row in rows if len(row) >= 5 and row[3].isdigit() and row[-1] != "total"]
+    return sum(int(row[3]) for row in rows if not names or row[-1] in names)
+
+
+def loop_wakeups(*command: str) -> int:
+    """How Asio wakes a thread that waits in epoll."""
+    return system_calls(*command, names=("epoll_ctl", "write"))
 
 
 COUNTERS = {
     "instructions": instructions,
     "allocations": allocations,
     "system_calls": system_calls,
+    "loop_wakeups": loop_wakeups,
 }
 
 

@@ -30,6 +30,11 @@ void call(int count) {
         static_cast<void>(peer.call(i));
 }
 
+/// The loop sleeps in epoll, as one does that has input and output.
+struct PatientInEpoll : Patient {
+    std::future<void> task = start_long_nap();
+};
+
 void call_factory(int count) {
     Patient peer;
     for (int i = 0; i < count; ++i)
@@ -61,6 +66,7 @@ void read_ahead_awaited(int count) {
 /// Submitted one after another, while nobody waits.
 void burst(int count) {
     syncopate::ThreadRunner runner(syncopate::Options().spin(std::chrono::nanoseconds::zero()));
+    runner.start_soon(sleep_for(std::chrono::hours(1)));  // has the loop sleep in epoll
     std::vector<std::future<int>> futures;
     futures.reserve(static_cast<std::size_t>(count));
     runner.call([&] {  // the loop is busy until all have been submitted
@@ -74,6 +80,7 @@ void burst(int count) {
 std::map<std::string, std::function<void(int)>> const works = {
     {"plain_call", call<PlainAsio>},
     {"call", call<Patient>},
+    {"call_in_epoll", call<PatientInEpoll>},
     {"call_factory", call_factory},
     {"own_thread_plain", call<PlainOwnThread>},
     {"own_thread_call", call<SyncopateOwnThread>},
