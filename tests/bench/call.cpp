@@ -118,17 +118,12 @@ struct Patient : Syncopate {
     Patient() : Syncopate(syncopate::Options().spin(0ns)) {}
 };
 
-/// The coroutine's frame is made on the loop, which keeps its memory for the next one.
-struct Factory : Syncopate {
-    int call(int value) { return call_factory(value); }
-};
-
 [[maybe_unused]] bool const registered = [] {
     register_peer<PlainAsio>("plain");
     register_peer<Syncopate>("syncopate");
     register_peer<Occupied>("syncopate_occupied");
     register_peer<Patient>("syncopate_spin_0");
-    register_peer<Factory>("syncopate_factory");
+    register_peer<SyncopateFactory>("syncopate_factory");
     register_peer<Libuv>("libuv");
     register_peer<FutexPair>("floor_futex");
     register_peer<EventPair>("floor_eventfd");

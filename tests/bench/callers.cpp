@@ -52,15 +52,10 @@ void register_peer(std::string const& name) {
             ->Iterations(1);
 }
 
-/// The coroutine's frame is made on the loop, which keeps its memory for the next one.
-struct Factory : Syncopate {
-    int call(int value) { return call_factory(value); }
-};
-
 [[maybe_unused]] bool const registered = [] {
     register_peer<PlainAsio>("plain");
     register_peer<Syncopate>("syncopate");
-    register_peer<Factory>("syncopate_factory");
+    register_peer<SyncopateFactory>("syncopate_factory");
     register_peer<Libuv>("libuv");
     register_peer<YieldingQueue>("floor_queue");
     return true;

@@ -19,8 +19,9 @@ namespace {
 using namespace bench;
 
 /// Nobody spins: how often one looks is chance.
-struct Patient : Syncopate {
-    Patient() : Syncopate(syncopate::Options().spin(std::chrono::nanoseconds::zero())) {}
+template <class Peer>
+struct Patient : Peer {
+    Patient() : Peer(syncopate::Options().spin(std::chrono::nanoseconds::zero())) {}
 };
 
 template <class Peer>
@@ -31,15 +32,9 @@ void call(int count) {
 }
 
 /// The loop sleeps in epoll, as one does that has input and output.
-struct PatientInEpoll : Patient {
+struct InEpoll : Patient<Syncopate> {
     std::future<void> task = start_long_nap();
 };
-
-void call_factory(int count) {
-    Patient peer;
-    for (int i = 0; i < count; ++i)
-        static_cast<void>(peer.call_factory(i));
-}
 
 /// A loop on the caller's own thread, so that nobody waits for anybody.
 template <class Body>
@@ -79,9 +74,9 @@ void burst(int count) {
 
 std::map<std::string, std::function<void(int)>> const works = {
     {"plain_call", call<PlainAsio>},
-    {"call", call<Patient>},
-    {"call_in_epoll", call<PatientInEpoll>},
-    {"call_factory", call_factory},
+    {"call", call<Patient<Syncopate>>},
+    {"call_in_epoll", call<InEpoll>},
+    {"call_factory", call<Patient<SyncopateFactory>>},
     {"own_thread_plain", call<PlainOwnThread>},
     {"own_thread_call", call<SyncopateOwnThread>},
     {"own_thread_factory",

@@ -130,9 +130,6 @@ public:
     auto start_long_nap() { return runner_.run_as_future(sleep_for(std::chrono::hours(1))); }
 
     int call(int value) { return runner_.run(twice(value)); }
-    int call_factory(int value) {
-        return runner_.run([value] { return twice(value); });
-    }
 
     long stream(int count) {
         long sum = 0;
@@ -173,8 +170,16 @@ public:
         runner_.run(start_all(count, start));
     }
 
-private:
+protected:
     syncopate::ThreadRunner runner_;
+};
+
+/// The coroutine's frame is made on the loop, which keeps its memory for the next one.
+struct SyncopateFactory : Syncopate {
+    using Syncopate::Syncopate;
+    int call(int value) {
+        return runner_.run([value] { return twice(value); });
+    }
 };
 
 /// The loop on the caller's own thread.
