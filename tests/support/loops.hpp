@@ -84,4 +84,8 @@ using TurningLoops = std::tuple<OnThreadRunner, OnIoContext, OnStrand, OnThreadP
 using EveryLoop = std::tuple<OnThreadRunner, OnRunner, OnIoContext, OnStrand, OnThreadPool>;
 using EveryPortal = std::tuple<OnIoContext, OnStrand, OnThreadPool>;
 
+inline std::thread::id loop_thread_of(syncopate::ThreadRunner& runner) {
+    return runner.call([] { return std::this_thread::get_id(); });
+}
+
 }  // namespace support

@@ -52,16 +52,13 @@ using support::Entries;
 using support::ErrorLog;
 using support::Gate;
 using support::Journal;
+using support::loop_thread_of;
 using support::message_of;
 using support::NotedContext;
 using support::Tracked;
 using syncopate::Errc;
 using syncopate::Options;
 using syncopate::ThreadRunner;
-
-std::thread::id loop_thread_of(ThreadRunner& runner) {
-    return runner.call([] { return std::this_thread::get_id(); });
-}
 
 // Takes no notice of being cancelled, and ends when the gate is open.
 asio::awaitable<void> stubborn(Gate& gate) {

@@ -39,6 +39,7 @@ using support::ErrorLog;
 using support::failing;
 using support::Gate;
 using support::Journal;
+using support::loop_thread_of;
 using support::message_of;
 using support::NotedContext;
 using support::Tracked;
@@ -50,10 +51,6 @@ static_assert(std::is_nothrow_move_constructible_v<syncopate::ContextGuard<int>>
 static_assert(std::is_nothrow_move_assignable_v<syncopate::ContextGuard<int>>);
 static_assert(!std::is_copy_constructible_v<syncopate::ContextGuard<int>>);
 static_assert(!std::is_copy_assignable_v<syncopate::ContextGuard<int>>);
-
-std::thread::id loop_thread_of(ThreadRunner& runner) {
-    return runner.call([] { return std::this_thread::get_id(); });
-}
 
 // Gives a value instead of itself.
 template <class V>

@@ -49,6 +49,7 @@ using support::Count;
 using support::CountState;
 using support::ErrorLog;
 using support::Gate;
+using support::loop_thread_of;
 using support::message_of;
 using support::Tracked;
 using syncopate::AsyncGenerator;
@@ -71,10 +72,6 @@ static_assert(std::sentinel_for<std::default_sentinel_t, Range::iterator>);
 static_assert(std::is_same_v<std::ranges::range_value_t<Range>, int>);
 static_assert(std::is_same_v<std::ranges::range_reference_t<Range>, int&>);
 static_assert(std::ranges::input_range<BlockingRange<std::unique_ptr<int>>>);
-
-std::thread::id loop_thread_of(ThreadRunner& runner) {
-    return runner.call([] { return std::this_thread::get_id(); });
-}
 
 template <class R>
 Ints all_of(R&& range) {
