@@ -2,14 +2,18 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <exception>
 #include <functional>
 #include <iostream>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
 
 namespace syncopate {
+
+class WorkerPool;
 
 /// The settings of ThreadRunner, Runner and BlockingPortal. Each setter returns the object, so that
 /// they chain: `Options().name("db").close_timeout(2s)`; called without an argument, it reads.
@@ -60,6 +64,24 @@ public:
     /// Empty: adaptive.
     std::optional<std::chrono::nanoseconds> spin() const noexcept { return spin_; }
 
+    /// How many threads at most do what to_thread() is given, where worker_pool() is not set. Zero: the
+    /// default, min(32, cores + 4), which is enough for work that mostly waits, and not far too much for
+    /// work that computes. A portal's pool belongs to the execution context, and is as large as the first
+    /// user of that wants it.
+    Options& max_workers(std::size_t value) {
+        max_workers_ = value;
+        return *this;
+    }
+    std::size_t max_workers() const noexcept { return max_workers_; }
+
+    /// A pool for to_thread(), shared with others. It is not closed with the runner. Empty: the default,
+    /// a pool of its own, which starts no thread before it is needed and is closed with the loop.
+    Options& worker_pool(std::shared_ptr<WorkerPool> value) {
+        worker_pool_ = std::move(value);
+        return *this;
+    }
+    std::shared_ptr<WorkerPool> const& worker_pool() const noexcept { return worker_pool_; }
+
     /// Hands an exception to the error handler. Never throws.
     void report(std::exception_ptr error) const noexcept {
         try {
@@ -87,6 +109,8 @@ private:
     std::string name_ = "ThreadRunner";
     ErrorHandler on_error_;
     std::optional<std::chrono::nanoseconds> spin_;
+    std::size_t max_workers_ = 0;
+    std::shared_ptr<WorkerPool> worker_pool_;
     std::chrono::nanoseconds close_timeout_ = std::chrono::seconds(10);
 };
 

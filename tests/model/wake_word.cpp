@@ -92,6 +92,59 @@ struct Polling : Result<P> {
     static constexpr std::tuple threads{&Polling::caller, &Polling::setter};
 };
 
+/// So does who polls for news, where nobody calls.
+template <class P>
+struct PollingForNews : Result<P> {
+    void caller() {
+        if (this->frame->done.has_news())
+            require(this->frame->result.get() == 7, "no result");
+        Result<P>::caller();
+    }
+    static constexpr std::tuple threads{&PollingForNews::caller, &PollingForNews::setter};
+};
+
+/// A waiter that is called, does something, answers, and goes on waiting. The exchange stands for the lock
+/// under which it is handed over.
+template <class P>
+struct Called : Result<P> {
+    typename P::template Atomic<std::uint32_t> errand{0};
+    BasicWakeWord<P> answer;
+
+    void caller() {
+        auto& done = this->frame->done;
+        for (done.wait(); done.take_call(); done.wait())
+            if (errand.exchange(0, std::memory_order_acq_rel))
+                answer.set();
+        Result<P>::caller();
+    }
+    void setter() {
+        errand.exchange(1, std::memory_order_acq_rel);
+        this->frame->done.call();
+        answer.wait();
+        Result<P>::setter();
+    }
+    static constexpr std::tuple threads{&Called::caller, &Called::setter};
+};
+
+/// Nobody waits for what the waiter is called for: it may find the word set instead.
+template <class P>
+struct CalledAtTheEnd : Result<P> {
+    void caller() {
+        auto& done = this->frame->done;
+        do {
+            while (!done.has_news())
+                done.wait();
+        } while (done.take_call());
+        require(this->frame->result.get() == 7, "no result");
+        this->frame.reset();
+    }
+    void setter() {
+        this->frame->done.call();
+        Result<P>::setter();
+    }
+    static constexpr std::tuple threads{&CalledAtTheEnd::caller, &CalledAtTheEnd::setter};
+};
+
 struct SetterLooksBack : model::Platform {
     static void futex_wake_all(Atomic<std::uint32_t> const* word) noexcept {
         word->load(std::memory_order_relaxed);
@@ -125,6 +178,12 @@ TEST_CASE("one word wakes two waiters") {
 
 TEST_CASE("a caller that polls sees the result") {
     check_every_run<Polling<model::Platform>>();
+    check_every_run<PollingForNews<model::Platform>>();
+}
+
+TEST_CASE("a waiter that is called does not miss the call, nor the end") {
+    check_every_run<Called<model::Platform>>();
+    check_every_run<CalledAtTheEnd<model::Platform>>();
 }
 
 TEST_CASE("a setter that looks back at the word is found") {
@@ -138,6 +197,7 @@ TEST_CASE("a kernel that does not compare, or does not wake, is found") {
 
 TEST_CASE("every memory order of WakeWord is needed") {
     using P = model::Platform;
-    check_every_order_is_needed<Result<P>, Deadlined<P>, TwoWaiters<P>, Polling<P>>(
-        "detail/wake_word.hpp");
+    check_every_order_is_needed<
+        Result<P>, Deadlined<P>, TwoWaiters<P>, Polling<P>, PollingForNews<P>, Called<P>,
+        CalledAtTheEnd<P>>("detail/wake_word.hpp");
 }

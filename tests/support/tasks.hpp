@@ -19,6 +19,7 @@
 #include <list>
 #include <memory>
 #include <mutex>
+#include <stop_token>
 #include <thread>
 #include <utility>
 
@@ -153,6 +154,17 @@ inline asio::awaitable<void> unwind_slowly(Gate& started, Gate& cancelled, Gate&
     cancelled.open();
     co_await release.passed();
     throw boost::system::system_error(asio::error::operation_aborted);
+}
+
+/// Runs the task with a token, and stops it from another thread once it has started.
+template <class Runner, class Task>
+auto run_and_stop(Runner& runner, Gate& started, Task&& task) {
+    std::stop_source source;
+    std::jthread const stopper([&] {
+        started.wait();
+        source.request_stop();
+    });
+    return runner.run(std::forward<Task>(task), source.get_token());
 }
 
 /// Tells on which thread it was destroyed. A moved-from probe tells nothing.

@@ -13,7 +13,9 @@
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/deferred.hpp>
 #include <boost/asio/error.hpp>
+#include <boost/asio/execution/context.hpp>
 #include <boost/asio/post.hpp>
+#include <boost/asio/query.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -294,7 +296,12 @@ TEST_CASE("The loop of a runner runs handlers that others post") {
 TEST_CASE("The executor of a runner is that of its loop") {
     ThreadRunner runner;
     CHECK(runner.get_executor() == runner.get_loop().get_executor());
-    CHECK(runner.run([]() -> asio::awaitable<asio::any_io_executor> {
+}
+
+TEST_CASE("The executor of a task is one of its runner's loop") {
+    ThreadRunner runner;
+    auto const executor = runner.run([]() -> asio::awaitable<asio::any_io_executor> {
         co_return co_await asio::this_coro::executor;
-    }) == asio::any_io_executor(runner.get_executor()));
+    });
+    CHECK(&asio::query(executor, asio::execution::context) == &runner.get_loop());
 }

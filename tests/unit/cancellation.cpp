@@ -60,17 +60,6 @@ std::stop_token stopped() {
     return source.get_token();
 }
 
-// Runs the task with a token, and stops it from another thread once it has started.
-template <class Runner, class Task>
-auto run_and_stop(Runner& runner, Gate& started, Task task) {
-    std::stop_source source;
-    std::jthread const stopper([&] {
-        started.wait();
-        source.request_stop();
-    });
-    return runner.run(std::move(task), source.get_token());
-}
-
 }  // namespace
 
 TEMPLATE_LIST_TEST_CASE("A time-out cancels every kind of task", "", EveryLoop) {

@@ -2,6 +2,7 @@
 // it, and the order in which all of them close.
 #pragma once
 
+#include <syncopate/detail/blocked_worker.hpp>
 #include <syncopate/detail/carrier.hpp>
 #include <syncopate/detail/deadline.hpp>
 #include <syncopate/detail/intrusive_list.hpp>
@@ -62,19 +63,32 @@ public:
     /// Throws: DeadlockError if the wait could never end.
     class Blocking {
     public:
-        Blocking(Bridge& bridge, WakeWord& word, Wait::Refuse refused = Wait::Refuse::blocking)
-            : bridge_(bridge), word_(word), wait_(bridge.identity(), word, refused),
-              must_end_(bridge.begin_blocking()) {}
+        Blocking(
+            Bridge& bridge,
+            WakeWord& word,
+            Wait::Refuse refused = Wait::Refuse::blocking,
+            Wait::For what = Wait::For::call)
+            : bridge_(bridge), word_(word), wait_(bridge.identity(), word, refused, what),
+              worker_(wait_.waiting_thread() ? wait_.waiting_thread()->blocked_worker() : nullptr),
+              must_end_(bridge.begin_blocking()) {
+            if (worker_)
+                worker_->begin();
+        }
         Blocking(Blocking const&) = delete;
         Blocking& operator=(Blocking const&) = delete;
         ~Blocking() {
+            if (worker_)
+                worker_->end();
             if (must_end_)
                 bridge_.end_blocking();
         }
 
-        /// Returns whether the word was set before the deadline.
+        /// Set if a worker of a pool waits.
+        BlockedWorkerPointer const& worker() const noexcept { return worker_; }
+
+        /// Returns whether there was news before the deadline: the word was set, or the thread called.
         bool wait_until(Deadline deadline) noexcept {
-            return word_.is_set() || bridge_.block(word_, deadline);
+            return word_.has_news() || bridge_.block(word_, deadline);
         }
         void wait() noexcept { wait_until(Deadline::max()); }
 
@@ -82,6 +96,7 @@ public:
         Bridge& bridge_;
         WakeWord& word_;
         Wait wait_;
+        BlockedWorkerPointer worker_;
         bool must_end_;
     };
 
@@ -90,7 +105,7 @@ public:
 
     /// Closes, and waits for the end. Returns whether it came in time.
     bool close_until(Deadline deadline, Wait::Refuse refused = Wait::Refuse::blocking) {
-        Blocking blocking(*this, closed_, refused);
+        Blocking blocking(*this, closed_, refused, Wait::For::end);
         begin_close(Errc::runner_closed);
         if (!blocking.wait_until(deadline))
             return false;
@@ -109,6 +124,11 @@ public:
     virtual void abandon() noexcept = 0;
 
     LoopIdentity identity() const noexcept { return {&options_.name(), this, exclusive_context()}; }
+
+    /// The loop that the calling thread is turning, or null.
+    static Bridge const* served_here() noexcept {
+        return static_cast<Bridge const*>(ServingScope::loop_here());
+    }
 
     /// Whether the calling thread is turning this loop.
     bool is_served_here() const noexcept { return ServingScope::serves(this); }
@@ -143,6 +163,8 @@ public:
             tasks_.for_each(add);
             cancelled_.for_each(add);
         }
+        if (auto const work = work_in_hand(); !work.empty())
+            names += (names.empty() ? "" : "; ") + work;
         if (names.empty())
             names = "a handler that blocks the loop";
         throw std::system_error(
@@ -258,6 +280,8 @@ private:
     virtual void begin_close(Errc reason) = 0;
     /// On the loop, once: nothing runs any more. Leads to set_closed().
     virtual void drained() noexcept = 0;
+    /// What its worker threads are doing, in words.
+    virtual std::string work_in_hand() const { return {}; }
     /// On each thread that waited for the close.
     virtual void after_close() {}
 

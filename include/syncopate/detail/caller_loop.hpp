@@ -10,6 +10,7 @@
 
 #include <atomic>
 #include <memory>
+#include <thread>
 #include <utility>
 
 namespace syncopate::detail {
@@ -35,29 +36,33 @@ private:
     bool begin_blocking() override {
         if (context().get_executor().running_in_this_thread())
             throw_blocks_itself();
-        if (turning_.exchange(true, std::memory_order_acquire))
-            throw DeadlockError(
-                '"' + options().name() +
-                "\" is running on another thread; a Runner serves one at a time, "
-                "a ThreadRunner any number");
-        return true;
+        auto const self = std::this_thread::get_id();
+        std::thread::id turning;
+        if (turning_on_.compare_exchange_strong(turning, self, std::memory_order_acquire))
+            return true;
+        if (turning == self)
+            return false;  // a caller who does something for his task, and may have another run
+        throw DeadlockError(
+            '"' + options().name() +
+            "\" is running on another thread; a Runner serves one at a time, "
+            "a ThreadRunner any number");
     }
 
     void end_blocking() noexcept override {
         auto const last = std::move(abandoned_);
         if (last)
             turn_until([this] { return is_closed(); });
-        turning_.store(false, std::memory_order_release);
+        turning_on_.store(std::thread::id(), std::memory_order_release);
     }
 
     bool block(WakeWord& word, Deadline deadline) noexcept override {
         if (deadline == Deadline::max())
-            turn_until([&] { return word.is_set(); });
+            turn_until([&] { return word.has_news(); });
         else
             turn_until(
-                [&] { return word.is_set() || Deadline::clock::now() >= deadline; },
+                [&] { return word.has_news() || Deadline::clock::now() >= deadline; },
                 [&](auto& context) { context.run_one_until(deadline); });
-        return word.is_set();
+        return word.has_news();
     }
 
     template <class Done, class Step>
@@ -86,7 +91,7 @@ private:
             destroy_remains();
     }
 
-    std::atomic<bool> turning_{false};
+    std::atomic<std::thread::id> turning_on_{};
     std::shared_ptr<Bridge> abandoned_;
     bool destroyed_ = false;
 };

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <syncopate/detail/intrusive_list.hpp>
+#include <syncopate/detail/kept_handler.hpp>
+#include <syncopate/detail/origin.hpp>
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/async_result.hpp>
@@ -38,7 +40,7 @@ public:
 
         void release() noexcept {
             if (Load* const load = std::exchange(load_, nullptr); load && --load->holds_ == 0)
-                load->end();
+                load->let_go();
         }
         /// Only if it holds nothing.
         void take(Load& load) noexcept {
@@ -54,6 +56,9 @@ public:
 
 protected:
     ~Load() = default;
+
+    /// Before it is carried: the task, and what it starts, will find this thread blocked on it.
+    void set_blocked_thread(BlockedThread const& thread) noexcept { blocked_thread_ = &thread; }
 
     /// Cancels the task, if it has begun. On the loop.
     void emit_cancellation();
@@ -80,34 +85,19 @@ private:
     /// Nothing on the loop refers to it any more: it may be destroyed from now on.
     virtual void end() noexcept = 0;
 
+    void let_go() noexcept {
+        if (origin_)
+            std::exchange(origin_, nullptr)->set_thread(nullptr);
+        end();
+    }
+
     // The loop's.
     int holds_ = 0;
     bool is_being_spawned_ = false;
+    BlockedThread const* blocked_thread_ = nullptr;
     Carrier* carrier_ = nullptr;               // null if it has a coroutine for itself
     boost::asio::cancellation_signal signal_;  // that one's
-};
-
-/// A completion handler of Asio's, of whichever type, kept in place until it is called.
-class KeptHandler {
-public:
-    template <class Handler>
-    void keep(Handler&& handler) {
-        using Kept = std::decay_t<Handler>;
-        static_assert(sizeof(Kept) <= sizeof(room_) && alignof(Kept) <= alignof(std::max_align_t));
-        new (room_) Kept(std::forward<Handler>(handler));
-        call_ = [](std::byte* room) {
-            auto* const kept = std::launder(reinterpret_cast<Kept*>(room));
-            Kept called(std::move(*kept));
-            std::destroy_at(kept);
-            std::move(called)();
-        };
-    }
-    /// Calls what is kept, once.
-    void call() { call_(room_); }
-
-private:
-    alignas(std::max_align_t) std::byte room_[64];
-    void (*call_)(std::byte*) = nullptr;
+    OriginPointer origin_;                     // that one's
 };
 
 /// Spawning a coroutine costs several times what it costs to run a short task in it. So one that has
@@ -146,25 +136,35 @@ public:
     /// A null pool is that of a loop which may end at any time, and must not find a carrier waiting.
     /// Throws: std::bad_alloc; then the load may not have run.
     static void carry(boost::asio::any_io_executor const& executor, Pool* pool, Load& load) {
-        if (pool && !pool->waiting_.empty()) {
-            Carrier& carrier = pool->take();
-            carrier.load_.take(load);
-            carrier.go_on();
-        } else if (pool && pool->is_open_ && pool->count_ < Pool::most) {
-            auto owned = std::make_unique<Carrier>(*pool, load);
-            Completion const completion(owned->signal_, nullptr);
-            boost::asio::co_spawn(
-                executor, [owned = std::move(owned)] { return owned->serve(); }, completion);
-        } else {
-            load.is_being_spawned_ = true;
-            boost::asio::co_spawn(
-                executor, [hold = Load::Hold(load)] { return hold->body(); },
-                Completion(load.signal_, &load));
-            load.is_being_spawned_ = false;  // the caller holds it
-        }
+        if (!pool)
+            return spawn(executor, load);
+        if (pool->waiting_.empty() && pool->is_open_ && pool->count_ < Pool::most)
+            add_to(*pool, executor);
+        if (pool->waiting_.empty())
+            return spawn(executor, load);
+        Carrier& carrier = pool->take();
+        carrier.load_.take(load);
+        carrier.go_on();
     }
 
-    Carrier(Pool& pool, Load& load) noexcept : load_(load), pool_(pool) { ++pool_.count_; }
+    /// Without a carrier.
+    /// within: the origin of what the task is a part of.
+    static void spawn(
+        boost::asio::any_io_executor const& executor, Load& load, OriginPointer within = nullptr) {
+        auto of_load = executor;
+        if (load.blocked_thread_) {
+            load.origin_ = new Origin(std::move(within));
+            load.origin_->set_thread(load.blocked_thread_);
+            of_load = with_origin(executor, load.origin_);
+        }
+        load.is_being_spawned_ = true;
+        boost::asio::co_spawn(
+            std::move(of_load), [hold = Load::Hold(load)] { return hold->body(); },
+            Completion(load.signal_, &load));
+        load.is_being_spawned_ = false;  // the caller holds it
+    }
+
+    explicit Carrier(Pool& pool) : pool_(pool), origin_(new Origin) { ++pool_.count_; }
     ~Carrier() { --pool_.count_; }
 
 private:
@@ -189,7 +189,20 @@ private:
         Load* load_;
     };
 
+    /// Adds one that waits.
+    static void add_to(Pool& pool, boost::asio::any_io_executor const& executor) {
+        auto owned = std::make_unique<Carrier>(pool);
+        Completion const completion(owned->signal_, nullptr);
+        auto const of_carrier = with_origin(executor, owned->origin_);
+        boost::asio::co_spawn(
+            of_carrier, [owned = std::move(owned)] { return owned->serve(); }, completion);
+    }
+
     void go_on() { handler_.call(); }
+
+    /// Whether somebody has kept the executor of a task that has ended. Then what was started there may
+    /// still run, and would find the next task's thread.
+    bool is_remembered() const noexcept { return origin_->use_count() != own_references_; }
 
     // Awaited as deferred, and so without a frame of its own.
     auto wait() {
@@ -203,8 +216,11 @@ private:
 
     boost::asio::awaitable<void> serve() {
         namespace this_coro = boost::asio::this_coro;
+        co_await wait();
+        own_references_ = origin_->use_count();
         while (load_) {
             load_->carrier_ = this;
+            origin_->set_thread(load_->blocked_thread_);
             try {
                 co_await load_->body();
             } catch (...) {
@@ -213,9 +229,11 @@ private:
             // The task's filters and slot handlers are a part of it.
             co_await this_coro::reset_cancellation_state();
             co_await this_coro::throw_if_cancelled(true);
+            origin_->set_thread(nullptr);
             load_->carrier_ = nullptr;
             load_.release();
-            if (!pool_.is_open_)  // it was what the end of the loop waited for
+            if (!pool_.is_open_ ||
+                is_remembered())  // it may have been what the loop's end waited for
                 co_return;
             co_await wait();
         }
@@ -224,10 +242,13 @@ private:
     Load::Hold load_;  // the last to go
     Pool& pool_;
     boost::asio::cancellation_signal signal_;
+    OriginPointer const origin_;
+    unsigned own_references_ = 0;
     KeptHandler handler_;
 };
 
 inline void Load::emit_cancellation() {
+    Hold const hold(*this);  // the task may end at once
     (carrier_ ? carrier_->signal_ : signal_).emit(boost::asio::cancellation_type::all);
 }
 

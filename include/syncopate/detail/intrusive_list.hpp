@@ -47,6 +47,7 @@ public:
     IntrusiveList& operator=(IntrusiveList const&) = delete;
 
     bool empty() const noexcept { return root_.next_ == &root_; }
+    T& front() noexcept { return static_cast<T&>(*root_.next_); }
     T& back() noexcept { return static_cast<T&>(*root_.previous_); }
 
     void push_back(T& item) noexcept {

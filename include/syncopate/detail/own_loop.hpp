@@ -7,6 +7,7 @@
 #include <syncopate/detail/operation.hpp>
 #include <syncopate/detail/parking_spot.hpp>
 #include <syncopate/detail/patience.hpp>
+#include <syncopate/detail/return_path.hpp>
 #include <syncopate/error.hpp>
 #include <syncopate/options.hpp>
 
@@ -19,6 +20,7 @@
 #include <exception>
 #include <mutex>
 #include <new>
+#include <string>
 #include <utility>
 
 namespace syncopate::detail {
@@ -73,7 +75,10 @@ public:
     boost::asio::io_context& context() noexcept { return context_; }
 
 protected:
-    void initialise() { set_executor(context_.get_executor()); }
+    void initialise() {
+        set_executor(context_.get_executor());
+        path_.set_loop(*this);
+    }
 
     /// Runs handlers by means of `run`, until there is nothing to do or it is told to stop. A handler
     /// that throws has been run.
@@ -126,6 +131,7 @@ private:
     };
 
     void const* exclusive_context() const noexcept override { return &context_; }
+    std::string work_in_hand() const override { return path_.work(); }
 
     /// In a turn: whether more is in the queue, or will be before anything else could be done.
     virtual bool more_comes() noexcept { return false; }
@@ -176,6 +182,7 @@ private:
     Context context_{1};
     boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_{
         context_.get_executor()};
+    ReturnPath& path_ = *boost::asio::use_service<ReturnService>(context_).path();
     // Callers look at the spot; the loop writes it only when it parks.
     alignas(cache_line) ParkingSpot spot_;
     std::mutex wake_mutex_;

@@ -5,14 +5,13 @@
 #include <syncopate/concepts.hpp>
 #include <syncopate/detail/bridge.hpp>
 #include <syncopate/detail/call.hpp>
+#include <syncopate/detail/calling_thread.hpp>
+#include <syncopate/detail/carried_task.hpp>
 #include <syncopate/detail/deadline.hpp>
 #include <syncopate/detail/outcome.hpp>
 #include <syncopate/detail/passed.hpp>
 #include <syncopate/detail/wake_word.hpp>
 #include <syncopate/error.hpp>
-
-#include <boost/asio/awaitable.hpp>
-#include <boost/asio/this_coro.hpp>
 
 #include <exception>
 #include <functional>
@@ -33,63 +32,32 @@ concept CleanUpTask =
 
 /// A call whose task is a Task as the user passed it, T being its type with its value category.
 template <Task T>
-class TaskCall : public Call {
+class TaskCall : public CarriedTask<T, Call> {
 protected:
     using Result = task_result_t<T>;
 
     TaskCall(Bridge& bridge, T&& task, std::source_location where)
-        : Call(bridge, where), task_(std::forward<T>(task)) {}
+        : CarriedTask<T, Call>(std::forward<T>(task), bridge, where) {}
     ~TaskCall() = default;
 
     /// What the task ended with, the error in the terms of the bridge. After the end.
     Outcome<Result>& final_outcome() noexcept {
-        if (outcome_.empty())
-            outcome_.fail(bridge().error(Errc::loop_failed));
+        auto& outcome = this->outcome();
+        if (outcome.empty())
+            outcome.fail(this->bridge().error(Errc::loop_failed));
         else if (was_cancelled())
-            outcome_.fail(bridge().error(reason()));
-        return outcome_;
+            outcome.fail(this->bridge().error(this->reason()));
+        return outcome;
     }
 
     /// Whether the task was asked to stop, and that is what it ended by.
     bool was_cancelled() const noexcept {
-        return reason() != Errc{} && outcome_.error() && is_cancellation(outcome_.error());
+        auto const& error = this->outcome().error();
+        return this->reason() != Errc{} && error && is_cancellation(error);
     }
-
-    void fail(std::exception_ptr error) noexcept final { outcome_.fail(std::move(error)); }
 
 private:
     bool is_clean_up() const noexcept final { return CleanUpTask<T>; }
-
-    boost::asio::awaitable<void> body() final {
-        try {
-            if constexpr (std::is_void_v<Result>) {
-                co_await awaited();
-                outcome_.emplace();
-            } else {
-                outcome_.emplace(co_await awaited());
-            }
-        } catch (...) {
-            outcome_.fail(std::current_exception());
-        }
-        // From here on no co_await throws. (co_spawn's own would, and Asio 1.26 would lose the
-        // completion of a task that was cancelled and never suspended.)
-        co_await boost::asio::this_coro::throw_if_cancelled(false);
-        if (this->has_left_loop())
-            co_await this->return_to_loop();
-        else if (this->would_be_posted())
-            co_await this->pretend_suspension();
-        task_.release();
-    }
-
-    decltype(auto) awaited() {
-        if constexpr (TaskFactory<T>)
-            return std::invoke(task_.get());
-        else
-            return std::move(task_.get());
-    }
-
-    Passed<T> task_;
-    Outcome<Result> outcome_;
 };
 
 /// A call that lies in the frame of the caller who blocks on it.
@@ -106,10 +74,10 @@ public:
         Bridge::Blocking blocking(this->bridge(), done_, refused);
         if constexpr (!CleanUpTask<T>)
             this->bridge().require_open();
-        this->submit();
-        if (!blocking.wait_until(deadline)) {
+        submit(blocking);
+        if (!thread_.wait_until(blocking, deadline)) {
             this->request_cancel(Errc::timed_out);
-            blocking.wait();
+            thread_.wait(blocking);
         }
         return this->final_outcome().take();
     }
@@ -124,16 +92,26 @@ public:
         {
             std::stop_callback const on_stop(
                 std::move(stop), [this]() noexcept { this->request_cancel(Errc::cancelled); });
-            this->submit();
-            blocking.wait();
+            submit(blocking);
+            thread_.wait(blocking);
         }
         return this->final_outcome().take();
     }
 
 private:
-    void finished() noexcept override { done_.set(); }
+    void submit(Bridge::Blocking const& blocking) noexcept {
+        thread_.worker = blocking.worker();
+        this->set_blocked_thread(thread_);
+        Call::submit();
+    }
+
+    void finished() noexcept override {
+        thread_.close();
+        done_.set();
+    }
 
     alignas(cache_line) WakeWord done_;
+    CallingThread thread_{done_};
 };
 
 /// A call that keeps itself, and hands its result to a std::future.

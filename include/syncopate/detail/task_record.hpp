@@ -1,13 +1,13 @@
 // What a loop remembers of each thing that runs on it.
 #pragma once
 
+#include <syncopate/detail/call_site.hpp>
 #include <syncopate/detail/intrusive_list.hpp>
 #include <syncopate/error.hpp>
 
 #include <exception>
 #include <source_location>
 #include <string>
-#include <string_view>
 
 namespace syncopate::detail {
 
@@ -19,13 +19,8 @@ public:
     /// Asks the task to stop. On the loop. Only the first reason counts.
     virtual void cancel(Errc reason) noexcept = 0;
 
-    /// The call site, as a compiler would name it.
-    std::string description() const {
-        std::string_view file = where_.file_name();
-        file.remove_prefix(file.rfind('/') + 1);
-        return std::string(file) + ':' + std::to_string(where_.line()) + " in " +
-               where_.function_name();
-    }
+    /// The call site, in words.
+    std::string description() const { return detail::description(where_); }
 
 protected:
     ~TaskRecord() = default;

@@ -88,7 +88,7 @@ private:
     bool looks_again(bool worked) noexcept override { return watch_.looks_again(worked); }
 
     bool block(WakeWord& word, Deadline deadline) noexcept override {
-        auto const found = [&word] { return word.is_set(); };
+        auto const found = [&word] { return word.has_news(); };
         auto const sleep = [&word, deadline] { return word.wait_until(deadline); };
         if (auto const limit = options().spin()) {
             auto const end = deadline_after(*limit);

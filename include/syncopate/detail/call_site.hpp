@@ -1,0 +1,17 @@
+// A place in the source, in words.
+#pragma once
+
+#include <source_location>
+#include <string>
+#include <string_view>
+
+namespace syncopate::detail {
+
+/// As a compiler would name it.
+inline std::string description(std::source_location where) {
+    std::string_view file = where.file_name();
+    file.remove_prefix(file.rfind('/') + 1);
+    return std::string(file) + ':' + std::to_string(where.line()) + " in " + where.function_name();
+}
+
+}  // namespace syncopate::detail

@@ -1,0 +1,165 @@
+// The way back to the coroutines of one execution context, for threads that may outlive it.
+#pragma once
+
+#include <syncopate/detail/bridge.hpp>
+#include <syncopate/detail/intrusive_list.hpp>
+#include <syncopate/detail/origin.hpp>
+#include <syncopate/detail/wait_graph.hpp>
+#include <syncopate/detail/work_place.hpp>
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/execution/context.hpp>
+#include <boost/asio/execution_context.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/query.hpp>
+#include <boost/smart_ptr/intrusive_ptr.hpp>
+
+#include <memory>
+#include <mutex>
+#include <string>
+#include <system_error>
+#include <utility>
+
+namespace syncopate::detail {
+
+class Suspension;
+
+/// Open as long as the execution context is there. Whoever posts to the context from outside does so
+/// under the lock, and so not to a context that has gone.
+///
+/// The end. The context's shutdown shuts the path, and then destroys what is pending in the context.
+/// What waits for other threads is pending here: it is destroyed last, because what those threads are
+/// doing may refer to it, and may wait for something that is pending in the context. So the shutdown
+/// posts a handler, and the destruction of that handler is the time.
+class ReturnPath {
+public:
+    static std::shared_ptr<ReturnPath> of(boost::asio::any_io_executor const& executor);
+
+    explicit ReturnPath(boost::asio::execution_context& context) noexcept : context_(context) {}
+
+    /// The runner's loop, if it owns the context.
+    Bridge* loop() const noexcept { return loop_; }
+    void set_loop(Bridge& loop) {
+        name_ = loop.options().name();
+        may_look_ = loop.may_look();
+        loop_ = &loop;
+    }
+    /// Whether it makes sense for a waiting thread to look for what the loop does.
+    bool may_look() const noexcept { return may_look_; }
+
+    LoopIdentity identity() const noexcept { return {&name_, loop_, &context_}; }
+
+    /// Calls f, unless the path is shut. Returns whether f succeeded.
+    /// Throws: what f throws, unless it is that the loop has ended.
+    template <class F>
+    bool if_open(F f) {
+        std::lock_guard const lock(mutex_);
+        if (!is_open_)
+            return false;
+        try {
+            f();
+        } catch (std::system_error const&) {
+            return false;
+        }
+        return true;
+    }
+
+    /// The threads that do the work of coroutines that do not say who shall. They are closed with the
+    /// context.
+    /// make: makes them, the first time.
+    template <class Make>
+    std::shared_ptr<OwnWorkPlace> workers(Make make) {
+        std::lock_guard const lock(mutex_);
+        if (!workers_)
+            workers_ = make();
+        return workers_;
+    }
+
+    /// What they are doing, in words.
+    std::string work() const {
+        std::lock_guard const lock(mutex_);
+        return workers_ ? workers_->description() : std::string();
+    }
+
+    // Of Suspension.
+    void add(Suspension& suspension) noexcept;
+    void remove(Suspension& suspension) noexcept;
+
+private:
+    friend class ReturnService;
+
+    // The handler that destroys, last of all.
+    class LastHandler {
+    public:
+        explicit LastHandler(std::shared_ptr<ReturnPath> path) noexcept : path_(std::move(path)) {}
+        LastHandler(LastHandler&&) = default;
+        LastHandler& operator=(LastHandler&&) = delete;
+        ~LastHandler() {
+            if (path_)
+                path_->end();
+        }
+        void operator()() const noexcept {}
+
+    private:
+        std::shared_ptr<ReturnPath> path_;
+    };
+
+    /// Shuts the path. The context is about to destroy what is pending.
+    static void shut(std::shared_ptr<ReturnPath> const& path) noexcept;
+    /// Destroys what waits here, once nobody uses it any more.
+    void end() noexcept;
+    boost::intrusive_ptr<Suspension> take_newest() noexcept;
+
+    boost::asio::execution_context const& context_;
+    std::string name_ = "event loop";
+    Bridge* loop_ = nullptr;
+    bool may_look_ = true;
+
+    mutable std::mutex mutex_;
+    bool is_open_ = true;
+    IntrusiveList<Suspension> suspensions_;
+    boost::asio::any_io_executor executor_;
+    std::shared_ptr<OwnWorkPlace> workers_;
+};
+
+/// Keeps the path of an execution context, and tells it when that ends.
+class ReturnService final : public boost::asio::execution_context::service {
+public:
+    inline static boost::asio::execution_context::id id;
+
+    explicit ReturnService(boost::asio::execution_context& context)
+        : service(context), path_(std::make_shared<ReturnPath>(context)) {}
+
+    std::shared_ptr<ReturnPath> const& path() const noexcept { return path_; }
+
+private:
+    void shutdown() override { ReturnPath::shut(path_); }
+
+    std::shared_ptr<ReturnPath> const path_;
+};
+
+inline std::shared_ptr<ReturnPath> ReturnPath::of(boost::asio::any_io_executor const& executor) {
+    auto& context = boost::asio::query(executor, boost::asio::execution::context);
+    auto path = boost::asio::use_service<ReturnService>(context).path();
+    std::lock_guard const lock(path->mutex_);
+    if (!path->executor_)
+        path->executor_ = without_origin(executor);
+    return path;
+}
+
+inline void ReturnPath::shut(std::shared_ptr<ReturnPath> const& path) noexcept {
+    std::unique_lock lock(path->mutex_);
+    path->is_open_ = false;
+    auto const executor = std::move(path->executor_);
+    lock.unlock();
+    LastHandler last(path);
+    if (!executor)
+        return;
+    try {
+        boost::asio::post(executor, std::move(last));
+    } catch (...) {
+        // No memory: then now.
+    }
+}
+
+}  // namespace syncopate::detail

@@ -1,0 +1,187 @@
+// CapacityLimiter: tokens, and who waits for them.
+
+#include "support/audit.hpp"
+#include "support/catch.hpp"
+#include "support/errors.hpp"
+#include "support/loops.hpp"
+#include "support/tasks.hpp"
+#include <syncopate/capacity_limiter.hpp>
+#include <syncopate/error.hpp>
+#include <syncopate/to_thread.hpp>
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/io_context.hpp>
+
+#include <atomic>
+#include <chrono>
+#include <future>
+#include <optional>
+#include <stdexcept>
+#include <utility>
+#include <vector>
+
+namespace {
+
+namespace asio = boost::asio;
+using namespace std::chrono_literals;
+using namespace support;
+using syncopate::CapacityLimiter;
+using syncopate::Errc;
+using syncopate::OnCancel;
+using syncopate::to_thread;
+
+asio::awaitable<void> take_and_note(CapacityLimiter& limiter, std::vector<int>& order, int number) {
+    auto const token = co_await limiter.acquire();
+    order.push_back(number);
+}
+
+void wait_until_waiting(CapacityLimiter const& limiter, std::size_t count) {
+    while (limiter.statistics().tasks_waiting < count)
+        std::this_thread::yield();
+}
+
+}  // namespace
+
+TEST_CASE("A limiter counts its tokens, and who waits for one") {
+    CapacityLimiter limiter(2);
+    OnThreadRunner loop;
+    std::optional<CapacityLimiter::Token> token = loop.runner.run(limiter.acquire());
+    auto second = limiter.try_acquire();
+    CHECK(second);
+    CHECK_FALSE(limiter.try_acquire());
+    auto waiting = loop.runner.run_as_future(limiter.acquire());
+    wait_until_waiting(limiter, 1);
+    auto const statistics = limiter.statistics();
+    CHECK(statistics.total_tokens == 2);
+    CHECK(statistics.borrowed_tokens == 2);
+    CHECK(statistics.tasks_waiting == 1);
+    token.reset();
+    second = waiting.get();
+    CHECK(limiter.statistics().borrowed_tokens == 1);
+}
+
+TEST_CASE("Tokens go to those who have waited longest") {
+    std::vector<int> order;
+    CapacityLimiter limiter(1);
+    OnThreadRunner loop;
+    auto token = limiter.try_acquire();
+    std::vector<std::future<void>> all;
+    for (int i = 0; i < 10; ++i)
+        all.push_back(loop.runner.run_as_future(take_and_note(limiter, order, i)));
+    wait_until_waiting(limiter, 10);
+    token.reset();
+    for (auto& one : all)
+        one.get();
+    CHECK(order == std::vector{0, 1, 2, 3, 4, 5, 6, 7, 8, 9});
+}
+
+TEST_CASE("Nobody overtakes those who wait") {
+    CapacityLimiter limiter(1);
+    OnThreadRunner loop;
+    auto token = limiter.try_acquire();
+    Gate taken;
+    auto first = loop.runner.run_as_future([&]() -> asio::awaitable<bool> {
+        auto const mine = co_await limiter.acquire();
+        co_return limiter.try_acquire().has_value();
+    });
+    wait_until_waiting(limiter, 1);
+    CHECK_FALSE(limiter.try_acquire());
+    token.reset();
+    CHECK_FALSE(first.get());
+}
+
+TEMPLATE_LIST_TEST_CASE("A wait that is cancelled takes no token with it", "", EveryLoop) {
+    CapacityLimiter limiter(1);
+    TestType loop;
+    auto token = limiter.try_acquire();
+    CHECK(code_of([&] {
+              static_cast<void>(loop.runner.run_for(1ms, limiter.acquire()));
+          }) == Errc::timed_out);
+    CHECK(limiter.statistics().tasks_waiting == 0);
+    token.reset();
+    CHECK(limiter.statistics().borrowed_tokens == 0);
+    CHECK(limiter.try_acquire());
+}
+
+TEST_CASE("A limiter holds for the tasks of several runners") {
+    CapacityLimiter limiter(1);
+    OnThreadRunner one;
+    OnThreadRunner other;
+    std::atomic<int> inside{0};
+    std::atomic<int> most{0};
+    auto const work = [&] {
+        int const together = ++inside;
+        if (together > most)
+            most = together;
+        std::this_thread::yield();
+        --inside;
+    };
+    std::vector<std::future<void>> all;
+    for (int i = 0; i < 100; ++i)
+        all.push_back((i % 2 ? one : other).runner.run_as_future(to_thread(work, limiter)));
+    for (auto& task : all)
+        task.get();
+    CHECK(most == 1);
+    CHECK(limiter.statistics().borrowed_tokens == 0);
+}
+
+TEST_CASE("Abandoned work keeps its token until it has ended") {
+    auto const started = std::make_shared<Gate>();
+    auto const gate = std::make_shared<Gate>();
+    CapacityLimiter limiter(1);
+    {
+        OnThreadRunner loop;
+        auto work = [started, gate] {
+            started->open();
+            gate->wait();
+        };
+        CHECK(code_of([&] {
+                  run_and_stop(loop.runner, *started, to_thread(work, limiter, OnCancel::abandon));
+              }) == Errc::cancelled);
+        CHECK(limiter.statistics().borrowed_tokens == 1);
+        gate->open();
+    }
+    CHECK(limiter.statistics().borrowed_tokens == 0);
+}
+
+TEST_CASE("More tokens let more through, and fewer take none away") {
+    CapacityLimiter limiter(1);
+    OnThreadRunner loop;
+    auto const first = limiter.try_acquire();
+    auto second = loop.runner.run_as_future(limiter.acquire());
+    wait_until_waiting(limiter, 1);
+    limiter.set_total_tokens(2);
+    auto token = std::optional(second.get());
+    limiter.set_total_tokens(1);
+    CHECK(limiter.statistics().borrowed_tokens == 2);
+    token.reset();
+    CHECK_FALSE(limiter.try_acquire());
+}
+
+TEST_CASE("A loop that ends gives back the tokens that its tasks were about to take") {
+    CapacityLimiter limiter(1);
+    auto token = limiter.try_acquire();
+    {
+        asio::io_context context;
+        auto const body = [&]() -> asio::awaitable<void> {
+            Tracked const frame;
+            auto const mine = co_await limiter.acquire();
+        };
+        asio::co_spawn(context, body, asio::detached);
+        asio::co_spawn(context, body, asio::detached);
+        context.poll();
+        CHECK(limiter.statistics().tasks_waiting == 2);
+        token.reset();  // the first has it now, and will not go on
+    }
+    CHECK(limiter.statistics().tasks_waiting == 0);
+    CHECK(limiter.statistics().borrowed_tokens == 0);
+}
+
+TEST_CASE("A limiter without tokens is refused") {
+    CHECK_THROWS_AS(CapacityLimiter(0), std::invalid_argument);
+    CHECK_THROWS_AS(CapacityLimiter(-1), std::invalid_argument);
+    CapacityLimiter limiter(1);
+    CHECK_THROWS_AS(limiter.set_total_tokens(0), std::invalid_argument);
+}
