@@ -98,7 +98,11 @@ public:
         return asio::co_spawn(context_, sleep_for(std::chrono::hours(1)), asio::use_future);
     }
 
-    int call(int value) { return asio::co_spawn(context_, twice(value), asio::use_future).get(); }
+    int run(asio::awaitable<int> task) {
+        return asio::co_spawn(context_, std::move(task), asio::use_future).get();
+    }
+
+    int call(int value) { return run(twice(value)); }
 
     void naps(int count) {
         std::vector<std::future<void>> futures;

@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <random>
+#include <stop_token>
 #include <string>
 #include <thread>
 
@@ -61,6 +62,45 @@ private:
     }
 
     std::minstd_rand random_;
+};
+
+/// A thread that asks the task to stop which the caller waits for.
+class Stopper {
+public:
+    ~Stopper() {
+        round_ = -1;
+        thread_.join();
+    }
+
+    std::stop_token begin_round() {
+        source_ = std::stop_source();
+        ++round_;
+        return source_.get_token();
+    }
+    void end_round() const noexcept {
+        while (finished_ != round_)
+            std::this_thread::yield();
+    }
+
+private:
+    void serve() {
+        RandomPause pause(2);
+        for (int round = 1;; ++round) {
+            while (round_ != round) {
+                if (round_ == -1)
+                    return;
+                std::this_thread::yield();
+            }
+            pause();
+            source_.request_stop();
+            finished_ = round;
+        }
+    }
+
+    std::stop_source source_;
+    std::atomic<int> round_{0};
+    std::atomic<int> finished_{0};
+    std::thread thread_{[this] { serve(); }};
 };
 
 }  // namespace support

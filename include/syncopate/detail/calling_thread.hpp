@@ -33,7 +33,7 @@ public:
     /// it does is not interrupted by the deadline.
     bool wait_until(Bridge::Blocking& blocking, Deadline deadline) noexcept {
         while (blocking.wait_until(deadline)) {
-            if (!done_.take_call())
+            if (done_.is_set() || !done_.take_call())
                 return true;
             while (auto const work = next())
                 work->run();

@@ -60,7 +60,7 @@ protected:
     /// Before it is carried: the task, and what it starts, will find this thread blocked on it.
     void set_blocked_thread(BlockedThread const& thread) noexcept { blocked_thread_ = &thread; }
 
-    /// Cancels the task, if it has begun. On the loop.
+    /// Cancels the task, if it has begun. On the loop, before end().
     void emit_cancellation();
 
     /// Whether co_spawn will post the completion, another round through the executor: it does so for a
@@ -111,23 +111,28 @@ public:
         /// Lets go of those that wait. None waits from now on.
         void close() noexcept {
             is_open_ = false;
-            while (!waiting_.empty())
-                take().go_on();
+            for (auto* const waiting : {&waiting_, &waiting_with_origin_})
+                while (!waiting->empty())
+                    take(*waiting).go_on();
         }
 
     private:
         friend class Carrier;
+        using Waiting = IntrusiveList<Carrier>;
 
         // Tasks beyond that are spawned one by one: in so many, a carrier's own memory counts.
         static constexpr std::size_t most = 64;
 
-        Carrier& take() noexcept {
-            Carrier& carrier = waiting_.back();
+        static Carrier& take(Waiting& waiting) noexcept {
+            Carrier& carrier = waiting.back();
             carrier.unlink();
             return carrier;
         }
 
-        IntrusiveList<Carrier> waiting_;
+        Waiting waiting_;
+        // For tasks that somebody is blocked on. An executor that says so is slower in input and output
+        // than the io_context's own, which Asio knows.
+        Waiting waiting_with_origin_;
         std::size_t count_ = 0;
         bool is_open_ = true;
     };
@@ -138,11 +143,12 @@ public:
     static void carry(boost::asio::any_io_executor const& executor, Pool* pool, Load& load) {
         if (!pool)
             return spawn(executor, load);
-        if (pool->waiting_.empty() && pool->is_open_ && pool->count_ < Pool::most)
-            add_to(*pool, executor);
-        if (pool->waiting_.empty())
+        auto& waiting = load.blocked_thread_ ? pool->waiting_with_origin_ : pool->waiting_;
+        if (waiting.empty() && pool->is_open_ && pool->count_ < Pool::most)
+            add_to(*pool, executor, load.blocked_thread_ ? new Origin : nullptr);
+        if (waiting.empty())
             return spawn(executor, load);
-        Carrier& carrier = pool->take();
+        Carrier& carrier = Pool::take(waiting);
         carrier.load_.take(load);
         carrier.go_on();
     }
@@ -164,7 +170,9 @@ public:
         load.is_being_spawned_ = false;  // the caller holds it
     }
 
-    explicit Carrier(Pool& pool) : pool_(pool), origin_(new Origin) { ++pool_.count_; }
+    Carrier(Pool& pool, OriginPointer origin) noexcept : pool_(pool), origin_(std::move(origin)) {
+        ++pool_.count_;
+    }
     ~Carrier() { --pool_.count_; }
 
 private:
@@ -190,10 +198,11 @@ private:
     };
 
     /// Adds one that waits.
-    static void add_to(Pool& pool, boost::asio::any_io_executor const& executor) {
-        auto owned = std::make_unique<Carrier>(pool);
+    static void add_to(
+        Pool& pool, boost::asio::any_io_executor const& executor, OriginPointer origin) {
+        auto const of_carrier = origin ? with_origin(executor, origin) : executor;
+        auto owned = std::make_unique<Carrier>(pool, std::move(origin));
         Completion const completion(owned->signal_, nullptr);
-        auto const of_carrier = with_origin(executor, owned->origin_);
         boost::asio::co_spawn(
             of_carrier, [owned = std::move(owned)] { return owned->serve(); }, completion);
     }
@@ -202,14 +211,16 @@ private:
 
     /// Whether somebody has kept the executor of a task that has ended. Then what was started there may
     /// still run, and would find the next task's thread.
-    bool is_remembered() const noexcept { return origin_->use_count() != own_references_; }
+    bool is_remembered() const noexcept {
+        return origin_ && origin_->use_count() != own_references_;
+    }
 
     // Awaited as deferred, and so without a frame of its own.
     auto wait() {
         return boost::asio::async_initiate<boost::asio::deferred_t const, void()>(
             [this](auto handler) {
                 handler_.keep(std::move(handler));
-                pool_.waiting_.push_back(*this);
+                (origin_ ? pool_.waiting_with_origin_ : pool_.waiting_).push_back(*this);
             },
             boost::asio::deferred);
     }
@@ -217,10 +228,11 @@ private:
     boost::asio::awaitable<void> serve() {
         namespace this_coro = boost::asio::this_coro;
         co_await wait();
-        own_references_ = origin_->use_count();
+        own_references_ = origin_ ? origin_->use_count() : 0;
         while (load_) {
             load_->carrier_ = this;
-            origin_->set_thread(load_->blocked_thread_);
+            if (origin_)
+                origin_->set_thread(load_->blocked_thread_);
             try {
                 co_await load_->body();
             } catch (...) {
@@ -229,7 +241,8 @@ private:
             // The task's filters and slot handlers are a part of it.
             co_await this_coro::reset_cancellation_state();
             co_await this_coro::throw_if_cancelled(true);
-            origin_->set_thread(nullptr);
+            if (origin_)
+                origin_->set_thread(nullptr);
             load_->carrier_ = nullptr;
             load_.release();
             if (!pool_.is_open_ ||
@@ -248,7 +261,9 @@ private:
 };
 
 inline void Load::emit_cancellation() {
-    Hold const hold(*this);  // the task may end at once
+    if (holds_ == 0)
+        return;              // it has not begun
+    Hold const hold(*this);  // it may end at once
     (carrier_ ? carrier_->signal_ : signal_).emit(boost::asio::cancellation_type::all);
 }
 

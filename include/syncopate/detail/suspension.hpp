@@ -64,8 +64,10 @@ public:
         return path_->if_open([&] {
             if (!is_linked())
                 throw std::system_error(make_error_code(Errc::cancelled));
-            boost::asio::post(
-                executor_, [executor = executor_, f = std::move(f)]() mutable { f(executor); });
+            boost::asio::post(executor_, [executor = executor_, f = std::move(f)]() mutable {
+                f(boost::asio::prefer(
+                    executor, boost::asio::execution::outstanding_work.untracked));
+            });
         });
     }
 

@@ -45,8 +45,8 @@ protected:
 
 /// Memory order. The thread that takes the work and the loop that cancels it decide by one
 /// compare-exchange from `queued` whose the function is; both acquire what was written before it was
-/// submitted. What the function left is published by the exchange to `done`; the loop reads it after
-/// the resumption that comes of it, or after it has seen `done` itself.
+/// submitted. In the same way they decide, from `running`, whether the result is the coroutine's: it is
+/// published by the change to `done`, and read by the loop after it has seen that.
 class Work : public Suspension, public ListHook<Work> {
 public:
     /// place: must be there until the coroutine has gone on.
@@ -79,9 +79,9 @@ public:
         if (!take())
             return;
         call_function();
-        if (state_.exchange(State::done, std::memory_order_acq_rel) == State::abandoned)
-            return discard_result();
-        state_.notify_all();  // for settle()
+        if (!change(State::running, State::done))
+            return discard_result();  // it has been abandoned
+        state_.notify_all();          // for settle()
         resume_soon();
     }
 
