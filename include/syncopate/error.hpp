@@ -1,8 +1,13 @@
 // The errors of the bridge itself: what a call reports when the trouble is not the task's own.
 #pragma once
 
+#include <exception>
+#include <memory>
+#include <stdexcept>
 #include <string>
 #include <system_error>
+#include <utility>
+#include <vector>
 
 namespace syncopate {
 
@@ -93,6 +98,40 @@ class DeadlockError : public std::system_error {
 public:
     explicit DeadlockError(std::string const& cycle)
         : std::system_error(make_error_code(Errc::would_deadlock), cycle) {}
+};
+
+/// What a task group ends with when tasks of it have failed. `what()` tells how many, and what the
+/// first of them threw.
+class TaskGroupError : public std::runtime_error {
+public:
+    /// errors:    at least one.
+    explicit TaskGroupError(std::vector<std::exception_ptr> errors)
+        : std::runtime_error(describe(errors)),
+          errors_(std::make_shared<std::vector<std::exception_ptr> const>(std::move(errors))) {}
+
+    /// Every failure, as the same object: the body's, if it failed, and then those of the children, in
+    /// the order in which they came up.
+    std::vector<std::exception_ptr> const& errors() const noexcept { return *errors_; }
+
+private:
+    static std::string describe(std::vector<std::exception_ptr> const& errors) {
+        return std::to_string(errors.size()) +
+               (errors.size() == 1 ? " task of the group failed: "
+                                   : " tasks of the group failed; the first: ") +
+               describe(errors.front());
+    }
+
+    static std::string describe(std::exception_ptr const& error) {
+        try {
+            std::rethrow_exception(error);
+        } catch (std::exception const& e) {
+            return e.what();
+        } catch (...) {
+            return "an exception that is not a std::exception";
+        }
+    }
+
+    std::shared_ptr<std::vector<std::exception_ptr> const> errors_;  // copying must not throw
 };
 
 }  // namespace syncopate

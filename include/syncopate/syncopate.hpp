@@ -11,10 +11,14 @@
 #include <syncopate/default_runner.hpp>
 #include <syncopate/error.hpp>
 #include <syncopate/from_thread.hpp>
+#include <syncopate/gather.hpp>
 #include <syncopate/options.hpp>
 #include <syncopate/run.hpp>
 #include <syncopate/runner.hpp>
+#include <syncopate/shield.hpp>
+#include <syncopate/task_group.hpp>
 #include <syncopate/thread_runner.hpp>
+#include <syncopate/timeout.hpp>
 #include <syncopate/to_calling_thread.hpp>
 #include <syncopate/to_thread.hpp>
 #include <syncopate/version.hpp>

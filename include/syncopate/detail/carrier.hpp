@@ -18,8 +18,6 @@
 #include <cstddef>
 #include <exception>
 #include <memory>
-#include <new>
-#include <type_traits>
 #include <utility>
 
 namespace syncopate::detail {

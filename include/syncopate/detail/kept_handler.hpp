@@ -1,4 +1,4 @@
-// A completion handler of Asio's, of whichever type, kept in place until it is called or dropped.
+// A completion handler of Asio's, of whichever type, kept in place.
 #pragma once
 
 #include <cstddef>
@@ -9,42 +9,46 @@
 
 namespace syncopate::detail {
 
-/// Holds one handler without arguments at a time. Whoever keeps one calls it or drops it: it owns a
-/// suspended coroutine.
+/// Room for one handler, which is empty again before the handler is called or destroyed: either may
+/// destroy the room.
 class KeptHandler {
 public:
     KeptHandler() = default;
     KeptHandler(KeptHandler const&) = delete;
     KeptHandler& operator=(KeptHandler const&) = delete;
+    ~KeptHandler() { drop(); }
 
+    explicit operator bool() const noexcept { return take_ != nullptr; }
+
+    /// Only if it is empty.
     template <class Handler>
-    void keep(Handler&& handler) {
+    void keep(Handler&& handler) noexcept {
         using Kept = std::decay_t<Handler>;
         static_assert(sizeof(Kept) <= sizeof(room_) && alignof(Kept) <= alignof(std::max_align_t));
+        static_assert(std::is_nothrow_constructible_v<Kept, Handler>);
         new (room_) Kept(std::forward<Handler>(handler));
-        take_ = [](std::byte* room, Fate fate) {
+        take_ = [](std::byte* room, After after) {
             auto* const kept = std::launder(reinterpret_cast<Kept*>(room));
             Kept taken(std::move(*kept));
             std::destroy_at(kept);
-            if (fate == Fate::called)
+            if (after == After::call)
                 std::move(taken)();
         };
     }
+    /// Calls what is kept.
+    void call() { std::exchange(take_, nullptr)(room_, After::call); }
 
-    /// Calls what is kept, which may keep another one, or destroy this object.
-    void call() { std::exchange(take_, nullptr)(room_, Fate::called); }
-
-    /// Destroys what is kept, if anything is, and with it the coroutine.
+    /// Destroys what is kept, if there is anything.
     void drop() noexcept {
         if (take_)
-            std::exchange(take_, nullptr)(room_, Fate::dropped);
+            std::exchange(take_, nullptr)(room_, After::nothing);
     }
 
 private:
-    enum class Fate { called, dropped };
+    enum class After { call, nothing };
 
     alignas(std::max_align_t) std::byte room_[64];
-    void (*take_)(std::byte*, Fate) = nullptr;
+    void (*take_)(std::byte*, After) = nullptr;
 };
 
 }  // namespace syncopate::detail

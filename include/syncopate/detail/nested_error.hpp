@@ -1,6 +1,8 @@
 // How an exception from the body of a context and one from its exit come out as one.
 #pragma once
 
+#include <syncopate/error.hpp>
+
 #include <boost/system/system_error.hpp>
 
 #include <exception>
@@ -22,8 +24,8 @@ void throw_nested_if_exactly(std::exception const& error) {
 }
 
 /// Throws `outer` with `inner` nested in it. std::throw_with_nested wants the type of what it throws,
-/// which an exception_ptr hides: it can be found out for the standard exceptions and Boost's
-/// system_error. Another one is thrown as it is, and `lost` is called with `inner`.
+/// which an exception_ptr hides: it can be found out for the standard exceptions, Boost's
+/// system_error and TaskGroupError. Another one is thrown as it is, and `lost` is called with `inner`.
 template <class Lost>
 [[noreturn]] void throw_nested(std::exception_ptr outer, std::exception_ptr inner, Lost lost) {
     try {
@@ -35,6 +37,7 @@ template <class Lost>
             throw_nested_if_exactly<std::runtime_error>(error);
             throw_nested_if_exactly<std::system_error>(error);
             throw_nested_if_exactly<boost::system::system_error>(error);
+            throw_nested_if_exactly<TaskGroupError>(error);
             throw_nested_if_exactly<std::logic_error>(error);
             throw_nested_if_exactly<std::invalid_argument>(error);
             throw_nested_if_exactly<std::domain_error>(error);

@@ -102,4 +102,9 @@ inline bool is_cancellation(std::exception_ptr const& error) noexcept {
     }
 }
 
+/// Throws as Asio's operations do when they are cancelled.
+[[noreturn]] inline void throw_cancellation() {
+    throw boost::system::system_error(boost::asio::error::operation_aborted);
+}
+
 }  // namespace syncopate::detail

@@ -1,0 +1,120 @@
+// Several tasks at once, and what each of them gives.
+#pragma once
+
+#include <syncopate/concepts.hpp>
+#include <syncopate/detail/child.hpp>
+#include <syncopate/detail/nursery.hpp>
+#include <syncopate/detail/outcome.hpp>
+#include <syncopate/detail/passed.hpp>
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/this_coro.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+#include <variant>
+#include <vector>
+
+namespace syncopate {
+
+/// What gather() gives for a task: its result, std::monostate for void.
+template <Task T>
+using gather_result_t = std::conditional_t<
+    std::is_void_v<task_result_t<T>>,
+    std::monostate,
+    task_result_t<T>>;
+
+namespace detail {
+
+template <class T>
+auto take_gathered(Outcome<T>& outcome) {
+    if constexpr (std::is_void_v<T>)
+        return std::monostate();
+    else
+        return outcome.take();
+}
+
+template <Task... Ts>
+boost::asio::awaitable<std::tuple<gather_result_t<Ts>...>> gather_tuple(Passed<Ts>... tasks) {
+    Nursery nursery(co_await boost::asio::this_coro::executor);
+    std::tuple<Outcome<task_result_t<Ts>>...> outcomes;
+    auto const begin = [&]() noexcept {
+        std::apply(
+            [&](auto&... outcome) {
+                (nursery.start_or_fail<ResultChild<Ts>>(std::move(tasks), outcome), ...);
+            },
+            outcomes);
+    };
+    co_await nursery.supervise(begin);
+    nursery.throw_failure();
+    bool const have_all =
+        std::apply([](auto&... outcome) { return (!outcome.empty() && ...); }, outcomes);
+    if (!have_all)
+        throw_cancellation();
+    co_return std::apply(
+        [](auto&... outcome) {
+            return std::tuple<gather_result_t<Ts>...>{take_gathered(outcome)...};
+        },
+        outcomes);
+}
+
+template <class T>
+boost::asio::awaitable<std::conditional_t<std::is_void_v<T>, void, std::vector<T>>> gather_vector(
+    std::vector<boost::asio::awaitable<T>> tasks) {
+    using Task = boost::asio::awaitable<T>;
+    Nursery nursery(co_await boost::asio::this_coro::executor);
+    std::vector<Outcome<T>> outcomes(tasks.size());
+    auto const begin = [&]() noexcept {
+        for (std::size_t i = 0; i < tasks.size(); ++i)
+            nursery.start_or_fail<ResultChild<Task>>(
+                Passed<Task>(std::move(tasks[i])), outcomes[i]);
+    };
+    co_await nursery.supervise(begin);
+    nursery.throw_failure();
+    if (std::ranges::any_of(outcomes, &Outcome<T>::empty))
+        throw_cancellation();
+    if constexpr (!std::is_void_v<T>) {
+        std::vector<T> results;
+        results.reserve(outcomes.size());
+        for (auto& outcome : outcomes)
+            results.push_back(outcome.take());
+        co_return results;
+    }
+}
+
+}  // namespace detail
+
+/// Runs tasks at once, and gives all their results.
+///
+/// ```cpp
+/// auto const [user, orders] = co_await gather(find_user(id), find_orders(id));
+/// ```
+///
+/// The first failure cancels the other tasks.
+///
+/// tasks:     each an awaitable, a factory or a deferred operation. They are started in this order, at
+///            once, each up to its first suspension.
+/// Returns:   the results in the order of the tasks; std::monostate for void.
+/// Throws:    what failed first, the same object, when all have ended. What fails after it is reported
+///            to the runner's on_error.
+/// Cancel:    cancels the tasks, waits until all have ended, and ends by operation_aborted, unless all
+///            have completed all the same.
+/// Threads:   on a coroutine's own executor, which must not run it on two threads at a time.
+/// Semantics: asyncio.gather without return_exceptions, which however leaves the other tasks running
+///            when one has failed.
+template <Task... Ts>
+boost::asio::awaitable<std::tuple<gather_result_t<Ts>...>> gather(Ts&&... tasks) {
+    return detail::gather_tuple<Ts...>(detail::Passed<Ts>(std::forward<Ts>(tasks))...);
+}
+
+/// The same for any number of tasks of one type. Gives a vector, or nothing if they give nothing.
+template <class T>
+boost::asio::awaitable<std::conditional_t<std::is_void_v<T>, void, std::vector<T>>> gather(
+    std::vector<boost::asio::awaitable<T>> tasks) {
+    return detail::gather_vector(std::move(tasks));
+}
+
+}  // namespace syncopate

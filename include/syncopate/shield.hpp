@@ -1,0 +1,53 @@
+// Tasks that must not be cancelled half-way.
+#pragma once
+
+#include <syncopate/concepts.hpp>
+#include <syncopate/detail/child.hpp>
+#include <syncopate/detail/nursery.hpp>
+#include <syncopate/detail/outcome.hpp>
+#include <syncopate/detail/passed.hpp>
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/this_coro.hpp>
+
+#include <utility>
+
+namespace syncopate {
+
+namespace detail {
+
+template <Task T>
+boost::asio::awaitable<task_result_t<T>> shield(Passed<T> task) {
+    Nursery nursery(co_await boost::asio::this_coro::executor, Nursery::Outside::waits);
+    Outcome<task_result_t<T>> outcome;
+    auto const begin = [&]() noexcept {
+        nursery.start_or_fail<ResultChild<T>>(std::move(task), outcome);
+    };
+    co_await nursery.supervise(begin);
+    nursery.throw_failure();
+    if (nursery.is_cancelled_from_outside())
+        throw_cancellation();
+    co_return outcome.take();
+}
+
+}  // namespace detail
+
+/// Runs a task that the cancellation of the awaiting one does not reach.
+///
+/// ```cpp
+/// co_await shield(write_footer(file));  // whole or, if it fails, not at all; never half
+/// ```
+///
+/// task:      an awaitable, a factory or a deferred operation. Started at once.
+/// Returns:   what the task gives.
+/// Throws:    what the task throws.
+/// Cancel:    waits until the task has ended, and then ends by operation_aborted, unless the task has
+///            failed: then by that failure.
+/// Threads:   on a coroutine's own executor, which must not run it on two threads at a time.
+/// Semantics: anyio's CancelScope(shield=True). asyncio.shield, in contrast, leaves the task behind.
+template <Task T>
+boost::asio::awaitable<task_result_t<T>> shield(T&& task) {
+    return detail::shield(detail::Passed<T>(std::forward<T>(task)));
+}
+
+}  // namespace syncopate
