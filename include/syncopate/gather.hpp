@@ -22,10 +22,8 @@ namespace syncopate {
 
 /// What gather() gives for a task: its result, std::monostate for void.
 template <Task T>
-using gather_result_t = std::conditional_t<
-    std::is_void_v<task_result_t<T>>,
-    std::monostate,
-    task_result_t<T>>;
+using gather_result_t =
+    std::conditional_t<std::is_void_v<task_result_t<T>>, std::monostate, task_result_t<T>>;
 
 namespace detail {
 

@@ -218,7 +218,8 @@ private:
     }
 
     TaskGroup& group_;
-    Passed<F>& body_;  // lives as long as the group: children may refer to what a lambda has captured
+    Passed<F>&
+        body_;  // lives as long as the group: children may refer to what a lambda has captured
     Outcome<Result>& outcome_;
 };
 

@@ -53,7 +53,8 @@ private:
 
     Nursery* nursery_;
     boost::asio::cancellation_signal signal_;
-    bool is_running_ = false;  // it has been started, and the one who started it has the control back
+    bool is_running_ =
+        false;  // it has been started, and the one who started it has the control back
     bool is_cancelled_ = false;
 };
 
@@ -104,9 +105,7 @@ public:
     ResultChild(Nursery& nursery, Passed<T> task, Outcome<Result>& outcome)
         : TaskChild<T>(nursery, std::move(task)), outcome_(outcome) {}
 
-    boost::asio::awaitable<void> begin() {
-        return this->awaited(&outcome_);
-    }
+    boost::asio::awaitable<void> begin() { return this->awaited(&outcome_); }
     void settle(std::exception_ptr error) noexcept;
 
 private:

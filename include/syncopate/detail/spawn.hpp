@@ -19,7 +19,8 @@ using BottomCoroutine = boost::asio::awaitable<boost::asio::detail::awaitable_th
 /// runs.
 /// Throws: std::bad_alloc; then it has not run.
 inline void spawn(
-    boost::asio::any_io_executor const& executor, boost::asio::cancellation_slot slot,
+    boost::asio::any_io_executor const& executor,
+    boost::asio::cancellation_slot slot,
     BottomCoroutine coroutine) {
     // The only use of what Asio keeps to itself. It has been the same since Asio 1.22.
     boost::asio::detail::awaitable_thread<boost::asio::any_io_executor>(

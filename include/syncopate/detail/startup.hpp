@@ -118,8 +118,7 @@ boost::asio::awaitable<V> start_child(Nursery& nursery, Passed<F> function) {
     auto const startup = std::make_shared<Startup<V>>();
     auto const start = [&]() noexcept {
         try {
-            startup->started(
-                nursery.start<StartedChild<V, F>>(std::move(function), startup));
+            startup->started(nursery.start<StartedChild<V, F>>(std::move(function), startup));
         } catch (...) {
             startup->could_not_start(std::current_exception());
         }

@@ -1,0 +1,119 @@
+// What the tests of structured concurrency have in common: tasks that fail, and that answer to being
+// cancelled in one way or another.
+#pragma once
+
+#include "support/audit.hpp"
+#include "support/errors.hpp"
+#include "support/tasks.hpp"
+#include <syncopate/error.hpp>
+
+#include <boost/asio/associated_cancellation_slot.hpp>
+#include <boost/asio/async_result.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/cancellation_type.hpp>
+#include <boost/asio/error.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/system/error_code.hpp>
+#include <boost/system/system_error.hpp>
+
+#include <concepts>
+#include <exception>
+#include <stdexcept>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace support {
+
+/// Fails before it is suspended.
+inline asio::awaitable<void> fail_at_once(std::string message) {
+    Tracked const frame;
+    throw std::runtime_error(message);
+    co_return;
+}
+
+/// Fails in a later turn of the loop.
+inline asio::awaitable<void> fail_later(std::string message) {
+    Tracked const frame;
+    co_await asio::post(asio::use_awaitable);
+    throw std::runtime_error(message);
+}
+
+/// Lasts until it is cancelled, and then fails.
+inline asio::awaitable<void> fail_when_cancelled(std::string message) {
+    Tracked const frame;
+    co_await until_cancelled();
+    throw std::runtime_error(message);
+}
+
+/// Lasts until it is cancelled, and ends by operation_aborted inside the emission of the signal, as no
+/// operation of Asio's own does.
+inline asio::awaitable<void> end_inside_cancellation() {
+    Tracked const frame;
+    co_await asio::async_initiate<asio::use_awaitable_t<> const, void(boost::system::error_code)>(
+        [](auto handler) {
+            auto slot = asio::get_associated_cancellation_slot(handler);
+            slot.assign([handler = std::move(handler)](asio::cancellation_type) mutable {
+                auto called = std::move(handler);
+                std::move(called)(boost::system::error_code(asio::error::operation_aborted));
+            });
+        },
+        asio::use_awaitable);
+}
+
+/// Notes its end, however it comes.
+class NotesEnd {
+public:
+    explicit NotesEnd(int& ended) noexcept : ended_(&ended) {}
+    NotesEnd(NotesEnd&& other) noexcept : ended_(std::exchange(other.ended_, nullptr)) {}
+    NotesEnd& operator=(NotesEnd&&) = delete;
+    ~NotesEnd() {
+        if (ended_)
+            ++*ended_;
+    }
+
+private:
+    int* ended_;
+};
+
+/// Lasts until it is cancelled, and counts itself when it ends.
+inline asio::awaitable<void> forever_counted(int& ended) {
+    NotesEnd const note(ended);
+    co_await forever();
+}
+
+/// What an exception_ptr says, or "aborted" for operation_aborted.
+inline std::string in_brief(std::exception_ptr const& error) {
+    try {
+        std::rethrow_exception(error);
+    } catch (boost::system::system_error const& e) {
+        return e.code() == asio::error::operation_aborted ? "aborted" : e.what();
+    } catch (std::exception const& e) {
+        return e.what();
+    }
+}
+
+using Failures = std::vector<std::string>;
+
+/// What is in the TaskGroupError that the function throws; empty if it returns.
+template <std::invocable F>
+Failures failures_of(F&& function) {
+    Failures failures;
+    try {
+        static_cast<void>(std::forward<F>(function)());
+    } catch (syncopate::TaskGroupError const& error) {
+        for (auto const& each : error.errors())
+            failures.push_back(in_brief(each));
+    }
+    return failures;
+}
+
+/// Whether the function ends by operation_aborted.
+template <std::invocable F>
+bool is_aborted(F&& function) {
+    return code_of(std::forward<F>(function)) ==
+           std::error_code(boost::system::error_code(asio::error::operation_aborted));
+}
+
+}  // namespace support
