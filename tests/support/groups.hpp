@@ -3,7 +3,6 @@
 #pragma once
 
 #include "support/audit.hpp"
-#include "support/errors.hpp"
 #include "support/tasks.hpp"
 #include <syncopate/error.hpp>
 
@@ -112,8 +111,12 @@ Failures failures_of(F&& function) {
 /// Whether the function ends by operation_aborted.
 template <std::invocable F>
 bool is_aborted(F&& function) {
-    return code_of(std::forward<F>(function)) ==
-           std::error_code(boost::system::error_code(asio::error::operation_aborted));
+    try {
+        static_cast<void>(std::forward<F>(function)());
+    } catch (boost::system::system_error const& error) {
+        return error.code() == asio::error::operation_aborted;
+    }
+    return false;
 }
 
 }  // namespace support

@@ -249,7 +249,8 @@ TEST_CASE("What a task of gather captured is gone when gather gives its results"
     int seen = 0;
     OnRunner loop;
     loop.runner.run([&]() -> asio::awaitable<void> {
-        co_await gather([note = NotesEnd(ended)] { return twice_later(1); }, twice(1));
+        auto task = [note = NotesEnd(ended)] { return twice_later(1); };
+        co_await gather(std::move(task), twice(1));
         seen = ended;
     });
     CHECK(seen == 1);

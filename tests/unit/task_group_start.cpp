@@ -94,7 +94,7 @@ TEST_CASE("A task goes on after it is ready, before the one who waits for it doe
     Steps steps;
     OnRunner loop;
     loop.runner.run(with_task_group([&](TaskGroup& group) -> asio::awaitable<void> {
-        auto const task = [&](Ready<void> ready) -> asio::awaitable<void> {
+        auto task = [&](Ready<void> ready) -> asio::awaitable<void> {
             co_await asio::post(asio::use_awaitable);
             steps.emplace_back("ready");
             ready();
@@ -102,7 +102,7 @@ TEST_CASE("A task goes on after it is ready, before the one who waits for it doe
             co_await sleep_for(1ms);
             steps.emplace_back("end");
         };
-        co_await group.start<void>(task);
+        co_await group.start<void>(std::move(task));
         steps.emplace_back("started");
     }));
     CHECK(steps == Steps{"ready", "after", "started", "end"});
