@@ -19,7 +19,7 @@
 #include <system_error>
 #include <type_traits>
 #include <utility>
-#include <vector>
+#include <variant>
 
 namespace syncopate {
 
@@ -39,7 +39,7 @@ public:
         startup_->ready();
     }
 
-    void operator()(std::conditional_t<std::is_void_v<V>, std::exception_ptr, V> value) const
+    void operator()(std::conditional_t<std::is_void_v<V>, std::monostate, V> value) const
         requires(!std::is_void_v<V>)
     {
         startup_->ready(std::move(value));
@@ -125,6 +125,8 @@ public:
     /// Starts a task, which runs beside its starter as soon as it is first suspended. What it gives is
     /// dropped; what it throws is a failure of the group.
     ///
+    /// task:      an awaitable, a factory or a deferred operation. A factory that is an lvalue has to
+    ///            outlive the task that it makes, if that refers to it, as a lambda's coroutine does.
     /// Throws:    if the group has ended, or was not entered -> Errc::runner_closed; what is thrown for
     ///            lack of memory. Then the task has not been started.
     /// Semantics: anyio's start_soon, asyncio's create_task.
@@ -136,7 +138,7 @@ public:
     /// Starts a task, and waits until it says that it is ready.
     ///
     /// function:  called once with a Ready<V>; its coroutine is a child of the group, also after it was
-    ///            ready.
+    ///            ready. An lvalue has to outlive that: rather move it in.
     /// Returns:   the value that it was ready with.
     /// Throws:    what the task throws before it is ready, which is then no failure of the group;
     ///            Errc::never_ready if it just ends; as start_soon().
@@ -227,7 +229,7 @@ template <TaskGroupBody F>
 boost::asio::awaitable<task_group_result_t<F>> run_task_group(Passed<F> body) {
     using Result = task_group_result_t<F>;
     TaskGroup group;
-    co_await group.aenter();
+    group.nursery_.open(co_await boost::asio::this_coro::executor);
     Outcome<Result> outcome;
     auto const begin = [&]() noexcept {
         group.nursery_.template start_or_fail<BodyChild<F>>(group, body, outcome);

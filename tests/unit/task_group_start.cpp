@@ -254,6 +254,28 @@ TEST_CASE("A start that one child waits for is cancelled with that child alone")
     CHECK(ended == 2);
 }
 
+TEST_CASE("A start in a cancelled group ends with its task, which may be at once") {
+    OnRunner loop;
+    int aborted = 0;
+    loop.runner.run(with_task_group([&](TaskGroup& group) -> asio::awaitable<void> {
+        auto const at_once = [](Ready<int>) { return end_inside_cancellation(); };
+        auto const later = [](Ready<int>) { return forever(); };
+        co_await asio::this_coro::throw_if_cancelled(false);
+        group.cancel();
+        try {
+            co_await group.start<int>(at_once);
+        } catch (boost::system::system_error const& error) {
+            aborted += error.code() == asio::error::operation_aborted;
+        }
+        try {
+            co_await group.start<int>(later);
+        } catch (boost::system::system_error const& error) {
+            aborted += error.code() == asio::error::operation_aborted;
+        }
+    }));
+    CHECK(aborted == 2);
+}
+
 TEST_CASE("Starts one after another need no stack") {
     OnRunner loop;
     int count = 0;

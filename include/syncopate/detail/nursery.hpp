@@ -56,12 +56,10 @@ public:
         is_cancelled_ = is_cancelled_from_outside_ = has_lost_one_ = false;
     }
 
-    /// Makes a child and runs it, up to its first suspension.
-    ///
-    /// Returns: the child; null if it has ended already.
-    /// Throws:  Errc::runner_closed, what making the child throws; then it has not run.
+    /// Makes a child and runs it, up to its first suspension. It may have ended then.
+    /// Throws: Errc::runner_closed, what making the child throws; then it has not run.
     template <std::derived_from<Child> C, class... Args>
-    C* start(Args&&... args) {
+    void start(Args&&... args) {
         if (!is_open_)
             throw std::system_error(
                 make_error_code(Errc::runner_closed), "the TaskGroup is not open");
@@ -72,22 +70,29 @@ public:
         spawn(executor_, child.signal_.slot(), run(std::move(owned)));
         // Those that were started meanwhile have left the list.
         if (starting_.empty() || &starting_.back() != &child)
-            return nullptr;
+            return;
         child.move_to(running_);
         child.is_running_ = true;
         if (is_cancelled_)
             cancel(child);
-        return &child;
     }
 
-    /// Cancels all children, also those to come. Returns whether that is new.
-    bool cancel() noexcept {
-        if (std::exchange(is_cancelled_, true))
-            return false;
+    /// The same, for one whose failure to start is nobody's to catch.
+    template <std::derived_from<Child> C, class... Args>
+    void start_or_fail(Args&&... args) noexcept {
+        try {
+            start<C>(std::forward<Args>(args)...);
+        } catch (...) {
+            fail(std::current_exception());
+        }
+    }
+
+    /// Cancels all children, also those to come.
+    void cancel() noexcept {
         Hold const hold(*this);
+        is_cancelled_ = true;
         while (!running_.empty())
             cancel(running_.front());
-        return true;
     }
 
     /// Cancels a running child, once: what it does thereafter is its clean-up.
@@ -100,16 +105,6 @@ public:
             child.signal_.emit(boost::asio::cancellation_type::all);
         } catch (...) {
             report_unclaimed(std::current_exception());
-        }
-    }
-
-    /// The same, for one whose failure to start is nobody's to catch.
-    template <std::derived_from<Child> C, class... Args>
-    void start_or_fail(Args&&... args) noexcept {
-        try {
-            start<C>(std::forward<Args>(args)...);
-        } catch (...) {
-            fail(std::current_exception());
         }
     }
 
@@ -209,11 +204,12 @@ private:
     template <class C>
     static void end(std::unique_ptr<C> child, std::exception_ptr error) noexcept {
         Nursery* const nursery = child->nursery_;
+        child->unlink();
         if (nursery)
             child->settle(std::move(error));
         else if (error && !is_cancellation(error))
             report_unclaimed(std::move(error));
-        child->leave();
+        child->nursery_ = nullptr;
         child.reset();  // the task and what it captured go before anybody is told
         if (nursery)
             nursery->one_less();

@@ -63,7 +63,7 @@ public:
             start, [this] { return !outcome_.empty(); }, [this, &nursery] { give_up(nursery); });
     }
 
-    void started(Child* child) noexcept { child_ = child; }
+    void belongs_to(Child& child) noexcept { child_ = &child; }
     void could_not_start(std::exception_ptr error) noexcept { outcome_.fail(std::move(error)); }
 
     V take() { return outcome_.take(); }
@@ -85,7 +85,7 @@ private:
 
     Outcome<V> outcome_;
     Waiter waiter_;
-    Child* child_ = nullptr;  // null if it has ended
+    Child* child_ = nullptr;  // null before its start and after its end
     bool is_given_up_ = false;
 };
 
@@ -93,7 +93,9 @@ template <class V, class F>
 class StartedChild final : public Child {
 public:
     StartedChild(Nursery& nursery, Passed<F> function, std::shared_ptr<Startup<V>> startup)
-        : Child(nursery), function_(std::move(function)), startup_(std::move(startup)) {}
+        : Child(nursery), function_(std::move(function)), startup_(std::move(startup)) {
+        startup_->belongs_to(*this);
+    }
     ~StartedChild() {
         if (startup_)
             startup_->lost();
@@ -118,7 +120,7 @@ boost::asio::awaitable<V> start_child(Nursery& nursery, Passed<F> function) {
     auto const startup = std::make_shared<Startup<V>>();
     auto const start = [&]() noexcept {
         try {
-            startup->started(nursery.start<StartedChild<V, F>>(std::move(function), startup));
+            nursery.start<StartedChild<V, F>>(std::move(function), startup);
         } catch (...) {
             startup->could_not_start(std::current_exception());
         }

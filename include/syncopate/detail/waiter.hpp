@@ -33,7 +33,8 @@ public:
         bool const was_cancelled = cancellation.cancelled() != cancellation_type::none;
         co_await this_coro::throw_if_cancelled(false);
         begin();
-        if (!was_cancelled && cancellation.cancelled() != cancellation_type::none)
+        bool const is_cancelled = cancellation.cancelled() != cancellation_type::none;
+        if (is_cancelled && !was_cancelled && !is_over())
             on_cancel();
         if (!is_over())
             co_await suspend(on_cancel);
