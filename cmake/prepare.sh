@@ -1,7 +1,7 @@
 # Sourced by the scripts that build: installs what a fresh Debian machine lacks, and nothing else.
 #
 #   . cmake/prepare.sh
-#   prepare build tests     # groups: build, tests, http, bench, clang-<version>, format, tidy
+#   prepare build tests     # groups: build, tests, examples, http, bench, clang-<version>, format, tidy
 #
 # shellcheck shell=bash
 
@@ -12,6 +12,7 @@ prepare() {
         case $group in
             build) look_for_build ;;
             tests) look_for_catch2 ;;
+            examples) has_header sqlite3.h || missing libsqlite3-dev ;;
             http) look_for_http ;;
             bench) look_for_bench ;;
             clang-*) look_for_clang "${group#clang-}" ;;

@@ -27,7 +27,7 @@ cmake --build --preset bench --parallel "$(nproc)"
 
 results=build/bench/results
 mkdir -p "$results"
-for subject in call callers stream structured tasks; do
+for subject in call callers stream tasks structured offload; do
     echo "== Running: $subject"
     # Of one subject, all peers in one process, in random order: a slow minute meets all of them.
     "build/bench/tests/bench/bench_$subject" \

@@ -8,7 +8,11 @@
 #include <syncopate/async_generator.hpp>
 #include <syncopate/error.hpp>
 #include <syncopate/from_thread.hpp>
+#include <syncopate/gather.hpp>
 #include <syncopate/options.hpp>
+#include <syncopate/shield.hpp>
+#include <syncopate/task_group.hpp>
+#include <syncopate/timeout.hpp>
 #include <syncopate/to_calling_thread.hpp>
 #include <syncopate/to_thread.hpp>
 
@@ -118,6 +122,23 @@ TEMPLATE_LIST_TEST_CASE("What a worker runs on the loop finds the caller", "", E
     CHECK(loop.runner.run(through_worker) == std::this_thread::get_id());
 }
 
+TEMPLATE_LIST_TEST_CASE("The children of the task find its caller", "", EveryLoop) {
+    auto const self = std::this_thread::get_id();
+    TestType loop;
+    auto const [one, two] =
+        loop.runner.run([] { return syncopate::gather(calling_thread_id(), calling_thread_id()); });
+    CHECK(one == self);
+    CHECK(two == self);
+    CHECK(loop.runner.run([] { return syncopate::fail_after(1h, calling_thread_id()); }) == self);
+    CHECK(loop.runner.run([] { return syncopate::shield(calling_thread_id()); }) == self);
+    std::thread::id in_group;
+    loop.runner.run(syncopate::with_task_group([&](syncopate::TaskGroup& group) {
+        group.start_soon(to_calling_thread([&] { in_group = std::this_thread::get_id(); }));
+        return nothing();
+    }));
+    CHECK(in_group == self);
+}
+
 TEST_CASE("A worker that is blocked in run() is the caller of that task") {
     OnThreadRunner loop;
     OnThreadRunner other;
@@ -185,7 +206,7 @@ TEMPLATE_LIST_TEST_CASE("A task that nobody is blocked on has no calling thread"
     while (future.wait_for(0s) != std::future_status::ready)
         loop.runner.run(twice_later(1));
     CHECK(code_of([&] { future.get(); }) == Errc::no_calling_thread);
-    loop.runner.close();
+    loop.runner.run(twice_later(1));
     errors.wait_for(1);
 }
 
