@@ -22,7 +22,7 @@ class Waiter {
 public:
     /// Calls `begin`, and waits unless `is_over` says that there is nothing to wait for.
     ///
-    /// on_cancel: called, once at most, when the awaiting coroutine is cancelled. It may resume it.
+    /// on_cancel: called each time that the awaiting coroutine is cancelled. It may resume it.
     template <std::invocable Begin, std::predicate IsOver, std::invocable OnCancel>
     boost::asio::awaitable<void> wait(Begin& begin, IsOver is_over, OnCancel on_cancel) {
         namespace this_coro = boost::asio::this_coro;
