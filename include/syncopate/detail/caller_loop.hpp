@@ -91,7 +91,7 @@ private:
             destroy_remains();
     }
 
-    std::atomic<std::thread::id> turning_on_{};
+    std::atomic<std::thread::id> turning_on_;
     std::shared_ptr<Bridge> abandoned_;
     bool destroyed_ = false;
 };

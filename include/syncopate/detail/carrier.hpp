@@ -163,7 +163,7 @@ public:
         }
         load.is_being_spawned_ = true;
         boost::asio::co_spawn(
-            std::move(of_load), [hold = Load::Hold(load)] { return hold->body(); },
+            of_load, [hold = Load::Hold(load)] { return hold->body(); },
             Completion(load.signal_, &load));
         load.is_being_spawned_ = false;  // the caller holds it
     }

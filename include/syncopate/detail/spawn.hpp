@@ -22,7 +22,7 @@ inline void spawn(
     boost::asio::any_io_executor const& executor,
     boost::asio::cancellation_slot slot,
     BottomCoroutine coroutine) {
-    // The only use of what Asio keeps to itself. It has been the same since Asio 1.22.
+    // The only use of what Asio keeps to itself: the same in Asio 1.26 and 1.34.
     boost::asio::detail::awaitable_thread<boost::asio::any_io_executor>(
         std::move(coroutine), executor, slot, boost::asio::cancellation_state(slot))
         .launch();

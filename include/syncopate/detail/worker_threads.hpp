@@ -87,7 +87,7 @@ public:
         begin_close();
         std::unique_lock lock(mutex_);
         auto const ended = [this] {
-            return std::all_of(workers_.begin(), workers_.end(), [](Worker const& worker) {
+            return std::ranges::all_of(workers_, [](Worker const& worker) {
                 return worker.thread.get_id() == std::this_thread::get_id();
             });
         };
@@ -108,7 +108,7 @@ public:
     /// Whether the calling thread is one of them.
     bool is_served_here() const noexcept {
         std::lock_guard const lock(mutex_);
-        return std::any_of(workers_.begin(), workers_.end(), [](Worker const& worker) {
+        return std::ranges::any_of(workers_, [](Worker const& worker) {
             return worker.thread.get_id() == std::this_thread::get_id();
         });
     }
@@ -240,8 +240,8 @@ private:
 
     /// Ends the thread. The next one to leave joins it, or the one who closes.
     void leave(Worker& worker, std::unique_lock<std::mutex>& lock) noexcept {
-        auto const position = std::find_if(
-            workers_.begin(), workers_.end(), [&](Worker const& w) { return &w == &worker; });
+        auto const position =
+            std::ranges::find(workers_, &worker, [](Worker const& other) { return &other; });
         Workers left = std::move(left_);
         left_.clear();
         left_.splice(left_.end(), workers_, position);
