@@ -1,15 +1,26 @@
-// A coroutine that has another thread call a function: to_thread and its peers.
+// A coroutine that has another thread call a function: to_thread and its peers; and work that computes,
+// spread over the cores.
 
 #include "bench.hpp"
 #include "peers.hpp"
+#include <syncopate/gather.hpp>
+#include <syncopate/task_group.hpp>
 #include <syncopate/to_thread.hpp>
 
 #include <boost/asio/bind_executor.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
 #include <boost/asio/thread_pool.hpp>
 
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
 #include <string>
+#include <thread>
+#include <utility>
+#include <vector>
 
 namespace {
 
@@ -81,6 +92,45 @@ void queued(benchmark::State& state, int count) {
     }
 }
 
+/// Something that keeps a core busy for about a millisecond.
+int compute() {
+    unsigned value = 1;
+    for (int i = 0; i < 400'000; ++i)
+        value = value * 1'664'525U + 1'013'904'223U;
+    return static_cast<int>(value >> 16);
+}
+
+/// Work that computes, on so many workers, while the loop has a timer that is due each millisecond. Also
+/// gives by how much the timer was late, in the mean.
+void computing(benchmark::State& state, std::size_t workers) {
+    constexpr int pieces = 200;
+    double lateness = 0;
+    int ticks = 0;
+    auto const tick = [&]() -> asio::awaitable<void> {
+        asio::steady_timer timer(co_await asio::this_coro::executor, Clock::now());
+        for (;; ++ticks) {
+            timer.expires_at(timer.expiry() + std::chrono::milliseconds(1));
+            co_await timer.async_wait(asio::use_awaitable);
+            lateness += std::chrono::duration<double>(Clock::now() - timer.expiry()).count();
+        }
+    };
+    auto const work = [&](syncopate::TaskGroup& group) -> asio::awaitable<void> {
+        group.start_soon(tick());
+        std::vector<asio::awaitable<int>> all;
+        for (int i = 0; i < pieces; ++i)
+            all.push_back(syncopate::to_thread(compute));
+        benchmark::DoNotOptimize(co_await syncopate::gather(std::move(all)));
+        group.cancel();
+    };
+    syncopate::ThreadRunner runner(syncopate::Options().max_workers(workers));
+    for (auto _ : state) {
+        auto const start = Clock::now();
+        runner.run([&] { return syncopate::with_task_group(work); });
+        set_time(state, seconds_since(start), pieces);
+    }
+    state.counters["late_us"] = lateness / std::max(ticks, 1) * 1e6;
+}
+
 [[maybe_unused]] bool const registered = [] {
     for (Place const place : {Place::two_cores, Place::one_core}) {
         add("offload", place, "plain", in_turn<OffloadAsio>)->UseManualTime();
@@ -91,6 +141,14 @@ void queued(benchmark::State& state, int count) {
             [=](benchmark::State& state, Place) { queued(state, count); })
             ->UseManualTime()
             ->Iterations(1);
+    auto const add_computing = [](std::string const& peer, std::size_t workers) {
+        add("computing", Place::anywhere, peer,
+            [=](benchmark::State& state, Place) { computing(state, workers); })
+            ->UseManualTime()
+            ->Iterations(1);
+    };
+    add_computing("one_worker", 1);
+    add_computing("syncopate", std::max(1U, std::thread::hardware_concurrency()));
     return true;
 }();
 

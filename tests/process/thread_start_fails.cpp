@@ -5,20 +5,15 @@
 #include "support/errors.hpp"
 #include "support/stress.hpp"
 #include "support/tasks.hpp"
+#include "support/thread_limit.hpp"
 #include <syncopate/error.hpp>
 #include <syncopate/options.hpp>
 #include <syncopate/thread_runner.hpp>
 
 #include <chrono>
 #include <cstdlib>
-#include <iostream>
 #include <stop_token>
 #include <system_error>
-#include <thread>
-
-#include <sys/prctl.h>
-#include <sys/resource.h>
-#include <unistd.h>
 
 namespace {
 
@@ -28,35 +23,6 @@ using syncopate::Errc;
 using syncopate::Options;
 using syncopate::ThreadRunner;
 
-constexpr int skipped = 77;
-
-void limit_threads(rlim_t limit) {
-    rlimit limits{};
-    require(::getrlimit(RLIMIT_NPROC, &limits) == 0, "the limit can be read");
-    limits.rlim_cur = limit;
-    require(::setrlimit(RLIMIT_NPROC, &limits) == 0, "the limit can be set");
-}
-
-rlim_t hard_limit() {
-    rlimit limits{};
-    require(::getrlimit(RLIMIT_NPROC, &limits) == 0, "the limit can be read");
-    return limits.rlim_max;
-}
-
-// root is above the limit.
-void become_somebody() {
-    if (::geteuid() != 0)
-        return;
-    auto const nobody_in_particular = static_cast<uid_t>(60'000 + ::getpid() % 1'000);
-    require(::setuid(nobody_in_particular) == 0, "root can become another user");
-    // For the leak check at the end, which traces the process.
-    ::prctl(PR_SET_DUMPABLE, 1);
-}
-
-bool threads_can_be_started() {
-    return code_of([] { std::thread([] {}).join(); }) == std::error_code();
-}
-
 auto task() {
     return [capture = Tracked(21)] { return twice(capture.value()); };
 }
@@ -65,12 +31,9 @@ auto task() {
 
 int main() {
     Audit const audit;
-    become_somebody();
-    limit_threads(1);
-    if (threads_can_be_started()) {
-        std::cerr << "skipped: this system does not limit the threads of a user\n";
+    if (!become_limited())
         return skipped;
-    }
+    limit_threads(1);
 
     {
         ErrorLog log;
