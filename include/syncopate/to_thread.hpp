@@ -18,7 +18,7 @@
 namespace syncopate {
 
 /// What a BlockingFunction returns.
-template <BlockingFunction F>
+template <class F>
 using blocking_result_t = std::invoke_result_t<std::decay_t<F>>;
 
 /// Calls a blocking function on a thread of a pool, while the loop goes on, and gives what it returns.
