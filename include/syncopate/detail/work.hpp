@@ -91,9 +91,7 @@ public:
             return;
         discard_function();
         fail(std::move(error));
-        state_.store(State::done, std::memory_order_release);
-        state_.notify_all();
-        resume_soon();
+        finish();
     }
 
     /// Whether nobody has taken or withdrawn it yet.
@@ -152,6 +150,13 @@ private:
         return state_.compare_exchange_strong(from, to, std::memory_order_acq_rel);
     }
     bool take() noexcept { return change(State::queued, State::running); }
+
+    void finish() noexcept {
+        if (!change(State::running, State::done))
+            return discard_result();  // it has been abandoned
+        state_.notify_all();          // for settle()
+        resume_soon();
+    }
 
     void begin() noexcept final {
         try {

@@ -52,7 +52,7 @@ public:
     void submit(Work& work) override {
         std::unique_lock lock(mutex_);
         if (is_closed_)
-            throw std::system_error(make_error_code(Errc::runner_closed), settings_.name);
+            throw closed();
         if (!idle_.empty())
             return hand_over(idle_.back(), &work, lock);
         if (workers_.size() < settings_.max_workers && start_worker(work))
@@ -76,7 +76,7 @@ public:
         }
         while (auto const work = queue_.take()) {
             lock.unlock();
-            work->refuse(closed_error());
+            work->refuse(std::make_exception_ptr(closed()));
             lock.lock();
         }
     }
@@ -153,9 +153,8 @@ private:
 
     using Workers = std::list<Worker>;
 
-    std::exception_ptr closed_error() const noexcept {
-        return std::make_exception_ptr(
-            std::system_error(make_error_code(Errc::runner_closed), settings_.name));
+    std::system_error closed() const {
+        return {make_error_code(Errc::runner_closed), "the worker pool \"" + settings_.name + '"'};
     }
 
     /// Unlocks: the worker may go on at once.
