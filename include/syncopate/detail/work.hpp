@@ -74,15 +74,25 @@ public:
 
     // On the thread that does it, or would.
 
-    /// Calls the function, unless the work has been withdrawn.
-    void run() noexcept {
+    /// Calls the function, unless the work has been withdrawn. If it returns true, finish() follows.
+    bool perform() noexcept {
         if (!take())
-            return;
+            return false;
         call_function();
+        return true;
+    }
+
+    /// Has the coroutine go on, if it still waits.
+    void finish() noexcept {
         if (!change(State::running, State::done))
             return discard_result();  // it has been abandoned
         state_.notify_all();          // for settle()
         resume_soon();
+    }
+
+    void run() noexcept {
+        if (perform())
+            finish();
     }
 
     /// Ends it instead of calling the function.
@@ -92,11 +102,6 @@ public:
         discard_function();
         fail(std::move(error));
         finish();
-    }
-
-    /// Whether nobody has taken or withdrawn it yet.
-    bool is_queued() const noexcept {
-        return state_.load(std::memory_order_relaxed) == State::queued;
     }
 
     bool is_cancelled() const noexcept { return is_cancelled_.load(std::memory_order_relaxed); }
@@ -150,13 +155,6 @@ private:
         return state_.compare_exchange_strong(from, to, std::memory_order_acq_rel);
     }
     bool take() noexcept { return change(State::queued, State::running); }
-
-    void finish() noexcept {
-        if (!change(State::running, State::done))
-            return discard_result();  // it has been abandoned
-        state_.notify_all();          // for settle()
-        resume_soon();
-    }
 
     void begin() noexcept final {
         try {

@@ -191,41 +191,47 @@ private:
     void serve(Worker& worker) noexcept {
         ::pthread_setname_np(::pthread_self(), worker.name.c_str());
         do {
-            WorkerScope const serving(*worker.work, &worker);
-            worker.work->run();
-        } while (has_next(worker));
-    }
-
-    /// Waits for more work. False: the worker has left.
-    bool has_next(Worker& worker) noexcept {
-        std::unique_lock lock(mutex_);
-        worker.work = queue_.take();
-        if (worker.work)
-            return true;
-        if (!is_closed_ && !is_idle_too_long(worker, lock))
-            return true;
-        leave(worker, lock);
-        return false;
-    }
-
-    bool is_idle_too_long(Worker& worker, std::unique_lock<std::mutex>& lock) noexcept {
-        worker.word.emplace();
-        idle_.push_back(worker);
-        lock.unlock();
-        bool const called = wait(*worker.word, deadline_after(settings_.keep_alive));
-        if (!called) {
-            lock.lock();
-            if (worker.is_linked()) {
-                worker.unlink();
-                return true;
+            bool is_finished = false;
+            {
+                WorkerScope const serving(*worker.work, &worker);
+                is_finished = worker.work->perform();
             }
-            lock.unlock();
-            worker.word->wait();  // it is being set
+            // It is idle before anybody hears of it: a task that comes back at once finds it so.
+            auto const work = put_down(worker);
+            if (is_finished)
+                work->finish();
+        } while (has_next(worker));
+        leave(worker);
+    }
+
+    /// Takes what is queued next, or is idle.
+    WorkPointer put_down(Worker& worker) noexcept {
+        std::lock_guard const lock(mutex_);
+        auto work = std::exchange(worker.work, queue_.take());
+        if (!worker.work && !is_closed_) {
+            worker.word.emplace();
+            idle_.push_back(worker);
         }
-        if (worker.work)
-            return false;
-        lock.lock();
-        return true;
+        return work;
+    }
+
+    bool has_next(Worker& worker) const noexcept {
+        if (worker.word)
+            wait_for_call(worker);
+        worker.word.reset();
+        return worker.work != nullptr;
+    }
+
+    /// Returns when the worker is not idle any more: it has been called, or nobody needed it.
+    void wait_for_call(Worker& worker) const noexcept {
+        if (wait(*worker.word, deadline_after(settings_.keep_alive)))
+            return;
+        {
+            std::lock_guard const lock(mutex_);
+            if (worker.is_linked())
+                return worker.unlink();
+        }
+        worker.word->wait();  // it is being called just now
     }
 
     bool wait(WakeWord& word, Deadline deadline) const noexcept {
@@ -238,7 +244,8 @@ private:
     }
 
     /// Ends the thread. The next one to leave joins it, or the one who closes.
-    void leave(Worker& worker, std::unique_lock<std::mutex>& lock) noexcept {
+    void leave(Worker& worker) noexcept {
+        std::unique_lock lock(mutex_);
         auto const position =
             std::ranges::find(workers_, &worker, [](Worker const& other) { return &other; });
         Workers left = std::move(left_);
