@@ -33,7 +33,8 @@ using blocking_result_t = std::invoke_result_t<std::decay_t<F>>;
 /// Cancel:    a function that waits for its turn is not called, and the task goes on at once. For one
 ///            that runs the task waits; it can ask from_thread::check_cancelled(). Either way the task
 ///            ends by operation_aborted, unless the function fails with an error of its own.
-/// Threads:   in a coroutine on any loop, which goes on there.
+/// Threads:   in a coroutine whose executor runs one handler at a time: a task of a runner, one on an
+///            io_context with one thread, or on a strand. It goes on there.
 /// Semantics: `loop.run_in_executor`; where it is cancelled, `anyio.to_thread.run_sync`.
 template <BlockingFunction F>
 boost::asio::awaitable<blocking_result_t<F>> run_in_executor(
@@ -45,7 +46,8 @@ boost::asio::awaitable<blocking_result_t<F>> run_in_executor(
         std::decay_t<F>(std::forward<F>(function)), detail::InPool(pool), on_cancel, where);
 }
 
-/// The same, on a pool of Asio's.
+/// The same, on a pool of Asio's, which must not be the one that runs the coroutine. It does not see that
+/// it could only wait for itself.
 ///
 /// Throws:    Errc::worker_lost if the pool ends without having called the function.
 template <BlockingFunction F>

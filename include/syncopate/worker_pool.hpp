@@ -74,14 +74,14 @@ private:
 /// Threads that call blocking functions for coroutines: see run_in_executor() and to_thread().
 ///
 /// No thread is started before it is needed, and one more only when none is idle. Work beyond the
-/// maximum waits, first come, first served. Where that could never end, because every thread is blocked
-/// in from_thread::run() (or the run() of a runner) on a task that waits for queued work of this very
-/// pool, the latest work is refused with DeadlockError.
+/// maximum waits, first come, first served. Where every thread is blocked in from_thread::run() (or the
+/// run() of a runner) on a task that has given work to this very pool, which queues it, the latest such
+/// work is refused with DeadlockError: it could begin only when one of those tasks ends without it.
 ///
 /// Threads:   every member from any thread. May be shared by any number of loops, and must outlive what
 ///            they wait for here.
-/// Blocks:    the destructor, until what is being done has ended. Not in a thread of the pool, which ends
-///            by itself.
+/// Blocks:    the destructor, until what is being done has ended. Not in a thread of the pool: then all
+///            of them end by themselves.
 /// Semantics: `concurrent.futures.ThreadPoolExecutor`; but idle threads end, as anyio's do, and close()
 ///            refuses what is queued.
 class WorkerPool {
@@ -97,7 +97,12 @@ public:
               options.name(), options.max_workers(), options.keep_alive(), options.spin()})) {}
     WorkerPool(WorkerPool const&) = delete;
     WorkerPool& operator=(WorkerPool const&) = delete;
-    ~WorkerPool() { threads_->close(); }
+    ~WorkerPool() {
+        if (threads_->is_served_here())
+            threads_->abandon();
+        else
+            threads_->close_until(detail::Deadline::max());
+    }
 
     /// Refuses what is queued, and whatever comes, with Errc::runner_closed, and waits until what is
     /// being done has ended. Again: nothing.

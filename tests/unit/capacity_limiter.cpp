@@ -10,6 +10,9 @@
 #include <syncopate/to_thread.hpp>
 
 #include <boost/asio/awaitable.hpp>
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/cancellation_signal.hpp>
+#include <boost/asio/cancellation_type.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
@@ -177,6 +180,25 @@ TEST_CASE("A loop that ends gives back the tokens that its tasks were about to t
     }
     CHECK(limiter.statistics().tasks_waiting == 0);
     CHECK(limiter.statistics().borrowed_tokens == 0);
+}
+
+TEST_CASE("A wait that is cancelled twice, and whose loop ends before it hears of it, ends once") {
+    CapacityLimiter limiter(1);
+    auto const token = limiter.try_acquire();
+    asio::cancellation_signal signal;
+    {
+        asio::io_context context;
+        auto const body = [&]() -> asio::awaitable<void> {
+            Tracked const frame;
+            auto const mine = co_await limiter.acquire();
+        };
+        asio::co_spawn(context, body, asio::bind_cancellation_slot(signal.slot(), asio::detached));
+        context.poll();
+        signal.emit(asio::cancellation_type::terminal);
+        signal.emit(asio::cancellation_type::terminal);
+    }
+    CHECK(limiter.statistics().tasks_waiting == 0);
+    CHECK(limiter.statistics().borrowed_tokens == 1);
 }
 
 TEST_CASE("A limiter without tokens is refused") {

@@ -17,6 +17,7 @@
 #include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <boost/asio/strand.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/thread_pool.hpp>
 #include <boost/asio/use_future.hpp>
@@ -194,19 +195,20 @@ TEMPLATE_LIST_TEST_CASE("What a worker runs is cancelled with the task that wait
 TEST_CASE("Abandoned work does not get back to the loop") {
     auto const started = std::make_shared<Gate>();
     auto const gate = std::make_shared<Gate>();
+    auto const ended = std::make_shared<Gate>();
     auto const code = std::make_shared<std::error_code>();
-    auto work = [started, gate, code] {
+    auto work = [started, gate, ended, code] {
         started->open();
         gate->wait();
         *code = code_of([] { from_thread::call([] {}); });
+        ended->open();
     };
-    {
-        OnThreadRunner loop;
-        CHECK(code_of([&] {
-                  run_and_stop(loop.runner, *started, to_thread(work, OnCancel::abandon));
-              }) == Errc::cancelled);
-        gate->open();
-    }
+    OnThreadRunner loop;
+    CHECK(code_of([&] {
+              run_and_stop(loop.runner, *started, to_thread(work, OnCancel::abandon));
+          }) == Errc::cancelled);
+    gate->open();
+    ended->wait();
     CHECK(*code == Errc::cancelled);
 }
 
@@ -276,18 +278,33 @@ TEST_CASE("An io_context that is destroyed under a worker's task fails the worke
     std::error_code code;
     std::error_code later;
     Gate started;
-    {
+    auto const body = [&]() -> asio::awaitable<void> {
+        Tracked const frame;
+        co_await to_thread([&] {
+            code = code_of([&] { from_thread::run(forever(started)); });
+            later = code_of([] { from_thread::call([] {}); });
+        });
+    };
+    auto const destroy_meanwhile = [&](auto spawn) {
         asio::io_context context;
-        auto const body = [&]() -> asio::awaitable<void> {
-            Tracked const frame;
-            co_await to_thread([&] {
-                code = code_of([&] { from_thread::run(forever(started)); });
-                later = code_of([] { from_thread::call([] {}); });
-            });
-        };
-        asio::co_spawn(context, body, asio::detached);
+        spawn(context);
         while (!started.is_open())
             context.run_one_for(1ms);
+    };
+    SECTION("whose timers are newer than its first worker") {
+        destroy_meanwhile([&](auto& context) { asio::co_spawn(context, body, asio::detached); });
+    }
+    SECTION("whose timers are older") {
+        destroy_meanwhile([&](auto& context) {
+            asio::steady_timer const early(context);
+            asio::co_spawn(context, body, asio::detached);
+        });
+    }
+    SECTION("on a strand") {
+        destroy_meanwhile([&](auto& context) {
+            asio::steady_timer const early(context);
+            asio::co_spawn(asio::make_strand(context), body, asio::detached);
+        });
     }
     CHECK(code == Errc::loop_failed);
     CHECK(later == Errc::loop_failed);

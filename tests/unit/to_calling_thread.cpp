@@ -198,6 +198,13 @@ TEMPLATE_LIST_TEST_CASE("The function may use the runner", "", EveryLoop) {
     CHECK(loop.runner.run(nested) == std::this_thread::get_id());
 }
 
+TEMPLATE_LIST_TEST_CASE("The function must not close its runner", "", EveryLoop) {
+    TestType loop;
+    auto const task = [&] { return to_calling_thread([&] { loop.runner.close(); }); };
+    CHECK(code_of([&] { loop.runner.run(task); }) == Errc::would_deadlock);
+    CHECK(loop.runner.run(twice(21)) == 42);
+}
+
 TEMPLATE_LIST_TEST_CASE("A task that nobody is blocked on has no calling thread", "", EveryLoop) {
     ErrorLog errors;
     TestType loop(syncopate::Options().on_error(errors.handler()));
@@ -237,23 +244,31 @@ TEST_CASE("What a task leaves behind has no calling thread, whoever calls next")
 
 TEST_CASE("What a task leaves behind while it waits for the caller is refused") {
     std::error_code code;
+    Gate busy;
     Gate refused;
     OnThreadRunner loop;
     loop.runner.run([&]() -> asio::awaitable<void> {
-        auto left = [&]() -> asio::awaitable<void> {
+        auto const executor = co_await asio::this_coro::executor;
+        auto keep_busy = [&]() -> asio::awaitable<void> {
+            co_await to_calling_thread([&] {
+                busy.open();
+                refused.wait();
+            });
+        };
+        auto left_behind = [&]() -> asio::awaitable<void> {
             Tracked const frame;
             try {
-                // The first may be called, the second comes too late for that.
-                co_await to_calling_thread([] { std::this_thread::sleep_for(1ms); });
                 co_await calling_thread_id();
             } catch (std::system_error const& error) {
                 code = error.code();
             }
             refused.open();
         };
-        asio::co_spawn(co_await asio::this_coro::executor, left, asio::detached);
+        asio::co_spawn(executor, keep_busy, asio::detached);
+        co_await busy.passed();
+        asio::co_spawn(executor, left_behind, asio::detached);
     });
-    refused.wait();
+    CHECK(refused.is_open());
     CHECK(loop.runner.call([&] { return code; }) == Errc::no_calling_thread);
 }
 

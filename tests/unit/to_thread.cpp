@@ -53,13 +53,16 @@ asio::awaitable<std::thread::id> worker_id() {
     co_return co_await to_thread(std::this_thread::get_id);
 }
 
+// Can be moved to where it goes, and nothing else.
 class NotDefault {
 public:
     explicit NotDefault(int value) : value_(value) {}
+    NotDefault(NotDefault&&) = default;
+    NotDefault& operator=(NotDefault&&) = delete;
     int value() const { return value_; }
 
 private:
-    int value_;
+    int const value_;
 };
 
 }  // namespace
@@ -320,6 +323,25 @@ TEMPLATE_LIST_TEST_CASE(
         "from the worker");
 }
 
+TEST_CASE("What cancelled work gives is destroyed before the task ends, on its loop") {
+    struct Result {
+        explicit Result(std::shared_ptr<DestructionProbe> destroyed)
+            : probe(std::move(destroyed)) {}
+        std::shared_ptr<DestructionProbe> probe;
+    };
+    std::atomic<std::thread::id> destroyed_on{};
+    Gate started;
+    OnThreadRunner loop;
+    auto work = [&] {
+        Result result(std::make_shared<DestructionProbe>(destroyed_on));
+        started.open();
+        std::this_thread::sleep_for(10ms);
+        return result;
+    };
+    CHECK(code_of([&] { run_and_stop(loop.runner, started, to_thread(work)); }) == Errc::cancelled);
+    CHECK(destroyed_on.load() == loop_thread_of(loop.runner));
+}
+
 TEST_CASE("A task that may abandon its work goes on when it is cancelled") {
     auto const started = std::make_shared<Gate>();
     auto const gate = std::make_shared<Gate>();
@@ -362,19 +384,20 @@ TEST_CASE("Work that was abandoned in a pool may fail, and end after its loop") 
     pool.close();
 }
 
-TEST_CASE("close() names work that does not end") {
+TEMPLATE_TEST_CASE("close() names work that does not end", "", OnThreadRunner, OnRunner) {
     Gate started;
     Gate gate;
-    OnThreadRunner loop(Options().close_timeout(1ms).on_error([](std::exception_ptr) {}));
+    TestType loop(Options().close_timeout(1ms).on_error([](std::exception_ptr) {}));
     loop.runner.start_soon(to_thread(
         [&] {
             started.open();
             gate.wait();
         },
         OnCancel::abandon));
+    loop.runner.run(twice(1));  // a Runner starts it in here
     started.wait();
     auto const message = message_of<std::system_error>([&] { loop.runner.close(); });
-    CHECK_THAT(message, Catch::Matchers::ContainsSubstring("ThreadRunner-1: to_thread.cpp:"));
+    CHECK_THAT(message, Catch::Matchers::ContainsSubstring("-1: to_thread.cpp:"));
     CHECK_FALSE(loop.runner.close_for(1ms));
     gate.open();
     CHECK(loop.runner.close_for(1h));

@@ -138,6 +138,25 @@ TEST_CASE("A pool may be destroyed by a worker of its own") {
     CHECK(ended.is_open());
 }
 
+TEST_CASE("A pool that is destroyed by a worker of its own does not wait for the others") {
+    Gate running;
+    Gate destroyed;
+    OnThreadRunner loop;
+    auto pool = std::make_unique<WorkerPool>(2);
+    auto& alias = *pool;
+    auto other = loop.runner.run_as_future(run_in_executor(alias, [&] {
+        running.open();
+        destroyed.wait();
+        return 42;
+    }));
+    running.wait();
+    loop.runner.run(run_in_executor(alias, [&] {
+        pool.reset();
+        destroyed.open();
+    }));
+    CHECK(other.get() == 42);
+}
+
 TEST_CASE("A runner may be destroyed by a worker of its own") {
     Gate ended;
     auto owned = std::make_unique<syncopate::ThreadRunner>();

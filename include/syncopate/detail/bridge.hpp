@@ -107,10 +107,7 @@ public:
     bool close_until(Deadline deadline, Wait::Refuse refused = Wait::Refuse::blocking) {
         Blocking blocking(*this, closed_, refused, Wait::For::end);
         begin_close(Errc::runner_closed);
-        if (!blocking.wait_until(deadline))
-            return false;
-        after_close();
-        return true;
+        return blocking.wait_until(deadline) && after_close(deadline);
     }
 
     /// The first failure of an exit during close, once.
@@ -283,7 +280,8 @@ private:
     /// What its worker threads are doing, in words.
     virtual std::string work_in_hand() const { return {}; }
     /// On each thread that waited for the close.
-    virtual void after_close() {}
+    /// Returns whether that was done before the deadline.
+    virtual bool after_close(Deadline) { return true; }
 
     void cancel_what_is_left() noexcept {
         if (is_lost())

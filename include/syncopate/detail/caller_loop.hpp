@@ -86,9 +86,12 @@ private:
         set_closed();
     }
 
-    void after_close() noexcept override {
+    bool after_close(Deadline deadline) noexcept override {
+        if (!path().close_workers(deadline))
+            return false;
         if (!std::exchange(destroyed_, true))
             destroy_remains();
+        return true;
     }
 
     std::atomic<std::thread::id> turning_on_;

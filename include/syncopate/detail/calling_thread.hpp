@@ -8,6 +8,7 @@
 #include <syncopate/detail/work.hpp>
 #include <syncopate/detail/work_place.hpp>
 #include <syncopate/detail/work_queue.hpp>
+#include <syncopate/detail/worker_scope.hpp>
 #include <syncopate/error.hpp>
 
 #include <exception>
@@ -35,8 +36,10 @@ public:
         while (blocking.wait_until(deadline)) {
             if (done_.is_set() || !done_.take_call())
                 return true;
-            while (auto const work = next())
+            while (auto const work = next()) {
+                WorkerScope const serving(*work, WorkerScope::Errand());
                 work->run();
+            }
         }
         return false;
     }

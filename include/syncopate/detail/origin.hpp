@@ -9,6 +9,7 @@
 #include <boost/asio/query.hpp>
 #include <boost/asio/require.hpp>
 #include <boost/asio/strand.hpp>
+#include <boost/asio/thread_pool.hpp>
 #include <boost/smart_ptr/intrusive_ptr.hpp>
 #include <boost/smart_ptr/intrusive_ref_counter.hpp>
 
@@ -130,6 +131,21 @@ inline boost::asio::any_io_executor without_origin(
     if (auto const* wrapped = executor.target<OriginAnyExecutor>())
         return wrapped->inner();
     return executor;
+}
+
+/// The executor that strands and origins are wrapped around.
+inline boost::asio::any_io_executor without_strand(
+    boost::asio::any_io_executor const& executor) noexcept {
+    using boost::asio::strand;
+    using PoolExecutor = boost::asio::thread_pool::executor_type;
+    auto const inner = without_origin(executor);
+    if (auto const* const of_any = inner.target<strand<boost::asio::any_io_executor>>())
+        return without_strand(of_any->get_inner_executor());
+    if (auto const* const of_io = inner.target<strand<IoExecutor>>())
+        return of_io->get_inner_executor();
+    if (auto const* const of_pool = inner.target<strand<PoolExecutor>>())
+        return of_pool->get_inner_executor();
+    return inner;
 }
 
 /// The executor, naming this origin instead of the one that it may name.

@@ -41,6 +41,12 @@ public:
     std::exception_ptr const& error() const noexcept { return error_; }
     bool empty() const noexcept { return !value_ && !error_; }
 
+    /// Destroys what it holds.
+    void reset() noexcept {
+        value_.reset();
+        error_ = nullptr;
+    }
+
     /// Gives the value, or throws. Leaves no reference to the exception behind.
     T take() {
         if (error_)

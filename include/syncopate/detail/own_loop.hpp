@@ -120,6 +120,8 @@ protected:
 
     void submit_close() noexcept { push(close_); }
 
+    ReturnPath& path() noexcept { return path_; }
+
     /// Whether somebody has pushed, for a loop that looks for it.
     bool has_calls() const noexcept { return !queue_.empty(); }
 

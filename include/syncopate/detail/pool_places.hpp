@@ -99,7 +99,7 @@ private:
 
         void submit(Work& work) override { threads_of(*pool_)->submit(work); }
         void withdraw(Work& work) noexcept override { threads_of(*pool_)->withdraw(work); }
-        void close() noexcept override {}
+        bool close_until(Deadline) noexcept override { return true; }
         std::string description() const override { return {}; }
 
     private:

@@ -5,6 +5,7 @@
 #include <syncopate/detail/loop_threads.hpp>
 #include <syncopate/detail/operation.hpp>
 #include <syncopate/detail/portal_registry.hpp>
+#include <syncopate/detail/return_path.hpp>
 #include <syncopate/detail/traced_executor.hpp>
 #include <syncopate/error.hpp>
 #include <syncopate/options.hpp>
@@ -32,6 +33,7 @@ public:
         // Services end newest first: by this order the registry ends before the strands, and what they
         // drop then is known to be lost.
         static_cast<void>(boost::asio::make_strand(executor));
+        static_cast<void>(ReturnPath::of(executor));  // takes this one, and not the portal's strand
         auto loop = std::make_shared<PortalLoop>(std::move(options), threads_of(executor), context);
         loop->set_executor(serial(executor, loop));
         loop->registry_->add(*loop);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <syncopate/detail/bridge.hpp>
+#include <syncopate/detail/deadline.hpp>
 #include <syncopate/detail/intrusive_list.hpp>
 #include <syncopate/detail/origin.hpp>
 #include <syncopate/detail/wait_graph.hpp>
@@ -12,12 +13,13 @@
 #include <boost/asio/execution_context.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/query.hpp>
-#include <boost/smart_ptr/intrusive_ptr.hpp>
 
+#include <chrono>
 #include <memory>
 #include <mutex>
 #include <string>
 #include <system_error>
+#include <thread>
 #include <utility>
 
 namespace syncopate::detail {
@@ -28,9 +30,10 @@ class Suspension;
 /// under the lock, and so not to a context that has gone.
 ///
 /// The end. The context's shutdown shuts the path, and then destroys what is pending in the context.
-/// What waits for other threads is pending here: it is destroyed last, because what those threads are
+/// What waits for other threads is pending here. It is destroyed last, because what those threads are
 /// doing may refer to it, and may wait for something that is pending in the context. So the shutdown
-/// posts a handler, and the destruction of that handler is the time.
+/// posts a handler; when that is destroyed, it destroys here what no thread uses any more, and as long as
+/// there is more, posts itself again, behind whatever was posted meanwhile.
 class ReturnPath {
 public:
     static std::shared_ptr<ReturnPath> of(boost::asio::any_io_executor const& executor);
@@ -75,6 +78,14 @@ public:
         return workers_;
     }
 
+    /// Closes them, and returns whether they had ended before the deadline.
+    bool close_workers(Deadline deadline) noexcept {
+        std::unique_lock lock(mutex_);
+        auto const workers = workers_;
+        lock.unlock();
+        return !workers || workers->close_until(deadline);
+    }
+
     /// What they are doing, in words.
     std::string work() const {
         std::lock_guard const lock(mutex_);
@@ -91,24 +102,48 @@ private:
     // The handler that destroys, last of all.
     class LastHandler {
     public:
-        explicit LastHandler(std::shared_ptr<ReturnPath> path) noexcept : path_(std::move(path)) {}
+        LastHandler(
+            std::shared_ptr<ReturnPath> path, boost::asio::any_io_executor executor) noexcept
+            : path_(std::move(path)), executor_(std::move(executor)) {}
         LastHandler(LastHandler&&) = default;
         LastHandler& operator=(LastHandler&&) = delete;
         ~LastHandler() {
             if (path_)
-                path_->end();
+                end();
         }
         void operator()() const noexcept {}
 
+        /// Posts itself. Returns whether it is gone.
+        bool post() noexcept {
+            LastHandler next(std::move(path_), executor_);
+            try {
+                boost::asio::post(executor_, std::move(next));
+            } catch (...) {
+                path_ = std::move(next.path_);  // no memory: it goes on here
+            }
+            return !path_;
+        }
+
     private:
+        void end() noexcept {
+            while (!path_->drop_what_is_settled()) {
+                std::this_thread::sleep_for(std::chrono::microseconds(100));
+                if (post())
+                    return;
+            }
+            path_->close_workers(Deadline::max());
+        }
+
         std::shared_ptr<ReturnPath> path_;
+        boost::asio::any_io_executor executor_;
     };
 
     /// Shuts the path. The context is about to destroy what is pending.
     static void shut(std::shared_ptr<ReturnPath> const& path) noexcept;
-    /// Destroys what waits here, once nobody uses it any more.
-    void end() noexcept;
-    boost::intrusive_ptr<Suspension> take_newest() noexcept;
+
+    /// Destroys what waits here and is used by nobody. Returns whether that was all.
+    bool drop_what_is_settled() noexcept;
+    Suspension* take_newest() noexcept;
 
     boost::asio::execution_context const& context_;
     std::string name_ = "event loop";
@@ -143,23 +178,17 @@ inline std::shared_ptr<ReturnPath> ReturnPath::of(boost::asio::any_io_executor c
     auto path = boost::asio::use_service<ReturnService>(context).path();
     std::lock_guard const lock(path->mutex_);
     if (!path->executor_)
-        path->executor_ = without_origin(executor);
+        path->executor_ = without_strand(executor);
     return path;
 }
 
 inline void ReturnPath::shut(std::shared_ptr<ReturnPath> const& path) noexcept {
     std::unique_lock lock(path->mutex_);
     path->is_open_ = false;
-    auto const executor = std::move(path->executor_);
+    auto executor = std::move(path->executor_);
     lock.unlock();
-    LastHandler last(path);
-    if (!executor)
-        return;
-    try {
-        boost::asio::post(executor, std::move(last));
-    } catch (...) {
-        // No memory: then now.
-    }
+    if (executor)
+        static_cast<void>(LastHandler(path, std::move(executor)).post());
 }
 
 }  // namespace syncopate::detail

@@ -82,8 +82,8 @@ private:
     virtual void cancelled() noexcept = 0;
     /// The coroutine is about to go on.
     virtual void resumed() noexcept {}
-    /// The execution context has ended. Returns when no other thread uses what is the coroutine's.
-    virtual void settle() noexcept = 0;
+    /// The execution context has ended. Returns whether no other thread uses what is the coroutine's.
+    virtual bool is_settled() noexcept = 0;
 
     template <class Handler>
     void suspend(Handler handler) {
@@ -109,7 +109,6 @@ private:
     }
 
     void drop() noexcept {
-        settle();
         executor_ = {};
         handler_.drop();
     }
@@ -132,26 +131,32 @@ inline void ReturnPath::remove(Suspension& suspension) noexcept {
     suspension.unlink();
 }
 
-inline boost::intrusive_ptr<Suspension> ReturnPath::take_newest() noexcept {
+inline Suspension* ReturnPath::take_newest() noexcept {
     std::lock_guard const lock(mutex_);
     if (suspensions_.empty())
         return nullptr;
-    boost::intrusive_ptr<Suspension> const newest(&suspensions_.back());
-    newest->unlink();
-    return newest;
+    Suspension& newest = suspensions_.back();
+    newest.unlink();
+    return &newest;
 }
 
-inline void ReturnPath::end() noexcept {
-    // An older one may be used by a thread that waits for a newer one.
-    while (auto const newest = take_newest())
-        newest->drop();
-    std::unique_lock lock(mutex_);
-    auto const workers = workers_;
-    lock.unlock();
-    if (workers)
-        workers->close();  // it still says what it does
-    lock.lock();
-    workers_.reset();
+inline bool ReturnPath::drop_what_is_settled() noexcept {
+    // What is dropped may come here in turn, so the lock is not held. Nobody else adds or removes now.
+    IntrusiveList<Suspension> in_use;
+    while (Suspension* const newest = take_newest()) {
+        boost::intrusive_ptr<Suspension> const keep(newest);
+        if (newest->is_settled())
+            newest->drop();
+        else
+            in_use.push_back(*newest);
+    }
+    bool const was_all = in_use.empty();
+    while (!in_use.empty()) {
+        Suspension& oldest = in_use.back();
+        oldest.unlink();
+        add(oldest);
+    }
+    return was_all;
 }
 
 }  // namespace syncopate::detail

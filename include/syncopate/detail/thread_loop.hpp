@@ -76,10 +76,11 @@ private:
             set_closed();
     }
 
-    void after_close() override {
+    bool after_close(Deadline) override {
         std::lock_guard lock(thread_mutex_);
         if (thread_.joinable())
             thread_.join();
+        return true;
     }
 
     bool more_comes() noexcept override {

@@ -80,9 +80,10 @@ private:
             if (counter_->strike_off(*this))
                 resume_soon();
         }
-        void settle() noexcept override {
-            if (!counter_->strike_off(*this))
+        bool is_settled() noexcept override {
+            if (!counter_->strike_off(*this) && has_token_)
                 counter_->give_back();
+            return true;
         }
 
         std::shared_ptr<TokenCounter> const counter_;
@@ -104,16 +105,17 @@ private:
         serve_waiters(lock);
     }
 
-    /// False: it has a token already.
+    /// False: it is not in the list, because it has a token, or was struck off before.
     bool strike_off(Waiter& waiter) noexcept {
         std::lock_guard const lock(mutex_);
         return take_from_list(waiter) != nullptr;
     }
 
     boost::intrusive_ptr<Waiter> take_from_list(Waiter& waiter) noexcept {
-        if (waiter.has_token_)
+        auto& link = static_cast<ListHook<Waiter>&>(waiter);
+        if (!link.is_linked())
             return nullptr;
-        static_cast<ListHook<Waiter>&>(waiter).unlink();
+        link.unlink();
         --waiting_;
         return {&waiter, false};
     }

@@ -58,7 +58,7 @@ public:
     /// The work that the calling thread does, or null.
     static Work* work_here() noexcept {
         for (auto const* scope = innermost(); scope; scope = scope->outer_)
-            if (scope->kind_ == Kind::worker)
+            if (scope->kind_ == Kind::worker && scope->work_.work)
                 return scope->work_.work;
         return nullptr;
     }

@@ -86,7 +86,6 @@ public:
     void finish() noexcept {
         if (!change(State::running, State::done))
             return discard_result();  // it has been abandoned
-        state_.notify_all();          // for settle()
         resume_soon();
     }
 
@@ -175,9 +174,12 @@ private:
             resume_soon();
     }
 
-    void settle() noexcept final {
-        if (!withdraw())
-            state_.wait(State::running, std::memory_order_acquire);
+    bool is_settled() noexcept final {
+        if (withdraw())
+            return true;
+        if (is_done())
+            discard_result();
+        return state_.load(std::memory_order_acquire) != State::running;
     }
 
     // Executors and origins share the origin, by which its loop sees that the task has left nothing.
@@ -216,11 +218,16 @@ public:
     explicit WorkOn(F&& function, Args&&... args)
         : Work(std::forward<Args>(args)...), function_(std::move(function)) {}
 
-    /// What the function gave. After the coroutine has gone on, once.
+    /// What the function gave. After the coroutine has gone on, once. Nothing of it stays here: the last
+    /// to let go of this may be the thread that did the work, and later than the task ends.
     Result take_result() {
-        if (!is_done() || ended_by_cancellation(outcome_.error()))
+        if (!is_done())
             throw boost::system::system_error(boost::asio::error::operation_aborted);
-        return outcome_.take();
+        auto outcome = std::move(outcome_);
+        outcome_.reset();
+        if (ended_by_cancellation(outcome.error()))
+            throw boost::system::system_error(boost::asio::error::operation_aborted);
+        return outcome.take();
     }
 
 private:
@@ -229,7 +236,7 @@ private:
         function_.reset();
     }
     void discard_function() noexcept override { function_.reset(); }
-    void discard_result() noexcept override { outcome_ = {}; }
+    void discard_result() noexcept override { outcome_.reset(); }
     void fail(std::exception_ptr error) noexcept override { outcome_.fail(std::move(error)); }
 
     std::optional<F> function_;

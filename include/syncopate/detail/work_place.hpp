@@ -1,6 +1,8 @@
 // Where work is done that coroutines wait for.
 #pragma once
 
+#include <syncopate/detail/deadline.hpp>
+
 #include <string>
 
 namespace syncopate::detail {
@@ -26,8 +28,8 @@ class OwnWorkPlace : public WorkPlace {
 public:
     virtual ~OwnWorkPlace() = default;
 
-    /// Refuses what is queued, and waits for what is being done.
-    virtual void close() noexcept = 0;
+    /// Refuses what is queued, and waits for what is being done. Returns whether it has ended.
+    virtual bool close_until(Deadline deadline) noexcept = 0;
 
     /// What is being done, in words.
     virtual std::string description() const = 0;

@@ -81,29 +81,28 @@ public:
         }
     }
 
-    /// Closes, and returns whether all threads have ended before the deadline. The calling thread, if
-    /// it is one of them, ends by itself.
-    bool close_until(Deadline deadline) noexcept {
+    /// Closes, and returns whether all threads had ended before the deadline. Not by one of them.
+    bool close_until(Deadline deadline) noexcept override {
         begin_close();
         std::unique_lock lock(mutex_);
-        auto const ended = [this] {
-            return std::ranges::all_of(workers_, [](Worker const& worker) {
-                return worker.thread.get_id() == std::this_thread::get_id();
-            });
-        };
+        auto const ended = [this] { return workers_.empty(); };
         if (deadline == Deadline::max())
             worker_left_.wait(lock, ended);
         else if (!worker_left_.wait_until(lock, deadline, ended))
             return false;
-        if (!workers_.empty())
-            workers_.front().thread.detach();
         auto left = std::move(left_);
         lock.unlock();
         join(left);
         return true;
     }
 
-    void close() noexcept override { close_until(Deadline::max()); }
+    /// Closes, and leaves the threads to themselves.
+    void abandon() noexcept {
+        begin_close();
+        std::lock_guard const lock(mutex_);
+        for (auto& worker : workers_)
+            worker.thread.detach();
+    }
 
     /// Whether the calling thread is one of them.
     bool is_served_here() const noexcept {
