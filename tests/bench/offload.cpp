@@ -132,7 +132,7 @@ void computing(benchmark::State& state, std::size_t workers) {
 }
 
 [[maybe_unused]] bool const registered = [] {
-    for (Place const place : {Place::two_cores, Place::one_core}) {
+    for (Place const place : {Place::anywhere, Place::one_core}) {
         add("offload", place, "plain", in_turn<OffloadAsio>)->UseManualTime();
         add("offload", place, "syncopate", in_turn<OffloadSyncopate>)->UseManualTime();
     }

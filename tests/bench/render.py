@@ -29,8 +29,8 @@ ROWS = [
     ("10,000 naps of 1 ms, from outside", "naps_from_outside_10000/anywhere", None),
     ("100,000 naps of 1 ms, on the loop", "naps_on_the_loop_100000/anywhere", None),
     ("10,000 naps of 1 ms, in a TaskGroup", "naps_10000/anywhere", None),
-    ("to_thread and back, two cores", "offload/two_cores", None),
-    ("to_thread and back, one core", "offload/one_core", None),
+    ("to_thread and back", "offload/anywhere", None),
+    ("to_thread and back, all on one core", "offload/one_core", None),
     ("CPU of a call a millisecond", "sparse_cpu/anywhere", None),
 ]
 COLUMNS = ["syncopate", "syncopate_factory", "syncopate_occupied", "plain", "floor", "libuv", "python_asyncio", "python_anyio"]
