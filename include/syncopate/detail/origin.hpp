@@ -138,7 +138,7 @@ inline boost::asio::any_io_executor without_strand(
     boost::asio::any_io_executor const& executor) noexcept {
     using boost::asio::strand;
     using PoolExecutor = boost::asio::thread_pool::executor_type;
-    auto const inner = without_origin(executor);
+    auto inner = without_origin(executor);
     if (auto const* const of_any = inner.target<strand<boost::asio::any_io_executor>>())
         return without_strand(of_any->get_inner_executor());
     if (auto const* const of_io = inner.target<strand<IoExecutor>>())
