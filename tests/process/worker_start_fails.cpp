@@ -49,6 +49,7 @@ int main() {
         gate.open();
         require(queued.get() == 42, "the work is done by the one thread");
         blocked.get();
+        limit_threads(hard_limit());  // the leak check at the end takes one, too
     }
     require_nothing_left(audit);
     return EXIT_SUCCESS;
