@@ -200,70 +200,60 @@ private:
     Round* round_ = nullptr;
 };
 
-template <class Runner>
-void race_with_timeout(Runner& runner, Reports& reports, long iterations) {
+// So many rounds, in each of which run(round) gives the value of a group, or ends by `by_caller`.
+template <class Run>
+void race(char const* name, Reports& reports, long iterations, Errc by_caller, Run run) {
     Counts counts;
-    RandomPause pause(1);
     for (long i = 0; i < iterations; ++i) {
         Round round(static_cast<unsigned>(i) + 1);
         reports.belong_to(round);
-        counts.count(round, Errc::timed_out, [&] {
-            return runner.run_for(
-                std::chrono::microseconds(pause.below(200)), [&] { return group_of(round, 2); });
-        });
+        counts.count(round, by_caller, [&] { return run(round); });
     }
-    counts.summarize("time-out");
+    counts.summarize(name);
+}
+
+template <class Runner>
+void race_with_timeout(Runner& runner, Reports& reports, long iterations) {
+    RandomPause pause(1);
+    race("time-out", reports, iterations, Errc::timed_out, [&](Round& round) {
+        return runner.run_for(
+            std::chrono::microseconds(pause.below(200)), [&] { return group_of(round, 2); });
+    });
 }
 
 template <class Runner>
 void race_with_inner_timeout(Runner& runner, Reports& reports, long iterations) {
-    Counts counts;
     RandomPause pause(2);
-    for (long i = 0; i < iterations; ++i) {
-        Round round(static_cast<unsigned>(i) + 7);
-        reports.belong_to(round);
+    race("time-out inside", reports, iterations, Errc::timed_out, [&](Round& round) {
         auto const time = std::chrono::microseconds(pause.below(200));
-        counts.count(round, Errc::timed_out, [&] {
-            return runner.run([&] { return syncopate::fail_after(time, group_of(round, 1)); });
-        });
-    }
-    counts.summarize("time-out inside");
+        return runner.run([&] { return syncopate::fail_after(time, group_of(round, 1)); });
+    });
 }
 
 template <class Runner>
 void race_with_stop_request(Runner& runner, Reports& reports, long iterations) {
-    Counts counts;
-    for (long i = 0; i < iterations; ++i) {
-        Round round(static_cast<unsigned>(i) + 13);
-        reports.belong_to(round);
+    RandomPause pause(3);
+    race("stop request", reports, iterations, Errc::cancelled, [&](Round& round) {
         std::stop_source source;
-        std::jthread const stopper([&source, i] {
-            RandomPause pause(static_cast<unsigned>(i) + 1);
+        std::jthread const stopper([&] {
             pause();
             source.request_stop();
         });
-        counts.count(round, Errc::cancelled, [&] {
-            return runner.run([&] { return group_of(round, 2); }, source.get_token());
-        });
-    }
-    counts.summarize("stop request");
+        return runner.run([&] { return group_of(round, 2); }, source.get_token());
+    });
 }
 
 template <class MakeRunner>
 void race_with_close(MakeRunner make_runner, long iterations) {
-    Counts counts;
-    RandomPause pause(3);
-    for (long i = 0; i < iterations; ++i) {
-        Round round(static_cast<unsigned>(i) + 17);
-        Reports reports;
-        reports.belong_to(round);
+    Reports reports;
+    RandomPause pause(4);
+    race("close", reports, iterations, Errc::runner_closed, [&](Round& round) {
         auto const runner = make_runner(reports.options());
         auto future = runner->run_as_future([&] { return group_of(round, 2); });
         pause();
         runner->close();
-        counts.count(round, Errc::runner_closed, [&] { return future.get(); });
-    }
-    counts.summarize("close");
+        return future.get();
+    });
 }
 
 }  // namespace

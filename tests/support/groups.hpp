@@ -5,6 +5,7 @@
 #include "support/audit.hpp"
 #include "support/tasks.hpp"
 #include <syncopate/error.hpp>
+#include <syncopate/task_group.hpp>
 
 #include <boost/asio/associated_cancellation_slot.hpp>
 #include <boost/asio/async_result.hpp>
@@ -106,6 +107,12 @@ Failures failures_of(F&& function) {
             failures.push_back(in_brief(each));
     }
     return failures;
+}
+
+/// What fails in a group with this body.
+template <class Runner, class Body>
+Failures failures_of_group(Runner& runner, Body body) {
+    return failures_of([&] { runner.run(syncopate::with_task_group(std::move(body))); });
 }
 
 /// Whether the function ends by operation_aborted.

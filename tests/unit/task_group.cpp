@@ -199,49 +199,41 @@ TEMPLATE_LIST_TEST_CASE("The first failure cancels the other children", "", Ever
 
 TEMPLATE_LIST_TEST_CASE("The failure of a child cancels the body", "", EveryLoop) {
     TestType loop;
-    CHECK(failures_of([&] {
-              return loop.runner.run(with_task_group([](TaskGroup& group) -> asio::awaitable<int> {
-                  group.start_soon(fail_later("boom"));
-                  co_await forever();
-                  co_return 1;
-              }));
+    CHECK(failures_of_group(loop.runner, [](TaskGroup& group) -> asio::awaitable<int> {
+              group.start_soon(fail_later("boom"));
+              co_await forever();
+              co_return 1;
           }) == Failures{"boom"});
 }
 
 TEMPLATE_LIST_TEST_CASE("The failure of the body cancels the children", "", EveryLoop) {
     int ended = 0;
     TestType loop;
-    CHECK(failures_of([&] {
-              loop.runner.run(with_task_group([&](TaskGroup& group) -> asio::awaitable<void> {
-                  group.start_soon(forever_counted(ended));
-                  co_await asio::post(asio::use_awaitable);
-                  throw std::runtime_error("body");
-              }));
+    CHECK(failures_of_group(loop.runner, [&](TaskGroup& group) -> asio::awaitable<void> {
+              group.start_soon(forever_counted(ended));
+              co_await asio::post(asio::use_awaitable);
+              throw std::runtime_error("body");
           }) == Failures{"body"});
     CHECK(ended == 1);
 }
 
 TEST_CASE("A body that is no coroutine may fail") {
     OnRunner loop;
-    CHECK(failures_of([&] {
-              loop.runner.run(with_task_group([](TaskGroup& group) -> asio::awaitable<void> {
-                  group.start_soon(forever());
-                  throw std::runtime_error("no coroutine");
-              }));
+    CHECK(failures_of_group(loop.runner, [](TaskGroup& group) -> asio::awaitable<void> {
+              group.start_soon(forever());
+              throw std::runtime_error("no coroutine");
           }) == Failures{"no coroutine"});
 }
 
 TEST_CASE("Every failure is in the error: the body's first, then the children's as they came") {
     OnRunner loop;
-    CHECK(failures_of([&] {
-              loop.runner.run(with_task_group([](TaskGroup& group) -> asio::awaitable<void> {
-                  group.start_soon(fail_when_cancelled("second"));
-                  group.start_soon(fail_later("first"));
-                  group.start_soon(fail_when_cancelled("third"));
-                  co_await until_cancelled();
-                  co_await asio::post(asio::use_awaitable);
-                  throw std::runtime_error("body");
-              }));
+    CHECK(failures_of_group(loop.runner, [](TaskGroup& group) -> asio::awaitable<void> {
+              group.start_soon(fail_when_cancelled("second"));
+              group.start_soon(fail_later("first"));
+              group.start_soon(fail_when_cancelled("third"));
+              co_await until_cancelled();
+              co_await asio::post(asio::use_awaitable);
+              throw std::runtime_error("body");
           }) == Failures{"body", "first", "second", "third"});
 }
 
@@ -297,32 +289,28 @@ TEST_CASE("A child that ends by operation_aborted and was not cancelled has fail
         });
         co_return;
     };
-    CHECK(failures_of([&] { loop.runner.run(with_task_group(aborted)); }) == Failures{"aborted"});
+    CHECK(failures_of_group(loop.runner, aborted) == Failures{"aborted"});
 }
 
 TEST_CASE("A factory that throws is a child that fails") {
     OnRunner loop;
-    CHECK(failures_of([&] {
-              loop.runner.run(with_task_group([](TaskGroup& group) {
-                  group.start_soon(
-                      []() -> asio::awaitable<void> { throw std::runtime_error("factory"); });
-                  return nothing();
-              }));
+    CHECK(failures_of_group(loop.runner, [](TaskGroup& group) {
+              group.start_soon(
+                  []() -> asio::awaitable<void> { throw std::runtime_error("factory"); });
+              return nothing();
           }) == Failures{"factory"});
 }
 
 TEMPLATE_LIST_TEST_CASE("A failing group is the failure of the group around it", "", EveryLoop) {
     int ended = 0;
     TestType loop;
-    CHECK(failures_of([&] {
-              loop.runner.run(with_task_group([&](TaskGroup& outer) -> asio::awaitable<void> {
-                  outer.start_soon(forever_counted(ended));
-                  co_await with_task_group([&](TaskGroup& inner) -> asio::awaitable<void> {
-                      inner.start_soon(forever_counted(ended));
-                      inner.start_soon(fail_later("boom"));
-                      co_return;
-                  });
-              }));
+    CHECK(failures_of_group(loop.runner, [&](TaskGroup& outer) -> asio::awaitable<void> {
+              outer.start_soon(forever_counted(ended));
+              co_await with_task_group([&](TaskGroup& inner) -> asio::awaitable<void> {
+                  inner.start_soon(forever_counted(ended));
+                  inner.start_soon(fail_later("boom"));
+                  co_return;
+              });
           }) == Failures{"1 task of the group failed: boom"});
     CHECK(ended == 2);
 }

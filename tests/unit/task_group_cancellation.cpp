@@ -116,24 +116,20 @@ TEST_CASE("A group is cancelled while its body is over and its children are awai
 
 TEST_CASE("A group that has failed may be cancelled") {
     OnRunner loop;
-    CHECK(failures_of([&] {
-              loop.runner.run(with_task_group([](TaskGroup& group) -> asio::awaitable<void> {
-                  group.start_soon(fail_later("boom"));
-                  co_await until_cancelled();
-                  group.cancel();
-                  co_await asio::post(asio::use_awaitable);
-              }));
+    CHECK(failures_of_group(loop.runner, [](TaskGroup& group) -> asio::awaitable<void> {
+              group.start_soon(fail_later("boom"));
+              co_await until_cancelled();
+              group.cancel();
+              co_await asio::post(asio::use_awaitable);
           }) == Failures{"boom"});
 }
 
 TEST_CASE("What fails while a cancelled group ends is a failure") {
     OnRunner loop;
-    CHECK(failures_of([&] {
-              loop.runner.run(with_task_group([](TaskGroup& group) -> asio::awaitable<void> {
-                  group.start_soon(fail_when_cancelled("clean-up"));
-                  group.cancel();
-                  co_return;
-              }));
+    CHECK(failures_of_group(loop.runner, [](TaskGroup& group) -> asio::awaitable<void> {
+              group.start_soon(fail_when_cancelled("clean-up"));
+              group.cancel();
+              co_return;
           }) == Failures{"clean-up"});
 }
 

@@ -143,7 +143,7 @@ TEST_CASE("A Ready may outlive its task, its group and its runner") {
             (*kept)(2);
             co_await group.start<int>(never);
         };
-        CHECK_FALSE(failures_of([&] { loop.runner.run(with_task_group(body)); }).empty());
+        CHECK_FALSE(failures_of_group(loop.runner, body).empty());
     }
     (*kept)(3);
     (*unused)(4);
@@ -188,15 +188,13 @@ TEST_CASE("start throws Errc::never_ready when the task just ends") {
 
 TEST_CASE("A task that fails after it was ready is a failure of the group") {
     OnRunner loop;
-    CHECK(failures_of([&] {
-              loop.runner.run(with_task_group([](TaskGroup& group) -> asio::awaitable<void> {
-                  auto const task = [](Ready<void> ready) -> asio::awaitable<void> {
-                      ready();
-                      co_await fail_later("boom");
-                  };
-                  co_await group.start<void>(task);
-                  co_await forever();
-              }));
+    CHECK(failures_of_group(loop.runner, [](TaskGroup& group) -> asio::awaitable<void> {
+              auto const task = [](Ready<void> ready) -> asio::awaitable<void> {
+                  ready();
+                  co_await fail_later("boom");
+              };
+              co_await group.start<void>(task);
+              co_await forever();
           }) == Failures{"boom"});
 }
 
