@@ -6,44 +6,23 @@
 #include <syncopate/context_guard.hpp>
 #include <syncopate/detail/bridge.hpp>
 #include <syncopate/detail/context_holder.hpp>
-#include <syncopate/detail/nested_error.hpp>
 #include <syncopate/detail/range_source.hpp>
 #include <syncopate/detail/read_ahead.hpp>
 #include <syncopate/detail/task_call.hpp>
+#include <syncopate/detail/with_context.hpp>
 #include <syncopate/error.hpp>
 
 #include <chrono>
 #include <concepts>
 #include <exception>
-#include <functional>
 #include <future>
 #include <memory>
-#include <optional>
 #include <source_location>
 #include <stop_token>
 #include <type_traits>
 #include <utility>
 
 namespace syncopate {
-
-namespace detail {
-
-/// What with_context gives: the body's result, or nothing where an exception was suppressed instead.
-template <class C, class R>
-struct WithContextResult {
-    using type = R;
-};
-template <SuppressingContext C, class R>
-    requires(!std::is_void_v<R>)
-struct WithContextResult<C, R> {
-    using type = std::optional<R>;
-};
-template <SuppressingContext C, class R>
-struct WithContextResult<C, R&> {
-    using type = std::optional<std::reference_wrapper<R>>;
-};
-
-}  // namespace detail
 
 /// The operations of ThreadRunner, Runner and BlockingPortal.
 ///
@@ -173,27 +152,11 @@ public:
     ///            in it (std::throw_with_nested), where its type is a standard one or Boost's
     ///            system_error; another type comes out as it is, and the body's goes to on_error.
     template <ContextSource S, std::invocable<context_value_t<context_t<S>>&> Body>
-    auto with_context(S&& source, Body&& body, Where where = Where::current()) ->
-        typename detail::WithContextResult<
-            context_t<S>,
-            std::invoke_result_t<Body, context_value_t<context_t<S>>&>>::type {
-        using Context = context_t<S>;
-        using Result = std::invoke_result_t<Body, context_value_t<Context>&>;
+    detail::with_context_result_t<context_t<S>, Body> with_context(
+        S&& source, Body&& body, Where where = Where::current()) {
         using Exit = detail::ContextTask::AtClose;
-        auto holder = entered(std::forward<S>(source), Exit::leaves_with_error, where);
-
-        detail::Outcome<Result> outcome;
-        detail::capture(outcome, [&]() -> Result {
-            return std::invoke(std::forward<Body>(body), holder->value());
-        });
-
-        auto exit = leave(*holder, outcome.error());
-        if (exit.error() && outcome.error())
-            detail::throw_nested(exit.error(), outcome.error(), [this](std::exception_ptr lost) {
-                bridge_->report(lost);
-            });
-        bool const suppressed = exit.empty() ? false : exit.take();
-        return result_of_body<Context>(std::move(outcome), suppressed);
+        auto const holder = entered(std::forward<S>(source), Exit::leaves_with_error, where);
+        return detail::call_in_context(*bridge_, *holder, std::forward<Body>(body));
     }
 
     /// Enters an asynchronous context that lasts until the runner is closed.
@@ -305,30 +268,6 @@ private:
             *bridge_, std::forward<S>(source), at_close, where);
         holder->enter();
         return holder;
-    }
-
-    /// Leaves a context after its body. Where it cannot be waited for, it is left all the same.
-    detail::Outcome<bool> leave(detail::ContextTask& context, std::exception_ptr error) {
-        try {
-            return context.exit(error, detail::Wait::Refuse::cycles);
-        } catch (DeadlockError const&) {
-            context.exit_unattended(error);
-            if (error)
-                std::rethrow_exception(std::move(error));
-            throw;
-        }
-    }
-
-    template <class Context, class Result>
-    static typename detail::WithContextResult<Context, Result>::type result_of_body(
-        detail::Outcome<Result> outcome, bool suppressed) {
-        if (suppressed && outcome.error()) {
-            if constexpr (!std::is_void_v<Result> && SuppressingContext<Context>)
-                return std::nullopt;
-            else
-                outcome = {};  // a void body that has ended
-        }
-        return outcome.take();
     }
 
     void rethrow_exit_error() {

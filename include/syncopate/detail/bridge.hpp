@@ -8,6 +8,7 @@
 #include <syncopate/detail/intrusive_list.hpp>
 #include <syncopate/detail/operation.hpp>
 #include <syncopate/detail/platform.hpp>
+#include <syncopate/detail/running_tasks.hpp>
 #include <syncopate/detail/task_record.hpp>
 #include <syncopate/detail/wait_graph.hpp>
 #include <syncopate/detail/wake_word.hpp>
@@ -17,7 +18,6 @@
 #include <boost/asio/any_io_executor.hpp>
 
 #include <atomic>
-#include <cstddef>
 #include <exception>
 #include <memory>
 #include <mutex>
@@ -112,7 +112,7 @@ public:
 
     /// The first failure of an exit during close, once.
     std::exception_ptr take_exit_error() noexcept {
-        std::lock_guard lock(mutex_);
+        std::lock_guard lock(exit_mutex_);
         return std::exchange(exit_error_, nullptr);
     }
 
@@ -151,15 +151,7 @@ public:
 
     /// Throws the error that close() ends with when its time is up.
     [[noreturn]] void throw_close_timed_out() const {
-        std::string names;
-        {
-            std::lock_guard lock(mutex_);
-            auto const add = [&](TaskRecord const& task) {
-                names += (names.empty() ? "" : "; ") + task.description();
-            };
-            tasks_.for_each(add);
-            cancelled_.for_each(add);
-        }
+        std::string names = tasks_.descriptions();
         if (auto const work = work_in_hand(); !work.empty())
             names += (names.empty() ? "" : "; ") + work;
         if (names.empty())
@@ -185,21 +177,14 @@ public:
     /// Why a task must not start any more, or Errc{}.
     Errc refusal() const noexcept { return refusal_.load(std::memory_order_relaxed); }
 
-    void task_started(TaskRecord& task) noexcept {
-        std::lock_guard lock(mutex_);
-        tasks_.push_back(task);
-        task_count_.fetch_add(1, std::memory_order_relaxed);
-    }
+    void task_started(TaskRecord& task) noexcept { tasks_.started(task); }
 
     /// The task has ended, but its user has not been told yet.
-    void task_ended(TaskRecord& task) noexcept {
-        std::lock_guard lock(mutex_);
-        task.unlink();
-    }
+    void task_ended(TaskRecord& task) noexcept { tasks_.ended(task); }
 
     /// The task's user has been told: for close() it does not exist any more.
     void task_gone() noexcept {
-        task_count_.fetch_sub(1, std::memory_order_release);
+        tasks_.told();
         advance_close();
     }
 
@@ -213,7 +198,7 @@ public:
     /// An exit that close() asked for has failed. The first one comes out of close().
     void exit_failed(std::exception_ptr error) noexcept {
         {
-            std::lock_guard lock(mutex_);
+            std::lock_guard lock(exit_mutex_);
             if (!exit_error_) {
                 exit_error_ = std::move(error);
                 return;
@@ -258,7 +243,7 @@ protected:
         refuse(Errc::loop_failed);
     }
 
-    bool idle() const noexcept { return task_count_.load(std::memory_order_acquire) == 0; }
+    bool idle() const noexcept { return tasks_.none(); }
 
     void set_closed() noexcept { closed_.set(); }
 
@@ -289,16 +274,7 @@ private:
         Errc const reason = refusal();
         if (!contexts_.empty())
             return contexts_.back().leave_for_close(reason);
-        for (;;) {
-            std::unique_lock lock(mutex_);
-            if (tasks_.empty())
-                return;
-            TaskRecord& task = tasks_.back();
-            task.unlink();
-            cancelled_.push_back(task);
-            lock.unlock();
-            task.cancel(reason);
-        }
+        tasks_.cancel_all(reason);
     }
 
     // Callers read it; the loop changes it at its end.
@@ -314,12 +290,9 @@ private:
     bool advancing_ = false;
     bool drained_ = false;
 
-    std::atomic<std::size_t> task_count_{0};
+    RunningTasks tasks_;
 
-    // The loop writes, and others read to name what runs.
-    mutable std::mutex mutex_;
-    mutable IntrusiveList<TaskRecord> tasks_;
-    mutable IntrusiveList<TaskRecord> cancelled_;
+    std::mutex exit_mutex_;
     std::exception_ptr exit_error_;
 };
 
