@@ -167,6 +167,22 @@ auto run_and_stop(Runner& runner, Gate& started, Task&& task) {
     return runner.run(std::forward<Task>(task), source.get_token());
 }
 
+/// The same; once the cancellation has reached the task, `cancelled` is opened.
+template <class Runner, class Task>
+auto run_and_stop(Runner& runner, Gate& started, Gate& cancelled, Task&& task) {
+    std::stop_source source;
+    std::jthread const stopper([&] {
+        started.wait();
+        source.request_stop();
+        // Comes to the loop after the request.
+        runner.start_soon([&]() -> asio::awaitable<void> {
+            cancelled.open();
+            co_return;
+        });
+    });
+    return runner.run(std::forward<Task>(task), source.get_token());
+}
+
 /// Tells on which thread it was destroyed. A moved-from probe tells nothing.
 class DestructionProbe {
 public:

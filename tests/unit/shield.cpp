@@ -34,6 +34,12 @@ asio::awaitable<std::unique_ptr<int>> boxed(int value) {
     co_return std::make_unique<int>(value);
 }
 
+// Lasts until the task that awaits it has been cancelled.
+asio::awaitable<void> outlast(Gate& started, Gate& cancelled) {
+    started.open();
+    co_await cancelled.passed();
+}
+
 asio::awaitable<void> sleep_and_note(bool& done) {
     co_await sleep_for(10ms);
     done = true;
@@ -55,19 +61,19 @@ TEMPLATE_LIST_TEST_CASE("A shield gives what its task gives", "", EveryLoop) {
 
 TEMPLATE_LIST_TEST_CASE(
     "A shielded task is not cancelled, and its awaiter after it", "", EveryLoop) {
-    bool done = false;
+    Gate started;
+    Gate cancelled;
     bool aborted = false;
     TestType loop;
-    CHECK(code_of([&] {
-              loop.runner.run_for(1ms, [&]() -> asio::awaitable<void> {
-                  try {
-                      co_await shield(sleep_and_note(done));
-                  } catch (boost::system::system_error const& error) {
-                      aborted = done && error.code() == asio::error::operation_aborted;
-                      throw;
-                  }
-              });
-          }) == Errc::timed_out);
+    auto const task = [&]() -> asio::awaitable<void> {
+        try {
+            co_await shield(outlast(started, cancelled));
+        } catch (boost::system::system_error const& error) {
+            aborted = cancelled.is_open() && error.code() == asio::error::operation_aborted;
+            throw;
+        }
+    };
+    CHECK(code_of([&] { run_and_stop(loop.runner, started, cancelled, task); }) == Errc::cancelled);
     CHECK(aborted);
 }
 
@@ -93,15 +99,17 @@ TEST_CASE("A shield keeps the cancellation of a group off") {
 
 TEST_CASE("A shielded task that fails gives its failure, also if its awaiter was cancelled") {
     OnRunner loop;
-    auto const fail_in_time = []() -> asio::awaitable<void> {
-        co_await sleep_for(5ms);
+    Gate started;
+    Gate cancelled;
+    auto const fail_when_awaiter_is_cancelled = [&]() -> asio::awaitable<void> {
+        co_await outlast(started, cancelled);
         throw std::runtime_error("boom");
     };
     CHECK(message_of<std::runtime_error>([&] {
               loop.runner.run(shield(fail_later("boom")));
           }) == "boom");
     CHECK(message_of<std::runtime_error>([&] {
-              loop.runner.run_for(1ms, shield(fail_in_time));
+              run_and_stop(loop.runner, started, cancelled, shield(fail_when_awaiter_is_cancelled));
           }) == "boom");
 }
 

@@ -298,14 +298,17 @@ TEMPLATE_LIST_TEST_CASE("Queued work of a cancelled task never runs", "", EveryL
 
 TEMPLATE_LIST_TEST_CASE("Running work of a cancelled task is awaited", "", EveryLoop) {
     Gate started;
+    Gate cancelled;
     bool ended = false;
     TestType loop;
+    auto const work = [&] {
+        started.open();
+        cancelled.wait();
+        std::this_thread::sleep_for(5ms);
+        ended = true;
+    };
     CHECK(code_of([&] {
-              run_and_stop(loop.runner, started, to_thread([&] {
-                               started.open();
-                               std::this_thread::sleep_for(20ms);
-                               ended = true;
-                           }));
+              run_and_stop(loop.runner, started, cancelled, to_thread(work));
           }) == Errc::cancelled);
     CHECK(ended);
 }
@@ -313,14 +316,15 @@ TEMPLATE_LIST_TEST_CASE("Running work of a cancelled task is awaited", "", Every
 TEMPLATE_LIST_TEST_CASE(
     "A failure of work that was cancelled meanwhile is not lost", "", EveryLoop) {
     Gate started;
+    Gate cancelled;
     TestType loop;
+    auto const work = [&] {
+        started.open();
+        cancelled.wait();
+        throw std::runtime_error("from the worker");
+    };
     CHECK_THROWS_WITH(
-        run_and_stop(loop.runner, started, to_thread([&] {
-                         started.open();
-                         std::this_thread::sleep_for(20ms);
-                         throw std::runtime_error("from the worker");
-                     })),
-        "from the worker");
+        run_and_stop(loop.runner, started, cancelled, to_thread(work)), "from the worker");
 }
 
 TEST_CASE("What cancelled work gives is destroyed before the task ends, on its loop") {
@@ -331,14 +335,17 @@ TEST_CASE("What cancelled work gives is destroyed before the task ends, on its l
     };
     std::atomic<std::thread::id> destroyed_on{};
     Gate started;
+    Gate cancelled;
     OnThreadRunner loop;
     auto work = [&] {
         Result result(std::make_shared<DestructionProbe>(destroyed_on));
         started.open();
-        std::this_thread::sleep_for(10ms);
+        cancelled.wait();
         return result;
     };
-    CHECK(code_of([&] { run_and_stop(loop.runner, started, to_thread(work)); }) == Errc::cancelled);
+    CHECK(code_of([&] {
+              run_and_stop(loop.runner, started, cancelled, to_thread(work));
+          }) == Errc::cancelled);
     CHECK(destroyed_on.load() == loop_thread_of(loop.runner));
 }
 
