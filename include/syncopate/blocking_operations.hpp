@@ -149,8 +149,8 @@ public:
     ///            suppressed exception; void stays void.
     /// Throws:    what making and entering the context throws; what the body throws, unless
     ///            suppressed; what aexit throws. If both do, aexit's comes out with the body's nested
-    ///            in it (std::throw_with_nested), where its type is a standard one or Boost's
-    ///            system_error; another type comes out as it is, and the body's goes to on_error.
+    ///            in it (std::throw_with_nested), where its type is a standard one, Boost's system_error
+    ///            or TaskGroupError; another type comes out as it is, and the body's goes to on_error.
     template <ContextSource S, std::invocable<context_value_t<context_t<S>>&> Body>
     detail::with_context_result_t<context_t<S>, Body> with_context(
         S&& source, Body&& body, Where where = Where::current()) {
