@@ -7,6 +7,22 @@ if(NOT TARGET OpenSSL::SSL)
     list(APPEND syncopate_http_missing "OpenSSL 3.0 or newer (Debian: libssl-dev)")
 endif()
 
+find_package(ZLIB QUIET)
+if(NOT TARGET ZLIB::ZLIB)
+    list(APPEND syncopate_http_missing "zlib (Debian: zlib1g-dev)")
+endif()
+
+# Which domains are everybody's, for cookies. Without it, only top-level domains are known to be.
+find_path(SYNCOPATE_LIBPSL_INCLUDE_DIR libpsl.h)
+find_library(SYNCOPATE_LIBPSL_LIBRARY psl)
+mark_as_advanced(SYNCOPATE_LIBPSL_INCLUDE_DIR SYNCOPATE_LIBPSL_LIBRARY)
+if(SYNCOPATE_LIBPSL_INCLUDE_DIR AND SYNCOPATE_LIBPSL_LIBRARY AND NOT TARGET syncopate_libpsl)
+    add_library(syncopate_libpsl INTERFACE IMPORTED GLOBAL)
+    target_include_directories(syncopate_libpsl INTERFACE "${SYNCOPATE_LIBPSL_INCLUDE_DIR}")
+    target_link_libraries(syncopate_libpsl INTERFACE "${SYNCOPATE_LIBPSL_LIBRARY}")
+    target_compile_definitions(syncopate_libpsl INTERFACE SYNCOPATE_HTTP_WITH_LIBPSL=1)
+endif()
+
 # Not Boost's own COMPONENTS: a component that is missing there marks the whole of Boost not found,
 # which the core does not deserve. Same version as the headers, or the two would not fit together.
 foreach(syncopate_component IN ITEMS url json)

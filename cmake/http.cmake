@@ -17,5 +17,6 @@ add_library(syncopate::http ALIAS syncopate_http)
 set_target_properties(syncopate_http PROPERTIES EXPORT_NAME http)
 
 target_link_libraries(
-    syncopate_http INTERFACE syncopate_syncopate OpenSSL::SSL OpenSSL::Crypto Boost::url Boost::json
+    syncopate_http INTERFACE syncopate_syncopate OpenSSL::SSL OpenSSL::Crypto ZLIB::ZLIB Boost::json
+                             $<TARGET_NAME_IF_EXISTS:syncopate_libpsl>
 )

@@ -1,0 +1,16 @@
+// All of syncopate::http but WebSocket, which has a header of its own.
+#pragma once
+
+#include <syncopate/http/content.hpp>
+#include <syncopate/http/cookies.hpp>
+#include <syncopate/http/error.hpp>
+#include <syncopate/http/headers.hpp>
+#include <syncopate/http/json.hpp>
+#include <syncopate/http/multipart.hpp>
+#include <syncopate/http/options.hpp>
+#include <syncopate/http/progress.hpp>
+#include <syncopate/http/request.hpp>
+#include <syncopate/http/response.hpp>
+#include <syncopate/http/session.hpp>
+#include <syncopate/http/trace.hpp>
+#include <syncopate/http/url.hpp>

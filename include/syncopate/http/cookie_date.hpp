@@ -1,0 +1,126 @@
+// Dates as cookies have them: RFC 6265, 5.1.1.
+#pragma once
+
+#include <syncopate/http/headers.hpp>
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <optional>
+#include <string_view>
+
+namespace syncopate::http::detail {
+
+using CookieTime = std::chrono::system_clock::time_point;
+
+/// The parts of a date, which come in any order, with anything else between them.
+class CookieDate {
+public:
+    /// The time it means, or the nearest that the clock knows; nothing if it is none.
+    static std::optional<CookieTime> parse(std::string_view text) noexcept {
+        CookieDate date;
+        while (!text.empty()) {
+            auto const end = std::ranges::find_if(text, is_delimiter);
+            date.add({text.begin(), end});
+            text = {end == text.end() ? end : end + 1, text.end()};
+        }
+        return date.time();
+    }
+
+private:
+    struct Clock {
+        int hours;
+        int minutes;
+        int seconds;
+    };
+
+    static constexpr bool is_delimiter(char c) noexcept {
+        return c == '\t' || (c >= ' ' && c <= '/') || (c >= ';' && c <= '@') ||
+               (c >= '[' && c <= '`') || (c >= '{' && c <= '~');
+    }
+
+    /// Takes a number from the front; nothing if it has fewer or more digits.
+    static constexpr std::optional<int> take_number(
+        std::string_view& text, std::size_t min_digits, std::size_t max_digits) noexcept {
+        auto const digits = std::min(text.find_first_not_of("0123456789"), text.size());
+        if (digits < min_digits || digits > max_digits)
+            return std::nullopt;
+        int number = 0;
+        for (char const digit : text.substr(0, digits))
+            number = number * 10 + (digit - '0');
+        text.remove_prefix(digits);
+        return number;
+    }
+
+    /// A number, and anything behind it that is no digit.
+    static constexpr std::optional<int> as_number(
+        std::string_view token, std::size_t min_digits, std::size_t max_digits) noexcept {
+        return take_number(token, min_digits, max_digits);
+    }
+
+    static constexpr std::optional<Clock> as_clock(std::string_view token) noexcept {
+        std::array<int, 3> numbers{};
+        for (std::size_t i = 0; i < numbers.size(); ++i) {
+            if (i > 0) {
+                if (!token.starts_with(':'))
+                    return std::nullopt;
+                token.remove_prefix(1);
+            }
+            auto const number = take_number(token, 1, 2);
+            if (!number)
+                return std::nullopt;
+            numbers[i] = *number;
+        }
+        return Clock{numbers[0], numbers[1], numbers[2]};
+    }
+
+    static constexpr std::optional<int> as_month(std::string_view token) noexcept {
+        constexpr std::array<std::string_view, 12> names{"jan", "feb", "mar", "apr", "may", "jun",
+                                                         "jul", "aug", "sep", "oct", "nov", "dec"};
+        for (std::size_t i = 0; i < names.size(); ++i)
+            if (equals_ignoring_case(token.substr(0, 3), names[i]))
+                return static_cast<int>(i) + 1;
+        return std::nullopt;
+    }
+
+    /// Whether the part was missing, and has been found.
+    template <class T>
+    static constexpr bool complete(std::optional<T>& part, std::optional<T> found) noexcept {
+        if (part || !found)
+            return false;
+        part = found;
+        return true;
+    }
+
+    /// A token is the first part that it can be, of those that are missing.
+    constexpr void add(std::string_view token) noexcept {
+        if (complete(clock_, as_clock(token)) || complete(day_, as_number(token, 1, 2)) ||
+            complete(month_, as_month(token)))
+            return;
+        complete(year_, as_number(token, 2, 4));
+    }
+
+    std::optional<CookieTime> time() const noexcept {
+        using namespace std::chrono;
+        if (!clock_ || !day_ || !month_ || !year_)
+            return std::nullopt;
+        int const century = *year_ >= 100 ? 0 : *year_ >= 70 ? 1900 : 2000;
+        auto const date = year(*year_ + century) / *month_ / *day_;
+        if (!date.ok() || date.year() < year(1601) || clock_->hours > 23 || clock_->minutes > 59 ||
+            clock_->seconds > 59)
+            return std::nullopt;
+        auto const time = sys_days(date) + hours(clock_->hours) + minutes(clock_->minutes) +
+                          seconds(clock_->seconds);
+        // To seconds first: finer units do not reach as far as a year of four digits.
+        return CookieTime(
+            std::clamp(time, ceil<seconds>(CookieTime::min()), floor<seconds>(CookieTime::max())));
+    }
+
+    std::optional<Clock> clock_;
+    std::optional<int> day_;
+    std::optional<int> month_;
+    std::optional<int> year_;
+};
+
+}  // namespace syncopate::http::detail

@@ -1,0 +1,152 @@
+// The errors of HTTP: what a request reports when the trouble is not the response's status.
+#pragma once
+
+#include <string>
+#include <system_error>
+
+namespace syncopate::http {
+
+/// What went wrong with a request, as the code of a `std::system_error`, whose message names the server.
+///
+/// What the system, the resolver or TLS reports comes as a cause in that message. A cancelled request
+/// ends by operation_aborted, as any task of Asio's does.
+enum class Errc {
+    /// The session has been left, and takes no more requests.
+    session_closed = 1,
+    /// The text is no absolute http or https URL, or holds what a URL must not.
+    invalid_url,
+    /// The request cannot be sent as it is: a line break in a header, two framings, …
+    invalid_request,
+    /// The host's name could not be resolved.
+    host_not_found,
+    /// No address of the host accepts a connection.
+    connect_failed,
+    /// The proxy refused the tunnel, or is not usable.
+    proxy_failed,
+    /// The TLS handshake failed, for another reason than the certificate.
+    tls_failed,
+    /// The server's certificate is not to be trusted; the message says why.
+    certificate_refused,
+    /// The connection broke before the response's header was complete.
+    connection_lost,
+    /// The response broke off: less came than was announced.
+    body_truncated,
+    /// The response is not HTTP/1.1 as RFC 9112 has it.
+    malformed_response,
+    /// A limit of the SessionOptions on the header or the interim responses was exceeded.
+    header_too_large,
+    /// The body, decoded, exceeds SessionOptions::max_body_size.
+    body_too_large,
+    /// A line exceeds SessionOptions::max_line_size.
+    line_too_long,
+    /// The body is not what its Content-Encoding says.
+    malformed_encoding,
+    /// The body is not JSON.
+    malformed_json,
+    /// More redirects than allowed, or one that leads back to itself.
+    too_many_redirects,
+    /// A redirect that is not followed: to an invalid URL, or from https to http.
+    redirect_refused,
+    /// The body has been consumed, and the request would have to be sent again.
+    body_not_replayable,
+    /// raise_for_status(): the status is 400 or above.
+    error_status,
+    /// The response, or its body, has been closed.
+    response_closed,
+    /// The server did not agree to a WebSocket.
+    websocket_refused,
+    /// The connection was not made in time: SessionOptions::connect_timeout.
+    connect_timed_out,
+    /// The same; the TLS handshake was under way.
+    tls_handshake_timed_out,
+    /// The header of the response did not come: SessionOptions::read_timeout.
+    response_header_timed_out,
+    /// Nothing more of the body came, or nothing of the request could be sent: SessionOptions::read_timeout.
+    body_timed_out,
+    /// The exchange as a whole took too long: SessionOptions::total_timeout, Request::timeout.
+    total_timed_out,
+};
+
+namespace detail {
+
+class ErrorCategory final : public std::error_category {
+public:
+    char const* name() const noexcept override { return "syncopate.http"; }
+
+    std::string message(int code) const override {
+        switch (static_cast<Errc>(code)) {
+        case Errc::session_closed: return "the session is closed";
+        case Errc::invalid_url: return "invalid URL";
+        case Errc::invalid_request: return "invalid request";
+        case Errc::host_not_found: return "host not found";
+        case Errc::connect_failed: return "cannot connect";
+        case Errc::proxy_failed: return "the proxy failed";
+        case Errc::tls_failed: return "TLS handshake failed";
+        case Errc::certificate_refused: return "certificate refused";
+        case Errc::connection_lost: return "connection lost";
+        case Errc::body_truncated: return "the response broke off";
+        case Errc::malformed_response: return "malformed response";
+        case Errc::header_too_large: return "the response's header is too large";
+        case Errc::body_too_large: return "the response's body is too large";
+        case Errc::line_too_long: return "a line of the response is too long";
+        case Errc::malformed_encoding: return "the body is not what its Content-Encoding says";
+        case Errc::malformed_json: return "the body is not JSON";
+        case Errc::too_many_redirects: return "too many redirects";
+        case Errc::redirect_refused: return "redirect refused";
+        case Errc::body_not_replayable: return "the request's body cannot be sent again";
+        case Errc::error_status: return "error status";
+        case Errc::response_closed: return "the response is closed";
+        case Errc::websocket_refused: return "the server did not agree to a WebSocket";
+        case Errc::connect_timed_out: return "connect timed out";
+        case Errc::tls_handshake_timed_out: return "TLS handshake timed out";
+        case Errc::response_header_timed_out: return "response header timed out";
+        case Errc::body_timed_out: return "body timed out";
+        case Errc::total_timed_out: return "total timed out";
+        }
+        return "unknown error";
+    }
+
+    std::error_condition default_error_condition(int code) const noexcept override {
+        switch (static_cast<Errc>(code)) {
+        case Errc::connect_timed_out:
+        case Errc::tls_handshake_timed_out:
+        case Errc::response_header_timed_out:
+        case Errc::body_timed_out:
+        case Errc::total_timed_out: return std::errc::timed_out;
+        default: return {code, *this};
+        }
+    }
+};
+
+}  // namespace detail
+
+/// The category of http::Errc. Its name is "syncopate.http".
+inline std::error_category const& error_category() noexcept {
+    // Never destroyed: codes outlive main.
+    union Immortal {
+        detail::ErrorCategory category{};
+        Immortal() {}
+        ~Immortal() {}
+    };
+    static Immortal const immortal;
+    return immortal.category;
+}
+
+/// Makes http::Errc usable wherever a `std::error_code` is expected. The time-outs also compare equal to
+/// `std::errc::timed_out`.
+inline std::error_code make_error_code(Errc code) noexcept {
+    return {static_cast<int>(code), error_category()};
+}
+
+namespace detail {
+
+[[noreturn]] inline void throw_error(Errc code, std::string const& what) {
+    throw std::system_error(make_error_code(code), what);
+}
+
+}  // namespace detail
+
+}  // namespace syncopate::http
+
+template <>
+struct std::is_error_code_enum<syncopate::http::Errc> : std::true_type {};

@@ -1,0 +1,41 @@
+// What may stand in a field of a request's header.
+#pragma once
+
+#include <syncopate/http/error.hpp>
+#include <syncopate/http/headers.hpp>
+
+#include <algorithm>
+#include <string>
+#include <string_view>
+
+namespace syncopate::http::detail {
+
+/// RFC 9110, 5.6.2.
+constexpr bool is_token_char(char c) noexcept {
+    return (c >= '0' && c <= '9') || (to_lower(c) >= 'a' && to_lower(c) <= 'z') ||
+           std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
+}
+
+constexpr bool is_token(std::string_view text) noexcept {
+    return !text.empty() && std::all_of(text.begin(), text.end(), is_token_char);
+}
+
+/// RFC 9110, 5.5: no control byte but the tab.
+constexpr bool is_field_value(std::string_view text) noexcept {
+    return std::all_of(text.begin(), text.end(), [](char c) {
+        auto const byte = static_cast<unsigned char>(c);
+        return (byte >= 0x20 && byte != 0x7f) || c == '\t';
+    });
+}
+
+/// Throws: Errc::invalid_request. The value is not shown: it may be a secret.
+inline void require_field(std::string_view name, std::string_view value) {
+    if (!is_token(name))
+        throw_error(Errc::invalid_request, "a header's name is not a token");
+    if (!is_field_value(value))
+        throw_error(
+            Errc::invalid_request,
+            "the value of the header " + std::string(name) + " holds a control byte");
+}
+
+}  // namespace syncopate::http::detail

@@ -1,0 +1,172 @@
+// The fields of a message's header.
+#pragma once
+
+#include <boost/container/small_vector.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <iterator>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace syncopate::http {
+
+namespace detail {
+
+constexpr char to_lower(char c) noexcept {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+}
+
+/// ASCII only, whatever the locale.
+constexpr bool equals_ignoring_case(std::string_view a, std::string_view b) noexcept {
+    return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(), [](char x, char y) {
+               return to_lower(x) == to_lower(y);
+           });
+}
+
+}  // namespace detail
+
+/// The fields of a header, in their order, as a range of fields with `name()` and `value()`. Names are
+/// looked up without regard to case. Views into it last until it is changed.
+class Headers {
+    struct Entry {
+        std::uint32_t name;
+        std::uint32_t name_size;
+        std::uint32_t value;
+        std::uint32_t value_size;
+    };
+
+public:
+    class Field {
+    public:
+        std::string_view name() const noexcept { return name_; }
+        std::string_view value() const noexcept { return value_; }
+
+    private:
+        friend class Headers;
+        Field(std::string_view name, std::string_view value) noexcept
+            : name_(name), value_(value) {}
+
+        std::string_view name_;
+        std::string_view value_;
+    };
+
+    class iterator {
+        // What -> points to.
+        struct Arrow {
+            Field field;
+            Field const* operator->() const noexcept { return &field; }
+        };
+
+    public:
+        using iterator_category = std::input_iterator_tag;
+        using iterator_concept = std::forward_iterator_tag;
+        using value_type = Field;
+        using difference_type = std::ptrdiff_t;
+        using reference = Field;
+        using pointer = Arrow;
+
+        iterator() = default;
+
+        Field operator*() const noexcept { return headers_->field(index_); }
+        Arrow operator->() const noexcept { return {**this}; }
+        iterator& operator++() noexcept {
+            ++index_;
+            return *this;
+        }
+        iterator operator++(int) noexcept {
+            auto const before = *this;
+            ++*this;
+            return before;
+        }
+        friend bool operator==(iterator const&, iterator const&) = default;
+
+    private:
+        friend class Headers;
+        iterator(Headers const& headers, std::size_t index) noexcept
+            : headers_(&headers), index_(index) {}
+
+        Headers const* headers_ = nullptr;
+        std::size_t index_ = 0;
+    };
+    using const_iterator = iterator;
+
+    iterator begin() const noexcept { return {*this, 0}; }
+    iterator end() const noexcept { return {*this, entries_.size()}; }
+    std::size_t size() const noexcept { return entries_.size(); }
+    bool empty() const noexcept { return entries_.empty(); }
+
+    /// The first field of that name, or end().
+    iterator find(std::string_view name) const noexcept {
+        std::size_t index = 0;
+        while (index < size() && !detail::equals_ignoring_case(field(index).name(), name))
+            ++index;
+        return {*this, index};
+    }
+    bool contains(std::string_view name) const noexcept { return find(name) != end(); }
+
+    /// The value of the first field of that name; nothing if there is none.
+    std::optional<std::string_view> get(std::string_view name) const noexcept {
+        auto const position = find(name);
+        if (position == end())
+            return std::nullopt;
+        return position->value();
+    }
+    /// The same; empty if there is none.
+    std::string_view operator[](std::string_view name) const noexcept {
+        return get(name).value_or(std::string_view());
+    }
+    /// The values of all fields of that name.
+    std::vector<std::string_view> get_all(std::string_view name) const {
+        std::vector<std::string_view> values;
+        for (Field const each : *this)
+            if (detail::equals_ignoring_case(each.name(), name))
+                values.push_back(each.value());
+        return values;
+    }
+
+    /// Adds a field behind the others. Neither may be a view into this object.
+    void add(std::string_view name, std::string_view value) {
+        text_.reserve(text_.size() + name.size() + value.size());
+        entries_.push_back(
+            {static_cast<std::uint32_t>(text_.size()), static_cast<std::uint32_t>(name.size()),
+             static_cast<std::uint32_t>(text_.size() + name.size()),
+             static_cast<std::uint32_t>(value.size())});
+        text_.append(name).append(value);
+    }
+    /// Makes it the only field of that name.
+    void set(std::string_view name, std::string_view value) {
+        erase(name);
+        add(name, value);
+    }
+    /// Removes all fields of that name. Their text stays until the object goes.
+    void erase(std::string_view name) noexcept {
+        auto const is_named = [&](Entry const& entry) {
+            return detail::equals_ignoring_case(
+                std::string_view(text_).substr(entry.name, entry.name_size), name);
+        };
+        entries_.erase(std::remove_if(entries_.begin(), entries_.end(), is_named), entries_.end());
+    }
+    void clear() noexcept {
+        text_.clear();
+        entries_.clear();
+    }
+    /// Makes room for fields whose names and values are so long together.
+    void reserve(std::size_t text_size) { text_.reserve(text_size); }
+
+private:
+    Field field(std::size_t index) const noexcept {
+        Entry const& entry = entries_[index];
+        std::string_view const text = text_;
+        return {
+            text.substr(entry.name, entry.name_size), text.substr(entry.value, entry.value_size)};
+    }
+
+    std::string text_;
+    boost::container::small_vector<Entry, 12> entries_;
+};
+
+}  // namespace syncopate::http

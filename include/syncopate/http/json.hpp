@@ -1,0 +1,43 @@
+// Bodies that are JSON, by Boost.JSON.
+#pragma once
+
+#include <syncopate/http/error.hpp>
+#include <syncopate/http/request.hpp>
+#include <syncopate/http/response.hpp>
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
+#include <boost/json/value.hpp>
+#include <boost/system/error_code.hpp>
+
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace syncopate::http {
+
+namespace detail {
+
+/// Throws: Errc::malformed_json.
+inline boost::json::value parse_json(std::string_view text) {
+    boost::system::error_code error;
+    auto value = boost::json::parse({text.data(), text.size()}, error);
+    if (error)
+        throw_error(Errc::malformed_json, error.message());
+    return value;
+}
+
+}  // namespace detail
+
+inline Request& Request::json(boost::json::value const& value) {
+    content_type_ = "application/json";
+    return body(boost::json::serialize(value));
+}
+
+inline asio::awaitable<boost::json::value> Response::json() {
+    auto const text = co_await content().read_all();
+    co_return detail::parse_json(text);
+}
+
+}  // namespace syncopate::http

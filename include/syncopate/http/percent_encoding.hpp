@@ -1,0 +1,142 @@
+// Percent-encoding: which characters of a URL or a form stand for themselves, and how others are written.
+#pragma once
+
+#include <array>
+#include <concepts>
+#include <cstddef>
+#include <optional>
+#include <ranges>
+#include <string>
+#include <string_view>
+
+namespace syncopate::http {
+
+namespace detail {
+
+class CharacterSet {
+public:
+    constexpr explicit CharacterSet(std::string_view characters) noexcept {
+        for (char const each : characters)
+            contains_[static_cast<unsigned char>(each)] = true;
+    }
+    constexpr CharacterSet operator+(std::string_view more) const noexcept {
+        CharacterSet sum(more);
+        for (std::size_t i = 0; i < contains_.size(); ++i)
+            sum.contains_[i] = sum.contains_[i] || contains_[i];
+        return sum;
+    }
+    constexpr bool contains(char c) const noexcept {
+        return contains_[static_cast<unsigned char>(c)];
+    }
+
+private:
+    std::array<bool, 256> contains_{};
+};
+
+inline constexpr CharacterSet alphanumeric_characters(
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789");
+/// RFC 3986 calls them unreserved.
+inline constexpr CharacterSet plain_characters = alphanumeric_characters + "-._~";
+inline constexpr CharacterSet userinfo_characters = plain_characters + "!$&'()*+,;=:";
+/// Of a path, a query and a fragment.
+inline constexpr CharacterSet url_characters = userinfo_characters + "@/?";
+
+constexpr bool is_control(char c) noexcept {
+    return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
+}
+
+constexpr int hexadecimal_digit(char c) noexcept {
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    if (c >= 'a' && c <= 'f')
+        return c - 'a' + 10;
+    if (c >= 'A' && c <= 'F')
+        return c - 'A' + 10;
+    return -1;
+}
+
+/// Whether the text starts with a percent sign and two hexadecimal digits.
+constexpr bool starts_with_escape(std::string_view text) noexcept {
+    return text.size() >= 3 && text[0] == '%' && hexadecimal_digit(text[1]) >= 0 &&
+           hexadecimal_digit(text[2]) >= 0;
+}
+
+inline void append_escape(std::string& text, char c) {
+    constexpr std::string_view digits = "0123456789ABCDEF";
+    auto const byte = static_cast<unsigned char>(c);
+    text += '%';
+    text += digits[byte >> 4];
+    text += digits[byte & 0xf];
+}
+
+/// As a query's names and values are written: a space is "%20".
+inline void append_escaped(std::string& text, std::string_view value) {
+    for (char const each : value) {
+        if (plain_characters.contains(each))
+            text += each;
+        else
+            append_escape(text, each);
+    }
+}
+
+/// As a form's names and values are written: a space is "+".
+inline void append_form_escaped(std::string& text, std::string_view value) {
+    constexpr CharacterSet unescaped = alphanumeric_characters + "*-._";
+    for (char const each : value) {
+        if (each == ' ')
+            text += '+';
+        else if (unescaped.contains(each))
+            text += each;
+        else
+            append_escape(text, each);
+    }
+}
+
+/// Nothing if there is a percent sign without two hexadecimal digits.
+inline std::optional<std::string> unescaped(std::string_view text) {
+    std::string result;
+    while (!text.empty()) {
+        std::size_t size = 1;
+        char c = text[0];
+        if (c == '%') {
+            if (!starts_with_escape(text))
+                return std::nullopt;
+            c = static_cast<char>(hexadecimal_digit(text[1]) * 16 + hexadecimal_digit(text[2]));
+            size = 3;
+        }
+        result += c;
+        text.remove_prefix(size);
+    }
+    return result;
+}
+
+}  // namespace detail
+
+/// Pairs of a name and a value, in whichever container.
+template <class Fields>
+concept FieldRange =
+    std::ranges::input_range<Fields> && requires(std::ranges::range_reference_t<Fields> field) {
+        { field.first } -> std::convertible_to<std::string_view>;
+        { field.second } -> std::convertible_to<std::string_view>;
+    };
+
+/// Writes pairs of a name and a value as a body of application/x-www-form-urlencoded.
+///
+/// fields:    usually UTF-8, but any byte is possible.
+/// Semantics: the URL standard's serializer for application/x-www-form-urlencoded.
+template <FieldRange Fields>
+std::string form_encoded(Fields&& fields) {
+    std::string form;
+    bool is_first = true;
+    for (auto&& field : fields) {
+        if (!is_first)
+            form += '&';
+        is_first = false;
+        detail::append_form_escaped(form, field.first);
+        form += '=';
+        detail::append_form_escaped(form, field.second);
+    }
+    return form;
+}
+
+}  // namespace syncopate::http

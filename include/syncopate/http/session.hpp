@@ -1,0 +1,126 @@
+// A client's session: its connections, its settings, and what it remembers from one request to the next.
+#pragma once
+
+#include <syncopate/http/connection.hpp>
+#include <syncopate/http/fetch.hpp>
+#include <syncopate/http/options.hpp>
+#include <syncopate/http/pool.hpp>
+#include <syncopate/http/request.hpp>
+#include <syncopate/http/response.hpp>
+#include <syncopate/http/session_core.hpp>
+#include <syncopate/http/tls_goodbye.hpp>
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/this_coro.hpp>
+
+#include <cstddef>
+#include <exception>
+#include <memory>
+#include <string>
+#include <utility>
+
+namespace syncopate::http {
+
+/// Sends requests, and keeps the connections between them. An AsyncContext, and nothing of a runner's: any
+/// coroutine can use it.
+///
+/// ```cpp
+/// ClientSession session;
+/// Response response = co_await session.get("https://example.org/");
+/// std::string const page = co_await response.text();
+/// co_await session.aexit(nullptr);
+/// ```
+///
+/// Any number of requests may be under way; each has a connection of its own for that time.
+///
+/// Threads:   on one loop, that of its first use: what returns an awaitable is awaited there. It may be made,
+///            moved and destroyed on any thread. Destroyed without aexit(), it ends what is under way, soon.
+/// Semantics: aiohttp.ClientSession.
+class ClientSession {
+public:
+    /// Throws:    Errc::invalid_request, Errc::invalid_url, std::system_error for options that cannot work.
+    explicit ClientSession(SessionOptions options = {})
+        : core_(std::make_shared<detail::SessionCore>(std::move(options))) {}
+    ClientSession(ClientSession&&) noexcept = default;
+    ClientSession& operator=(ClientSession&& other) noexcept {
+        ClientSession taken(std::move(other));
+        core_.swap(taken.core_);
+        return *this;
+    }
+    ~ClientSession() {
+        if (core_)
+            core_->post([core = core_] { static_cast<void>(core->close()); });
+    }
+
+    /// Makes the loop that awaits it the session's.
+    asio::awaitable<void> aenter() {
+        auto const executor = co_await asio::this_coro::executor;
+        core_->enter(executor);
+    }
+
+    /// Ends all requests, with Errc::session_closed, and closes the connections; TLS says goodbye, for half a
+    /// second at most. A second time: nothing.
+    asio::awaitable<void> aexit(std::exception_ptr) {
+        auto const loop = core_->loop();
+        auto idle = core_->close();
+        if (!idle.empty())
+            co_await detail::say_goodbye(std::move(idle), loop);
+    }
+
+    /// Sends a request, follows where it is redirected, and waits for the header of the response.
+    ///
+    /// Throws:    std::system_error with http::Errc, and a message that names the server.
+    /// Cancel:    closes the connection that it uses.
+    asio::awaitable<Response> request(Request request) {
+        return detail::Fetch::run(core_, std::move(request));
+    }
+
+    asio::awaitable<Response> get(std::string url) {
+        return request(Request(Verb::get, std::move(url)));
+    }
+    asio::awaitable<Response> head(std::string url) {
+        return request(Request(Verb::head, std::move(url)));
+    }
+    asio::awaitable<Response> options(std::string url) {
+        return request(Request(Verb::options, std::move(url)));
+    }
+    asio::awaitable<Response> del(std::string url) {
+        return request(Request(Verb::delete_, std::move(url)));
+    }
+    asio::awaitable<Response> post(std::string url, std::string body) {
+        return send(Verb::post, std::move(url), std::move(body));
+    }
+    asio::awaitable<Response> put(std::string url, std::string body) {
+        return send(Verb::put, std::move(url), std::move(body));
+    }
+    asio::awaitable<Response> patch(std::string url, std::string body) {
+        return send(Verb::patch, std::move(url), std::move(body));
+    }
+
+    /// The cookies that it keeps; null unless SessionOptions::cookies is set. On the loop.
+    CookieJar* cookies() noexcept { return core_->cookies(); }
+
+    /// What there is of connections at the moment. On the loop.
+    struct Connections {
+        std::size_t all;
+        std::size_t idle;
+        std::size_t requests_waiting;
+    };
+    Connections connections() const noexcept {
+        auto const loop = core_->loop();
+        if (!loop)
+            return {0, 0, 0};
+        return {loop->pool.connections(), loop->pool.idle(), loop->pool.waiting()};
+    }
+
+private:
+    asio::awaitable<Response> send(Verb verb, std::string url, std::string body) {
+        Request made(verb, std::move(url));
+        made.body(std::move(body));
+        return request(std::move(made));
+    }
+
+    std::shared_ptr<detail::SessionCore> core_;
+};
+
+}  // namespace syncopate::http

@@ -1,0 +1,60 @@
+// TLS sessions that servers offer to resume, which saves half of a handshake.
+#pragma once
+
+#include <openssl/ssl.h>
+
+#include <algorithm>
+#include <cstddef>
+#include <deque>
+#include <iterator>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace syncopate::http::detail {
+
+struct TlsSessionDeleter {
+    void operator()(SSL_SESSION* session) const noexcept { SSL_SESSION_free(session); }
+};
+
+using TlsSession = std::unique_ptr<SSL_SESSION, TlsSessionDeleter>;
+
+/// Keeps the newest sessions, each for the origin that it was agreed on with.
+///
+/// A server that is resumed does not show its certificate again: the sessions belong to the settings under
+/// which it was verified, and to the name.
+/// Threads: one at a time.
+class TlsSessions {
+public:
+    static constexpr std::size_t capacity = 100;
+
+    void put(std::string_view origin, TlsSession session) {
+        entries_.emplace_back(std::string(origin), std::move(session));
+        if (entries_.size() > capacity)
+            entries_.pop_front();
+    }
+
+    /// The newest session with the origin, or null.
+    TlsSession take(std::string_view origin) {
+        auto const found = std::find_if(entries_.rbegin(), entries_.rend(), [&](auto const& entry) {
+            return entry.first == origin;
+        });
+        if (found == entries_.rend())
+            return nullptr;
+        // Those of TLS 1.3 are for one use, so that nobody on the way can link two connections.
+        if (SSL_SESSION_get_protocol_version(found->second.get()) < TLS1_3_VERSION) {
+            SSL_SESSION_up_ref(found->second.get());
+            return TlsSession(found->second.get());
+        }
+        auto session = std::move(found->second);
+        entries_.erase(std::prev(found.base()));
+        return session;
+    }
+
+private:
+    /// The oldest first.
+    std::deque<std::pair<std::string, TlsSession>> entries_;
+};
+
+}  // namespace syncopate::http::detail

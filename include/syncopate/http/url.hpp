@@ -1,0 +1,173 @@
+// Url: where a request goes, checked once, and in one form for all who use it.
+#pragma once
+
+#include <syncopate/http/headers.hpp>
+#include <syncopate/http/percent_encoding.hpp>
+#include <syncopate/http/url_parser.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace syncopate::http {
+
+/// An absolute http, https, ws or wss URL.
+///
+/// It is stricter than RFC 3986 where programs are known to read a URL differently:
+/// - A host is a name of letters, digits, hyphens and underscores between dots, an IPv4 address of four
+///   decimal numbers, or an IPv6 address in brackets. Percent signs, zones, IPvFuture, and numbers that
+///   inet_aton would take for an address (`0x7f.1`, `2130706433`) are refused. A dot at the end of a name
+///   stays: such a name is looked up as it is.
+/// - A port is a number from 1 to 65535.
+/// - A user's name and password hold no control byte, and the name no colon, escaped or not: Basic
+///   authentication cannot carry them.
+/// - Backslashes, control bytes, spaces, what is not ASCII, and percent signs without two hexadecimal digits
+///   are refused. The rest of ASCII that has no place in a URL, such as `[` and `|`, is escaped.
+/// - It has 64 KiB at most.
+///
+/// Its one form: scheme and host in lower case, an IPv6 address as RFC 5952 writes it, no default or empty
+/// port, a path of at least "/" and without dot segments, no user and no password. Escapes stay as they are.
+///
+/// Views into it last until it is changed or moved.
+class Url {
+public:
+    /// text:      moved in, it is the only memory that an ordinary URL needs.
+    /// Throws:    Errc::invalid_url; the message shows the text without what may be a password.
+    explicit Url(std::string text) : Url(std::move(text), detail::UrlEscape::oddities) {}
+
+    /// The whole, but for user and password.
+    std::string const& text() const noexcept { return parts_.text; }
+    /// "http", "https", "ws" or "wss".
+    std::string_view scheme() const noexcept { return parts_.part(0, parts_.authority_begin - 3); }
+    /// Whether it is https or wss.
+    bool is_secure() const noexcept { return parts_.is_secure; }
+    /// "https://host", and the port unless it is the scheme's default.
+    std::string_view origin() const noexcept { return parts_.part(0, parts_.authority_end); }
+
+    /// In lower case; an IPv6 address without its brackets.
+    std::string_view host() const noexcept {
+        auto const host = bracketed_host();
+        return host.starts_with('[') ? host.substr(1, host.size() - 2) : host;
+    }
+    /// The host as certificates and SNI have it: without a dot at the end.
+    std::string_view server_name() const noexcept {
+        auto const name = host();
+        return name.ends_with('.') ? name.substr(0, name.size() - 1) : name;
+    }
+    bool is_ip_address() const noexcept { return parts_.is_ip_address; }
+    std::uint16_t port() const noexcept { return parts_.port; }
+    /// What the field Host says: the host, in brackets if it is an IPv6 address, and the port unless it is
+    /// the scheme's default.
+    std::string_view host_field() const noexcept { return parts_.authority(); }
+    /// What CONNECT asks for: the same, always with the port.
+    std::string authority() const {
+        return std::string(bracketed_host()) + ':' + std::to_string(port());
+    }
+
+    /// What a request line says: path and query.
+    std::string_view target() const noexcept {
+        return parts_.part(parts_.authority_end, parts_.query_end);
+    }
+    std::string_view path() const noexcept { return parts_.path(); }
+    /// Without the question mark.
+    std::string_view query() const noexcept { return behind(parts_.path_end, parts_.query_end); }
+    /// Without the number sign. It is never sent.
+    std::string_view fragment() const noexcept { return behind(parts_.query_end, text().size()); }
+
+    /// Whether user() or password() is not empty.
+    bool has_user() const noexcept { return !user().empty() || !password().empty(); }
+    /// No longer percent-encoded.
+    std::string const& user() const noexcept { return parts_.user; }
+    std::string const& password() const noexcept { return parts_.password; }
+
+    /// Where a Location in a response from here leads.
+    ///
+    /// reference: relative or absolute. Spaces, lone percent signs and what is not ASCII are escaped in it,
+    ///            but not in a host.
+    /// Throws:    Errc::invalid_url.
+    /// Semantics: RFC 3986, section 5.2, and RFC 9110, section 10.2.2: without a fragment of its own, it
+    ///            gets this one's. User and password stay unless the reference names a host.
+    Url resolved(std::string_view reference) const;
+
+    /// Adds a parameter at the end of the query. All but letters, digits and `-._~` is escaped.
+    ///
+    /// Throws:    Errc::invalid_url if the URL gets too long, and then leaves it as it is.
+    void add_query(std::string_view name, std::string_view value);
+
+private:
+    Url(std::string text, detail::UrlEscape escape)
+        : parts_(detail::parse_url(std::move(text), escape)) {}
+
+    std::string_view bracketed_host() const noexcept {
+        return parts_.part(parts_.authority_begin, parts_.host_end);
+    }
+    std::string_view behind(std::size_t delimiter, std::size_t end) const noexcept {
+        return delimiter == end ? std::string_view() : parts_.part(delimiter + 1, end);
+    }
+    std::size_t size_inherited_by(std::string_view reference) const noexcept;
+
+    detail::UrlParts parts_;
+};
+
+namespace detail {
+
+inline bool starts_with_scheme(std::string_view reference) noexcept {
+    constexpr CharacterSet characters = alphanumeric_characters + "+-.";
+    auto const end =
+        std::ranges::find_if_not(reference, [&](char c) { return characters.contains(c); });
+    if (end == reference.begin() || end == reference.end() || *end != ':')
+        return false;
+    char const first = to_lower(reference.front());
+    return first >= 'a' && first <= 'z';
+}
+
+}  // namespace detail
+
+inline Url Url::resolved(std::string_view reference) const {
+    std::string text(parts_.part(0, size_inherited_by(reference)));
+    text += reference;
+    if (reference.find('#') == reference.npos)
+        text += parts_.part(parts_.query_end, this->text().size());
+
+    Url result(std::move(text), detail::UrlEscape::all_but_dangers);
+    if (!detail::starts_with_scheme(reference) && !reference.starts_with("//")) {
+        result.parts_.user = user();
+        result.parts_.password = password();
+    }
+    return result;
+}
+
+/// How much of this URL a reference stands behind.
+inline std::size_t Url::size_inherited_by(std::string_view reference) const noexcept {
+    if (detail::starts_with_scheme(reference))
+        return 0;
+    if (reference.starts_with("//"))
+        return scheme().size() + 1;
+    if (reference.starts_with('/'))
+        return parts_.authority_end;
+    if (reference.starts_with('?'))
+        return parts_.path_end;
+    if (reference.empty() || reference.starts_with('#'))
+        return parts_.query_end;
+    return parts_.authority_end + path().rfind('/') + 1;
+}
+
+inline void Url::add_query(std::string_view name, std::string_view value) {
+    std::string added;
+    if (parts_.path_end == parts_.query_end)
+        added = '?';
+    else if (!query().empty() && !query().ends_with('&'))
+        added = '&';
+    detail::append_escaped(added, name);
+    added += '=';
+    detail::append_escaped(added, value);
+    if (text().size() + added.size() > detail::max_url_size)
+        detail::refuse_url(text(), "longer than 64 KiB with a parameter added");
+    parts_.text.insert(parts_.query_end, added);
+    parts_.query_end += added.size();
+}
+
+}  // namespace syncopate::http

@@ -1,0 +1,208 @@
+// Responses as they come over the wire, RFC 9112: what of them is there, and what is refused.
+#pragma once
+
+#include <syncopate/http/error.hpp>
+#include <syncopate/http/headers.hpp>
+
+#include <boost/asio/buffer.hpp>
+#include <boost/beast/core/error.hpp>
+#include <boost/beast/core/string_type.hpp>
+#include <boost/beast/http/basic_parser.hpp>
+#include <boost/beast/http/error.hpp>
+#include <boost/beast/http/field.hpp>
+#include <boost/optional/optional.hpp>
+
+#include <algorithm>
+#include <charconv>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace syncopate::http::detail {
+
+namespace asio = boost::asio;
+namespace beast = boost::beast;
+
+/// What a parser puts up with.
+struct ResponseLimits {
+    std::size_t header_size;
+    std::size_t header_fields;
+};
+
+/// What stands in the header of a response.
+struct ResponseHead {
+    int status = 0;
+    std::string reason;
+    Headers headers;
+};
+
+/// Beast's parser of one response, stricter where Beast is lenient. The header is read by one parse(), and
+/// what follows it by others.
+class ResponseParser final : beast::http::basic_parser<false> {
+    using Base = beast::http::basic_parser<false>;
+
+public:
+    enum class Body { expected, none };
+
+    /// body:      none for the response to a HEAD request.
+    /// server:    names it in errors.
+    ResponseParser(ResponseHead& head, ResponseLimits limits, Body body, std::string_view server)
+        : head_(head), limits_(limits), server_(server) {
+        Base::header_limit(static_cast<std::uint32_t>(limits.header_size));
+        Base::body_limit(boost::none);
+        Base::skip(body == Body::none);
+    }
+
+    using Base::chunked;
+    using Base::content_length_remaining;
+    using Base::is_done;
+    using Base::is_header_done;
+    using Base::keep_alive;
+    using Base::need_eof;
+
+    /// Parses what it can of the input, and returns how many bytes that were: none if it takes more to go on.
+    /// The bytes of the body go to the sink, or nowhere if that is null.
+    ///
+    /// Throws:    Errc::malformed_response, Errc::header_too_large. The connection is of no more use then.
+    std::size_t parse(std::string_view input, std::string* sink) {
+        sink_ = sink;
+        bool const was_in_header = !is_header_done();
+        beast::error_code error;
+        auto const used = Base::put(asio::buffer(input.data(), input.size()), error);
+        if (error == beast::http::error::need_more) {
+            // A chunk's header or the trailers, which the limit of the header does not cover.
+            if (!was_in_header && used == 0 && input.size() >= limits_.header_size)
+                fail(Errc::header_too_large, "a chunk's header, or the trailers");
+            return used;
+        }
+        if (error)
+            fail(error);
+        if (was_in_header && is_header_done())
+            check_header();
+        return used;
+    }
+
+    /// The server has closed the connection. Returns whether the response is complete.
+    bool parse_end() {
+        if (!is_header_done() || !need_eof())
+            return false;
+        beast::error_code error;
+        Base::put_eof(error);
+        return !error;
+    }
+
+private:
+    using string_view = beast::string_view;
+
+    [[noreturn]] void fail(Errc code, std::string const& why) const {
+        throw_error(code, std::string(server_) + ": " + why);
+    }
+    [[noreturn]] void fail(beast::error_code const& error) const {
+        bool const is_too_large = error == beast::http::error::header_limit ||
+                                  error == beast::http::error::buffer_overflow;
+        fail(is_too_large ? Errc::header_too_large : Errc::malformed_response, error.message());
+    }
+
+    /// What Beast lets pass, and would have two parties see two different messages.
+    void check_header() {
+        Base::eager(true);
+        if (head_.status < 100)
+            fail(Errc::malformed_response, "the status is below 100");
+        auto const transfer_encoding = head_.headers.find("Transfer-Encoding");
+        if (transfer_encoding == head_.headers.end())
+            return;
+        if (head_.headers.contains("Content-Length"))
+            fail(Errc::malformed_response, "both a Content-Length and a Transfer-Encoding");
+        if (is_http_1_0_ || !chunked() ||
+            !equals_ignoring_case(transfer_encoding->value(), "chunked"))
+            fail(Errc::malformed_response, "a Transfer-Encoding that is not just chunked");
+    }
+
+    void on_response_impl(
+        int code, string_view reason, int version, beast::error_code& error) override {
+        error = {};
+        head_.status = code;
+        head_.reason.assign(reason.data(), reason.size());
+        is_http_1_0_ = version < 11;
+    }
+
+    // Also called for the trailers, which must not be taken for fields of the header: nobody asked for them.
+    void on_field_impl(
+        beast::http::field,
+        string_view name,
+        string_view value,
+        beast::error_code& error) override {
+        error = {};
+        if (++fields_ > limits_.header_fields)
+            error = beast::http::error::header_limit;
+        else if (!is_header_done())
+            head_.headers.add({name.data(), name.size()}, {value.data(), value.size()});
+    }
+
+    void on_header_impl(beast::error_code& error) override { error = {}; }
+
+    void on_body_init_impl(
+        boost::optional<std::uint64_t> const&, beast::error_code& error) override {
+        error = {};
+    }
+
+    std::size_t on_body_impl(string_view body, beast::error_code& error) override {
+        error = {};
+        if (sink_)
+            sink_->append(body.data(), body.size());
+        return body.size();
+    }
+
+    void on_chunk_header_impl(std::uint64_t, string_view, beast::error_code& error) override {
+        error = {};
+    }
+
+    std::size_t on_chunk_body_impl(
+        std::uint64_t, string_view body, beast::error_code& error) override {
+        return on_body_impl(body, error);
+    }
+
+    void on_finish_impl(beast::error_code& error) override { error = {}; }
+
+    // Of requests.
+    void on_request_impl(
+        beast::http::verb, string_view, string_view, int, beast::error_code&) override {}
+
+    ResponseHead& head_;
+    ResponseLimits const limits_;
+    std::string_view const server_;
+    std::size_t fields_ = 0;
+    bool is_http_1_0_ = false;
+    std::string* sink_ = nullptr;
+};
+
+/// Whether it is an interim response, which another one follows.
+inline bool is_interim(ResponseHead const& head) noexcept {
+    return head.status >= 100 && head.status < 200;
+}
+
+/// The seconds of `Keep-Alive: timeout=N`; nothing if the server does not say.
+inline std::optional<std::chrono::seconds> keep_alive_timeout(Headers const& headers) noexcept {
+    std::string_view rest = headers["Keep-Alive"];
+    while (!rest.empty()) {
+        auto parameter = rest.substr(0, rest.find(','));
+        rest.remove_prefix(std::min(parameter.size() + 1, rest.size()));
+        auto const begin = parameter.find_first_not_of(" \t");
+        parameter.remove_prefix(std::min(begin, parameter.size()));
+        constexpr std::string_view name = "timeout=";
+        if (!equals_ignoring_case(parameter.substr(0, name.size()), name))
+            continue;
+        parameter.remove_prefix(name.size());
+        std::uint32_t seconds = 0;
+        auto const result =
+            std::from_chars(parameter.data(), parameter.data() + parameter.size(), seconds);
+        if (result.ec == std::errc())
+            return std::chrono::seconds(seconds);
+    }
+    return std::nullopt;
+}
+
+}  // namespace syncopate::http::detail

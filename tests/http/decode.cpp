@@ -1,0 +1,294 @@
+// BodyDecoder: which encodings are undone, how much at a time, and what is no such body.
+
+#include "support/catch.hpp"
+#include "support/errors.hpp"
+#include <syncopate/http/decode.hpp>
+#include <syncopate/http/error.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <initializer_list>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <type_traits>
+#include <utility>
+
+#include <zlib.h>
+
+namespace {
+
+using support::code_of;
+using support::message_of;
+using syncopate::http::Errc;
+using syncopate::http::detail::BodyDecoder;
+
+static_assert(std::is_nothrow_move_constructible_v<BodyDecoder>);
+static_assert(std::is_nothrow_move_assignable_v<BodyDecoder>);
+
+std::string compressed(std::string_view text, int window_bits, int level = 6) {
+    z_stream stream{};
+    if (::deflateInit2(&stream, level, Z_DEFLATED, window_bits, 8, Z_DEFAULT_STRATEGY) != Z_OK)
+        throw std::runtime_error("deflateInit2");
+    std::string result(::deflateBound(&stream, text.size()), '\0');
+    stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(text.data()));
+    stream.avail_in = static_cast<uInt>(text.size());
+    stream.next_out = reinterpret_cast<Bytef*>(result.data());
+    stream.avail_out = static_cast<uInt>(result.size());
+    int const status = ::deflate(&stream, Z_FINISH);
+    result.resize(stream.total_out);
+    ::deflateEnd(&stream);
+    if (status != Z_STREAM_END)
+        throw std::runtime_error("deflate");
+    return result;
+}
+
+std::string gzip(std::string_view text) {
+    return compressed(text, MAX_WBITS + 16);
+}
+std::string zlib(std::string_view text) {
+    return compressed(text, MAX_WBITS);
+}
+std::string raw(std::string_view text) {
+    return compressed(text, -MAX_WBITS);
+}
+
+/// Neither constant nor random, and longer than any buffer.
+std::string long_text() {
+    std::string text;
+    std::uint32_t state = 1;
+    while (text.size() < 200'000) {
+        state = state * 1664525 + 1013904223;
+        text += std::to_string(state >> 20) + ' ';
+    }
+    return text;
+}
+
+/// The body, when it comes in pieces of that size and is taken in bites of another.
+std::string decode(
+    std::string_view encoding,
+    std::string_view body,
+    std::size_t piece = 1 << 20,
+    std::size_t bite = 1 << 20) {
+    BodyDecoder decoder(encoding, 2);
+    std::string result;
+    while (!body.empty()) {
+        auto input = body.substr(0, piece);
+        body.remove_prefix(input.size());
+        std::string output;
+        do {
+            output.clear();
+            decoder.decode(input, output, bite);
+            if (output.size() > bite)
+                throw std::logic_error("more than asked for");
+            result += output;
+        } while (output.size() == bite);
+        if (!input.empty())
+            throw std::logic_error("input is left over");
+    }
+    decoder.finish();
+    return result;
+}
+
+std::error_code error_of(std::string_view encoding, std::string_view body) {
+    auto const code = code_of([&] { decode(encoding, body); });
+    // However it is cut.
+    for (std::size_t const size : {1, 7, 1000})
+        CHECK(code_of([&] { decode(encoding, body, size, size); }) == code);
+    return code;
+}
+
+}  // namespace
+
+TEST_CASE("gzip and deflate are undone, deflate with zlib's wrapping and without") {
+    auto const text = long_text();
+    CHECK(decode("gzip", gzip(text)) == text);
+    CHECK(decode("x-gzip", gzip(text)) == text);
+    CHECK(decode("deflate", zlib(text)) == text);
+    CHECK(decode("deflate", raw(text)) == text);
+    CHECK(decode("deflate", compressed(text, -MAX_WBITS, 0)) == text);
+    CHECK(decode("gzip", gzip("")).empty());
+    CHECK(decode("deflate", zlib("")).empty());
+    CHECK(decode("deflate", raw("")).empty());
+}
+
+TEST_CASE("A body decodes to the same in whatever pieces it comes and is taken") {
+    auto const text = long_text().substr(0, 20'000);
+    for (std::size_t const piece : {1, 3, 1000})
+        for (std::size_t const bite : {1, 5, 16384, 65536}) {
+            CHECK(decode("gzip", gzip(text), piece, bite) == text);
+            CHECK(decode("deflate", zlib(text), piece, bite) == text);
+            CHECK(decode("deflate", raw(text), piece, bite) == text);
+            CHECK(decode("gzip, deflate", zlib(gzip(text)), piece, bite) == text);
+        }
+}
+
+TEST_CASE("The encoding that is named last comes off first") {
+    CHECK(decode("gzip, deflate", zlib(gzip("text"))) == "text");
+    CHECK(decode("deflate, gzip", gzip(raw("text"))) == "text");
+    CHECK(decode("gzip, gzip", gzip(gzip("text"))) == "text");
+    CHECK(error_of("deflate, gzip", zlib(gzip("text"))) == Errc::malformed_encoding);
+}
+
+TEST_CASE("Encodings are named in any case, with white space, and with empty elements between") {
+    CHECK(decode("GZip", gzip("text")) == "text");
+    CHECK(decode(" ,\tgzip ,, Identity, ", gzip("text")) == "text");
+}
+
+TEST_CASE("A body without an encoding, or with one that is unknown, is delivered as it is") {
+    for (auto const* encoding : {"", " ", ",", "identity", "br", "gzip, br", "br,gzip", "gzip x"}) {
+        CAPTURE(encoding);
+        CHECK(BodyDecoder(encoding, 2).is_identity());
+        CHECK(decode(encoding, "some text", 4, 3) == "some text");
+    }
+    CHECK_FALSE(BodyDecoder("gzip", 2).is_identity());
+}
+
+TEST_CASE("More encodings than allowed are refused") {
+    CHECK_NOTHROW(BodyDecoder("gzip, identity, deflate", 2));
+    CHECK(code_of([] { BodyDecoder("gzip, gzip, gzip", 2); }) == Errc::malformed_encoding);
+    CHECK(code_of([] { BodyDecoder("gzip", 0); }) == Errc::malformed_encoding);
+    CHECK_NOTHROW(BodyDecoder("", 0));
+}
+
+TEST_CASE("A body without a byte is an empty body, whatever its encoding") {
+    CHECK(decode("gzip", "").empty());
+    CHECK(decode("deflate", "").empty());
+    CHECK(decode("gzip, gzip", "").empty());
+}
+
+TEST_CASE("A body that is cut short anywhere is an error") {
+    for (auto const& body : {gzip("some text"), gzip("")})
+        for (std::size_t size = 1; size < body.size(); ++size)
+            CHECK(error_of("gzip", body.substr(0, size)) == Errc::malformed_encoding);
+    for (auto const& body : {zlib("some text"), raw("some text")})
+        for (std::size_t size = 1; size < body.size(); ++size)
+            CHECK(error_of("deflate", body.substr(0, size)) == Errc::malformed_encoding);
+    // The outer encoding is complete, the inner one is not.
+    CHECK(error_of("gzip, gzip", gzip(gzip("text").substr(0, 20))) == Errc::malformed_encoding);
+    CHECK(error_of("gzip, gzip", gzip("")) == Errc::malformed_encoding);
+}
+
+TEST_CASE("Bytes behind the end of the data are an error, a second gzip member too") {
+    CHECK(error_of("gzip", gzip("text") + '\0') == Errc::malformed_encoding);
+    CHECK(error_of("gzip", gzip("text") + gzip("text")) == Errc::malformed_encoding);
+    CHECK(error_of("deflate", zlib("text") + "x") == Errc::malformed_encoding);
+    CHECK(error_of("deflate", raw("text") + "x") == Errc::malformed_encoding);
+    CHECK(error_of("gzip, gzip", gzip(gzip("text") + "x")) == Errc::malformed_encoding);
+    CHECK(error_of("gzip, gzip", gzip(gzip("text")) + "x") == Errc::malformed_encoding);
+}
+
+TEST_CASE("A checksum or a length that is wrong is an error") {
+    for (std::size_t from_end = 1; from_end <= 8; ++from_end) {
+        auto body = gzip("some text");
+        body[body.size() - from_end] ^= 1;
+        CHECK(error_of("gzip", body) == Errc::malformed_encoding);
+    }
+    auto body = zlib("some text");
+    body.back() ^= 1;
+    CHECK(error_of("deflate", body) == Errc::malformed_encoding);
+}
+
+TEST_CASE("What is no such data is an error that says why") {
+    CHECK(error_of("gzip", "<html></html>") == Errc::malformed_encoding);
+    CHECK(error_of("gzip", zlib("text")) == Errc::malformed_encoding);
+    CHECK(error_of("deflate", gzip("text")) == Errc::malformed_encoding);
+    // Of zlib, with a dictionary that nobody has.
+    CHECK(error_of("deflate", "\x78\x20\x01\x02\x03\x04") == Errc::malformed_encoding);
+    auto const message = [](auto const* encoding, std::string const& body) {
+        return message_of<std::system_error>([&] { decode(encoding, body); });
+    };
+    CHECK(
+        message("gzip", "<html>") ==
+        "gzip data: incorrect header check: the body is not what its Content-Encoding says");
+    CHECK_THAT(
+        message("deflate", zlib("text").substr(0, 5)),
+        Catch::Matchers::ContainsSubstring("deflate data: truncated"));
+}
+
+TEST_CASE("What was decoded before an error stays in the output") {
+    auto body = gzip(std::string(100, 'x'));
+    body.back() ^= 1;
+    BodyDecoder decoder("gzip", 2);
+    std::string_view input = body;
+    std::string output = "before ";
+    CHECK(code_of([&] { decoder.decode(input, output, 1 << 20); }) == Errc::malformed_encoding);
+    CHECK(output == "before " + std::string(100, 'x'));
+}
+
+TEST_CASE("A flushed piece of a stream is there before the next") {
+    z_stream stream{};
+    REQUIRE(::deflateInit2(&stream, 6, Z_DEFLATED, MAX_WBITS + 16, 8, Z_DEFAULT_STRATEGY) == Z_OK);
+    BodyDecoder decoder("gzip", 2);
+    for (std::string const text : {"one", "two", "three"}) {
+        std::string piece(256, '\0');
+        stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(text.data()));
+        stream.avail_in = static_cast<uInt>(text.size());
+        stream.next_out = reinterpret_cast<Bytef*>(piece.data());
+        stream.avail_out = static_cast<uInt>(piece.size());
+        CHECK(::deflate(&stream, Z_SYNC_FLUSH) == Z_OK);
+        auto input = std::string_view(piece).substr(0, piece.size() - stream.avail_out);
+        std::string output;
+        decoder.decode(input, output, 1 << 20);
+        CHECK(output == text);
+    }
+    ::deflateEnd(&stream);
+}
+
+TEST_CASE("A bomb is decoded no further than asked for") {
+    std::string const zeros(std::size_t{1} << 24, '\0');
+    auto const bomb = gzip(gzip(zeros));
+    REQUIRE(bomb.size() < 1000);
+    BodyDecoder decoder("gzip, gzip", 2);
+    std::string_view input = bomb;
+    std::string output;
+    std::size_t size = 0;
+    do {
+        output.clear();
+        decoder.decode(input, output, 10'000);
+        size += output.size();
+    } while (output.size() == 10'000);
+    CHECK(size == zeros.size());
+    CHECK(output.capacity() <= 20'000);
+    CHECK_NOTHROW(decoder.finish());
+}
+
+TEST_CASE("Between two encodings, no more is decoded than asked for either") {
+    std::string const zeros(std::size_t{1} << 24, '\0');
+    auto const bomb = gzip(compressed(zeros, MAX_WBITS, 0));
+    BodyDecoder decoder("deflate, gzip", 2);
+    std::string_view input = bomb;
+    std::string output;
+    decoder.decode(input, output, 10'000);
+    CHECK(output.size() == 10'000);
+    CHECK(input.size() > bomb.size() / 2);
+}
+
+TEST_CASE("A small body takes little room, however much would be allowed") {
+    auto const body = gzip("some text");
+    BodyDecoder decoder("gzip", 2);
+    std::string_view input = body;
+    std::string output;
+    decoder.decode(input, output, std::size_t{1} << 40);
+    CHECK(output.capacity() < 100'000);
+}
+
+TEST_CASE("A decoder can be moved in the middle of a body") {
+    auto const text = long_text();
+    auto const body = gzip(gzip(text));
+    BodyDecoder first("gzip, gzip", 2);
+    auto input = std::string_view(body).substr(0, body.size() / 2);
+    auto const rest = std::string_view(body).substr(input.size());
+    std::string output;
+    first.decode(input, output, 1000);
+    auto second = std::move(first);
+    second.decode(input, output, 1 << 20);
+    BodyDecoder third("", 2);
+    third = std::move(second);
+    input = rest;
+    third.decode(input, output, 1 << 20);
+    third.finish();
+    CHECK(output == text);
+}
