@@ -1,6 +1,7 @@
 // All of syncopate::http but WebSocket, which has a header of its own.
 #pragma once
 
+#include <syncopate/http/client.hpp>
 #include <syncopate/http/content.hpp>
 #include <syncopate/http/cookies.hpp>
 #include <syncopate/http/error.hpp>

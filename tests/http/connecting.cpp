@@ -426,6 +426,7 @@ TEST_CASE("Look-ups beyond the most threads wait for one") {
     Resolver resolver(1h, names.function());
     int const most = static_cast<int>(LookupThreads::max_threads);
     std::vector<std::future<Addresses>> all;
+    all.reserve(static_cast<std::size_t>(2 * most));
     for (int i = 0; i < 2 * most; ++i)
         all.push_back(loop.runner.run_as_future(resolver.resolve(std::to_string(i) + ".test")));
     while (names.most_at_once() < most)

@@ -95,7 +95,7 @@ std::string decode(
 std::error_code error_of(std::string_view encoding, std::string_view body) {
     auto const code = code_of([&] { decode(encoding, body); });
     // However it is cut.
-    for (std::size_t const size : {1, 7, 1000})
+    for (std::size_t const size : {1U, 7U, 1000U})
         CHECK(code_of([&] { decode(encoding, body, size, size); }) == code);
     return code;
 }
@@ -116,8 +116,8 @@ TEST_CASE("gzip and deflate are undone, deflate with zlib's wrapping and without
 
 TEST_CASE("A body decodes to the same in whatever pieces it comes and is taken") {
     auto const text = long_text().substr(0, 20'000);
-    for (std::size_t const piece : {1, 3, 1000})
-        for (std::size_t const bite : {1, 5, 16384, 65536}) {
+    for (std::size_t const piece : {1U, 3U, 1000U})
+        for (std::size_t const bite : {1U, 5U, 16384U, 65536U}) {
             CHECK(decode("gzip", gzip(text), piece, bite) == text);
             CHECK(decode("deflate", zlib(text), piece, bite) == text);
             CHECK(decode("deflate", raw(text), piece, bite) == text);

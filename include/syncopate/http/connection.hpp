@@ -198,7 +198,8 @@ private:
             if (written >= at_once)
                 return write_when_possible();
             error_code error;
-            auto const size = socket_.write_some(left(), error);
+            auto const size = payload_ ? socket_.write_some(left(), error)
+                                       : socket_.write_some(left()[0], error);
             if (error == asio::error::would_block || error == asio::error::try_again)
                 return write_when_possible();
             if (error) {

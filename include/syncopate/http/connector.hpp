@@ -47,14 +47,14 @@ inline std::vector<asio::ip::address> interleaved(std::vector<asio::ip::address>
     auto const is_of_first_family = [first_is_v6 = addresses.front().is_v6()](auto const& each) {
         return each.is_v6() == first_is_v6;
     };
-    auto const middle =
-        std::stable_partition(addresses.begin(), addresses.end(), is_of_first_family);
+    auto const others = std::ranges::stable_partition(addresses, is_of_first_family);
     std::vector<asio::ip::address> result;
     result.reserve(addresses.size());
-    for (auto one = addresses.begin(), other = middle; one != middle || other != addresses.end();) {
-        if (one != middle)
+    for (auto one = addresses.begin(), other = others.begin();
+         one != others.begin() || other != others.end();) {
+        if (one != others.begin())
             result.push_back(*one++);
-        if (other != addresses.end())
+        if (other != others.end())
             result.push_back(*other++);
     }
     return result;

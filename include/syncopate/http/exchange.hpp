@@ -197,6 +197,8 @@ private:
 };
 
 inline asio::awaitable<bool> Exchange::perform(Outgoing& request, Lease lease) {
+    if (is_aborted_)  // while it waited for the connection
+        fail(Errc::session_closed);
     Failure failure(*this);
     lease_ = std::move(lease);
     using Look = Connection::Look;

@@ -64,8 +64,8 @@ private:
     using Clock = std::chrono::steady_clock;
     using StatePointer = std::unique_ptr<Response::State, Response::Leave>;
 
-    Fetch(std::shared_ptr<SessionCore> core, SessionLoopPointer loop, Request const& request)
-        : core_(std::move(core)), loop_(std::move(loop)), request_(request), url_(request.url()),
+    Fetch(std::shared_ptr<SessionCore> core, SessionLoopPointer loop, Request& request)
+        : core_(std::move(core)), loop_(std::move(loop)), request_(request), url_(request.take_url()),
           detour_{request.method()} {
         if (!url_.scheme().starts_with("http"))
             throw_error(Errc::invalid_url, "a request goes to http or https");
@@ -79,6 +79,8 @@ private:
     Trace const& trace() const noexcept { return core_->options().trace(); }
 
     StatePointer make_state() {
+        if (core_->is_closed())
+            throw_error(Errc::session_closed, std::string(url_.origin()));
         return StatePointer(new Response::State(
             core_, loop_, total_, request_.on_progress(), url_.text(), url_.origin().size()));
     }

@@ -130,7 +130,6 @@ public:
 
     /// Adds a field behind the others. Neither may be a view into this object.
     void add(std::string_view name, std::string_view value) {
-        text_.reserve(text_.size() + name.size() + value.size());
         entries_.push_back(
             {static_cast<std::uint32_t>(text_.size()), static_cast<std::uint32_t>(name.size()),
              static_cast<std::uint32_t>(text_.size() + name.size()),

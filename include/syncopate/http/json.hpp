@@ -1,6 +1,7 @@
 // Bodies that are JSON, by Boost.JSON.
 #pragma once
 
+#include <syncopate/http/client_response.hpp>
 #include <syncopate/http/error.hpp>
 #include <syncopate/http/request.hpp>
 #include <syncopate/http/response.hpp>
@@ -38,6 +39,10 @@ inline Request& Request::json(boost::json::value const& value) {
 inline asio::awaitable<boost::json::value> Response::json() {
     auto const text = co_await content().read_all();
     co_return detail::parse_json(text);
+}
+
+inline boost::json::value ClientResponse::json() const {
+    return detail::parse_json(body_);
 }
 
 }  // namespace syncopate::http

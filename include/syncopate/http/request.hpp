@@ -136,6 +136,7 @@ public:
     Headers const& headers() const noexcept { return headers_; }
 
     // For the session.
+    std::string take_url() noexcept { return std::move(url_); }
     Pairs const& query() const noexcept { return query_; }
     detail::RequestBody const& body() const noexcept { return body_; }
     std::string const& content_type() const noexcept { return content_type_; }

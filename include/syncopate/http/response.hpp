@@ -52,11 +52,15 @@ public:
     bool is_ok() const noexcept { return status() < 400; }
 
     /// Throws:    Errc::error_status for a status of 400 or above, naming it and the URL's server.
-    Response& raise_for_status() {
+    Response const& raise_for_status() const {
         if (!is_ok())
             detail::throw_error(
                 Errc::error_status,
                 state_->server() + ": " + std::to_string(status()) + ' ' + std::string(reason()));
+        return *this;
+    }
+    Response& raise_for_status() {
+        std::as_const(*this).raise_for_status();
         return *this;
     }
 

@@ -49,7 +49,10 @@ public:
     }
     ~ClientSession() {
         if (core_)
-            core_->post([core = core_] { static_cast<void>(core->close()); });
+            core_->post([core = core_] {
+                auto const loop = core->loop();  // outlives the connections
+                static_cast<void>(core->close());
+            });
     }
 
     /// Makes the loop that awaits it the session's.

@@ -31,8 +31,9 @@ struct SetCookie {
 inline std::optional<CookieTime> expiry_of_age(std::string_view max_age, CookieTime now) noexcept {
     using std::chrono::seconds;
     std::int64_t age = 0;
-    auto const* const end = max_age.data() + max_age.size();
-    auto const [stop, error] = std::from_chars(max_age.data(), end, age);
+    auto const* const begin = max_age.data();
+    auto const* const end = begin + max_age.size();
+    auto const [stop, error] = std::from_chars(begin, end, age);
     if (error == std::errc::invalid_argument || stop != end)
         return std::nullopt;
     bool const is_too_long = error == std::errc::result_out_of_range;

@@ -70,6 +70,8 @@ public:
     std::size_t parse(std::string_view input, std::string* sink) {
         sink_ = sink;
         bool const was_in_header = !is_header_done();
+        if (was_in_header)
+            head_.headers.reserve(std::min(input.size(), limits_.header_size));
         beast::error_code error;
         auto const used = Base::put(asio::buffer(input.data(), input.size()), error);
         if (error == beast::http::error::need_more) {

@@ -1,0 +1,626 @@
+// Where a response ends, and what is no response: bytes from a server that means no good, or is broken.
+
+#include "support/catch.hpp"
+#include "support/errors.hpp"
+#include "support/http.hpp"
+#include "support/raw_server.hpp"
+#include "support/tasks.hpp"
+#include <syncopate/async_generator.hpp>
+#include <syncopate/http/error.hpp>
+#include <syncopate/http/options.hpp>
+#include <syncopate/http/progress.hpp>
+#include <syncopate/http/request.hpp>
+#include <syncopate/http/response.hpp>
+
+#include <boost/asio/awaitable.hpp>
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include <zlib.h>
+
+namespace {
+
+namespace asio = boost::asio;
+using namespace std::string_literals;
+using namespace support;
+using syncopate::AsyncGenerator;
+using syncopate::http::Errc;
+using syncopate::http::Progress;
+using syncopate::http::Request;
+using syncopate::http::Response;
+using syncopate::http::Verb;
+using Options = syncopate::http::SessionOptions;
+using Strings = std::vector<std::string>;
+
+/// Sends the bytes instead of a response, and waits until the client closes.
+Script sending(std::string bytes) {
+    return [bytes = std::move(bytes)](Peer& peer) {
+        peer.read_request();
+        peer.send(bytes);
+        peer.wait_for_close();
+    };
+}
+
+/// The same, and says that no more will come.
+Script sending_all(std::string bytes) {
+    return [bytes = std::move(bytes)](Peer& peer) {
+        peer.read_request();
+        peer.send(bytes);
+        peer.shutdown_write();
+        peer.wait_for_close();
+    };
+}
+
+std::error_code error_of(SessionOnLoop& client, RawServer const& server) {
+    return code_of([&] { client.text(server.url()); });
+}
+
+/// What a session says to these bytes, when nothing else comes and the connection stays open.
+std::error_code error_at(std::string bytes, Options options = {}) {
+    RawServer server(sending(std::move(bytes)));
+    SessionOnLoop client(std::move(options));
+    auto const error = error_of(client, server);
+    // The server's script lasts as long as the connection.
+    CHECK(client.connections().all == 0);
+    CHECK(server.wait_until_idle());
+    return error;
+}
+
+/// The same, when the connection ends behind them.
+std::error_code error_at_end_of(std::string bytes) {
+    RawServer server(sending_all(std::move(bytes)));
+    SessionOnLoop client;
+    auto const error = error_of(client, server);
+    CHECK(client.connections().all == 0);
+    return error;
+}
+
+std::string text_of(std::string bytes, Verb verb = Verb::get) {
+    RawServer server(sending_all(std::move(bytes)));
+    SessionOnLoop client;
+    return client.text(Request(verb, server.url()));
+}
+
+/// A head with these lines, and five bytes of body.
+std::string with_lines(std::string const& lines) {
+    return "HTTP/1.1 200 OK\r\n" + lines + "\r\nhello";
+}
+
+std::string with_chunks(std::string const& body, std::string const& lines = "") {
+    return "HTTP/1.1 200 OK\r\n" + lines + "Transfer-Encoding: chunked\r\n\r\n" + body;
+}
+
+/// Compressed, and flushed behind each piece.
+Strings gzip_pieces(std::vector<std::string_view> const& pieces) {
+    z_stream stream{};
+    ::deflateInit2(&stream, 6, Z_DEFLATED, MAX_WBITS + 16, 8, Z_DEFAULT_STRATEGY);
+    Strings result;
+    for (std::size_t i = 0; i < pieces.size(); ++i) {
+        std::string out(pieces[i].size() + 100, '\0');
+        stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(pieces[i].data()));
+        stream.avail_in = static_cast<uInt>(pieces[i].size());
+        stream.next_out = reinterpret_cast<Bytef*>(out.data());
+        stream.avail_out = static_cast<uInt>(out.size());
+        ::deflate(&stream, i + 1 < pieces.size() ? Z_SYNC_FLUSH : Z_FINISH);
+        out.resize(out.size() - stream.avail_out);
+        result.push_back(std::move(out));
+    }
+    ::deflateEnd(&stream);
+    return result;
+}
+std::string gzip(std::string_view text) {
+    return gzip_pieces({text}).front();
+}
+
+std::string chunk(std::string_view data) {
+    static constexpr std::string_view digits = "0123456789abcdef";
+    auto const size = data.size();
+    std::string text{
+        digits[size >> 12 & 15], digits[size >> 8 & 15], digits[size >> 4 & 15], digits[size & 15]};
+    return text.append("\r\n").append(data).append("\r\n");
+}
+
+std::string encoded(std::string_view encoding, std::string_view body) {
+    return response("200 OK", "Content-Encoding: " + std::string(encoding) + "\r\n", body);
+}
+
+/// How much of a response's body has been read. Blocks the server until it is that much.
+class Received {
+public:
+    syncopate::http::ProgressFunction function() {
+        return [this](Progress const& progress) {
+            count_ = progress.received;
+            count_.notify_all();
+        };
+    }
+    void wait_for(std::uint64_t count) {
+        for (auto now = count_.load(); now < count; now = count_.load())
+            count_.wait(now);
+    }
+
+private:
+    std::atomic<std::uint64_t> count_{0};
+};
+
+asio::awaitable<Strings> collected(AsyncGenerator<std::string> items) {
+    Strings all;
+    while (auto item = co_await items.anext())
+        all.push_back(std::move(*item));
+    co_return all;
+}
+
+/// The lines of a body that comes in two pieces.
+Strings lines_of(std::string_view body, std::size_t first_piece) {
+    Received received;
+    RawServer server([&](Peer& peer) {
+        peer.read_request();
+        peer.send("HTTP/1.1 200 OK\r\n\r\n");
+        peer.send(body.substr(0, first_piece));
+        received.wait_for(first_piece);
+        peer.send(body.substr(first_piece));
+    });
+    SessionOnLoop client;
+    auto got = client.request(Request(Verb::get, server.url()).on_progress(received.function()));
+    return client.runner.run(collected(got.content().lines()));
+}
+
+}  // namespace
+
+TEST_CASE("Two framings of one body are refused, in either order") {
+    for (std::string const& lines : {
+             "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n"s,
+             "Transfer-Encoding: chunked\r\nContent-Length: 5\r\n"s,
+             "Content-Length: 5\r\nTransfer-Encoding: gzip\r\n"s,
+             "Transfer-Encoding: gzip\r\nContent-Length: 5\r\n"s,
+             "Content-Length: 5\r\nContent-Length: 6\r\n"s,
+             "Content-Length: 6\r\nContent-Length: 5\r\n"s,
+             "Content-Length: 5, 6\r\n"s,
+             "content-length: 5\r\nX: y\r\nCONTENT-LENGTH: 50\r\n"s,
+         }) {
+        CAPTURE(lines);
+        CHECK(error_at(with_lines(lines)) == Errc::malformed_response);
+    }
+}
+
+TEST_CASE("A Content-Length that is repeated counts as one") {
+    CHECK(text_of(with_lines("Content-Length: 5\r\nContent-Length: 5\r\n")) == "hello");
+}
+
+TEST_CASE("A Content-Length that is no plain decimal number is refused") {
+    for (std::string const& length :
+         {"+5"s, "-5"s, "0x5"s, "5a"s, "five"s, ""s, "5 5"s, "5;"s, "5.0"s, "\"5\""s,
+          "18446744073709551616"s, "99999999999999999999999999"s}) {
+        CAPTURE(length);
+        CHECK(
+            error_at(with_lines("Content-Length: " + length + "\r\n")) == Errc::malformed_response);
+    }
+}
+
+TEST_CASE("A Content-Length near the largest number is just a body that breaks off") {
+    CHECK(
+        error_at_end_of(with_lines("Content-Length: 18446744073709551614\r\n")) ==
+        Errc::body_truncated);
+}
+
+TEST_CASE("A Transfer-Encoding that is not just chunked is refused") {
+    for (std::string const& value :
+         {"gzip"s, "gzip, chunked"s, "chunked, gzip"s, "chunked, chunked"s, "identity"s,
+          "xchunked"s, "chunked;q=1"s, ""s, "chunked\r\nTransfer-Encoding: chunked"s,
+          "chunked\r\nTransfer-Encoding: gzip"s, "gzip\r\nTransfer-Encoding: chunked"s}) {
+        CAPTURE(value);
+        auto const head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: " + value + "\r\n\r\n";
+        CHECK(error_at(head + "5\r\nhello\r\n0\r\n\r\n") == Errc::malformed_response);
+    }
+    CHECK(
+        error_at("HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n") ==
+        Errc::malformed_response);
+}
+
+TEST_CASE("A line of a header that RFC 9112 does not know is refused") {
+    for (std::string const& line :
+         {"A: b\n"s, "A: b\nC: d\r\n"s, "A: b\rC: d\r\n"s, "A: b\0c\r\n"s, "A\0: b\r\n"s,
+          "A : b\r\n"s, "A\t: b\r\n"s, ": b\r\n"s, "A\r\n"s, "A b: c\r\n"s, "A: \x01\r\n"s,
+          "A: \x7f\r\n"s, "A\x80: b\r\n"s, "A\r: b\r\n"s}) {
+        CAPTURE(line);
+        CHECK(error_at(with_lines(line + "Content-Length: 5\r\n")) == Errc::malformed_response);
+    }
+}
+
+TEST_CASE("A status line that is not HTTP/1 is refused") {
+    for (std::string const& line :
+         {"HTTP/1.1 099 Low"s,
+          "HTTP/1.1 000 Zero"s,
+          "HTTP/1.1 20 Two digits"s,
+          "HTTP/1.1 2000 Four digits"s,
+          "HTTP/1.1 +20 Sign"s,
+          "HTTP/1.1  200 Two spaces"s,
+          "HTTP/2.0 200 OK"s,
+          "HTTP/0.9 200 OK"s,
+          "HTTP/1.2 200 OK"s,
+          "HTTP/1.10 200 OK"s,
+          "HTTPS/1.1 200 OK"s,
+          "http/1.1 200 OK"s,
+          "ICY 200 OK"s,
+          "200 OK"s,
+          " HTTP/1.1 200 OK"s,
+          "HTTP/1.1 200 O\0K"s,
+          "HTTP/1.1 200 O\rK"s,
+          "HTTP/1.1 200 OK\nA: b"s,
+          "\0HTTP/1.1 200 OK"s,
+          "SSH-2.0-OpenSSH_9.2"s}) {
+        CAPTURE(line);
+        CHECK(error_at(line + "\r\nContent-Length: 5\r\n\r\nhello") == Errc::malformed_response);
+    }
+}
+
+TEST_CASE("A header of lines that end in LF alone is no header") {
+    CHECK(error_at_end_of("HTTP/1.1 200 OK\nContent-Length: 5\n\nhello") == Errc::connection_lost);
+}
+
+TEST_CASE("A folded line becomes one, with one space where the fold was") {
+    RawServer server(sending_all(with_lines("A: b\r\n   c\r\n\t d\r\nContent-Length: 5\r\n")));
+    SessionOnLoop client;
+    auto const got = client.get(server.url());
+    CHECK(got.headers()["A"] == "b c d");
+    CHECK(got.headers()["Content-Length"] == "5");
+}
+
+TEST_CASE("The size of a chunk is a plain hexadecimal number, and its data ends with CRLF") {
+    for (std::string const& body :
+         {"\r\n"s,
+          "g\r\n"s,
+          "-1\r\n"s,
+          "+5\r\nhello\r\n"s,
+          "0x5\r\nhello\r\n"s,
+          " 5\r\nhello\r\n"s,
+          "5 5\r\nhello\r\n"s,
+          "10000000000000000\r\n"s,
+          "fffffffffffffffff\r\n"s,
+          "5\r\nhelloX\r\n0\r\n\r\n"s,
+          "5\r\nhello\n0\r\n\r\n"s,
+          "5\nhello\r\n0\r\n\r\n"s,
+          "5\r\nhello0\r\n\r\n"s,
+          "5\0\r\nhello\r\n"s,
+          "5;a\nhello\r\n0\r\n\r\n"s,
+          "5;\0\r\nhello\r\n0\r\n\r\n"s,
+          "5\rhello\r\n0\r\n\r\n"s,
+          "5\r\nhello\r\n0\n\n\r\n"s,
+          "5\r\nhello\r\n0\r\nA: b\nC: d\r\n\r\n"s,
+          "5\r\nhello\r\n0\r\nA : b\r\n\r\n"s}) {
+        CAPTURE(body);
+        CHECK(error_at(with_chunks(body)) == Errc::malformed_response);
+    }
+}
+
+TEST_CASE("A body that breaks off is an error, and never a success") {
+    for (std::string const& bytes : {
+             "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nhello"s,
+             "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n"s,
+             with_chunks(""),
+             with_chunks("5"),
+             with_chunks("5\r\n"),
+             with_chunks("5\r\nhell"),
+             with_chunks("5\r\nhello"),
+             with_chunks("5\r\nhello\r\n"),
+             with_chunks("5\r\nhello\r\n0\r\n"),
+             with_chunks("5\r\nhello\r\n0\r\nA: b\r\n"),
+             with_chunks("ffffffffffffffff\r\nhello"),
+         }) {
+        CAPTURE(bytes);
+        CHECK(error_at_end_of(bytes) == Errc::body_truncated);
+    }
+}
+
+TEST_CASE("A header that breaks off is a lost connection") {
+    for (std::string const& bytes :
+         {""s, "H"s, "HTTP/1.1 200 OK\r\n"s, "HTTP/1.1 200 OK\r\nA: b\r\n"s,
+          "HTTP/1.1 100 Continue\r\n\r\n"s, "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 2"s}) {
+        CAPTURE(bytes);
+        CHECK(error_at_end_of(bytes) == Errc::connection_lost);
+    }
+}
+
+TEST_CASE("A body that was reset is an error") {
+    Received received;
+    RawServer server([&](Peer& peer) {
+        peer.read_request();
+        peer.send("HTTP/1.1 200 OK\r\n\r\nhello");
+        received.wait_for(5);
+        peer.reset();
+    });
+    SessionOnLoop client;
+    Request request(Verb::get, server.url());
+    request.on_progress(received.function());
+    CHECK(code_of([&] { client.text(request); }) == Errc::connection_lost);
+}
+
+TEST_CASE("A body without a length goes on to the end of the connection") {
+    for (std::string const& head :
+         {"HTTP/1.1 200 OK\r\n\r\n"s, "HTTP/1.0 200 OK\r\n\r\n"s,
+          "HTTP/1.1 200 OK\r\nConnection: keep-alive\r\n\r\n"s}) {
+        CAPTURE(head);
+        RawServer server(sending_all(head + "hello"));
+        SessionOnLoop client;
+        CHECK(client.text(server.url()) == "hello");
+        CHECK(client.connections().all == 0);
+    }
+}
+
+TEST_CASE("Over TLS, only close_notify is the end of a body") {
+    CertificateAuthority const authority;
+    auto const options = Options().ca_certificates(authority.certificate());
+    for (std::string const& bytes :
+         {"HTTP/1.1 200 OK\r\n\r\nhello"s, "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nhello"s,
+          with_chunks("5\r\nhello\r\n")}) {
+        CAPTURE(bytes);
+        auto const server = RawServer::tls(authority.issue(), [&](Peer& peer) {
+            peer.read_request();
+            peer.send(bytes);
+            peer.close_without_notify();
+        });
+        SessionOnLoop client(options);
+        CHECK(error_of(client, server) == Errc::body_truncated);
+        CHECK(client.connections().all == 0);
+    }
+    auto const server = RawServer::tls(
+        authority.issue(), answering_once("HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nhello"));
+    SessionOnLoop client(options);
+    CHECK(client.text(server.url()) == "hello");
+}
+
+TEST_CASE("Interim responses are passed over") {
+    auto const interim = "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a>\r\n"
+                         "Content-Length: 7\r\n\r\nHTTP/1.1 199 Unknown\r\n\r\n"s;
+    RawServer server(answering(interim + ok("hello")));
+    SessionOnLoop client;
+    for (int i = 0; i < 2; ++i) {
+        auto got = client.get(server.url());
+        CHECK(got.status() == 200);
+        CHECK_FALSE(got.headers().contains("Link"));
+        CHECK(client.text(got) == "hello");
+    }
+    CHECK(server.connections() == 1);
+}
+
+TEST_CASE("There are sixteen interim responses at most") {
+    auto const answer_after = [](int interim) {
+        std::string answer;
+        for (int i = 0; i < interim; ++i)
+            answer += "HTTP/1.1 100 Continue\r\n\r\n";
+        return answer + ok("hello");
+    };
+    CHECK(text_of(answer_after(16)) == "hello");
+    CHECK(error_at(answer_after(17)) == Errc::header_too_large);
+    CHECK(error_at(answer_after(1000)) == Errc::header_too_large);
+    CHECK(error_at(answer_after(1), Options().max_interim_responses(0)) == Errc::header_too_large);
+}
+
+TEST_CASE("A switch of the protocol that was not asked for is refused") {
+    CHECK(
+        error_at("HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\n\r\n") ==
+        Errc::malformed_response);
+}
+
+TEST_CASE("A response that has no body ends with its header, whatever length it names") {
+    for (std::string const& framing :
+         {"Content-Length: 5\r\n"s, "Transfer-Encoding: chunked\r\n"s, ""s}) {
+        for (auto const& [verb, status] : std::vector<std::pair<Verb, std::string>>{
+                 {Verb::head, "200 OK"},
+                 {Verb::head, "404 Not Found"},
+                 {Verb::get, "204 No Content"},
+                 {Verb::get, "304 Not Modified"}}) {
+            CAPTURE(framing, status);
+            RawServer server(answering("HTTP/1.1 " + status + "\r\n" + framing + "\r\n"));
+            SessionOnLoop client;
+            CHECK(client.text(Request(verb, server.url())) == "");
+            CHECK(client.text(Request(verb, server.url())) == "");
+            CHECK(server.connections() == 1);
+        }
+    }
+}
+
+TEST_CASE("A connection with bytes behind the response is not used again") {
+    for (auto const& [verb, bytes] : std::vector<std::pair<Verb, std::string>>{
+             {Verb::get, "HTTP/1.1 204 No Content\r\nContent-Length: 3\r\n\r\nabc"},
+             {Verb::get, "HTTP/1.1 304 Not Modified\r\nContent-Length: 3\r\n\r\nabc"},
+             {Verb::head, "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc"},
+             {Verb::get, ok("hello") + ok("injected")},
+             {Verb::get, ok("hello") + "\r\n"},
+             {Verb::get, with_chunks("5\r\nhello\r\n0\r\n\r\n") + ok("injected")}}) {
+        CAPTURE(bytes);
+        RawServer server(
+            {[&](Peer& peer) {
+                 peer.read_request();
+                 send_together(peer, [&] { peer.send(bytes); });
+                 peer.wait_for_close();
+             },
+             answering(ok("fresh"))});
+        SessionOnLoop client;
+        client.text(Request(verb, server.url()));
+        CHECK(client.text(server.url()) == "fresh");
+        CHECK(server.connections() == 2);
+    }
+}
+
+TEST_CASE("A connection on which something came while it was idle is not used again") {
+    Gate idle;
+    Gate unsolicited;
+    RawServer server(
+        {[&](Peer& peer) {
+             peer.read_request();
+             peer.send(ok("hello"));
+             idle.wait();
+             peer.send("HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n");
+             wait_until_received(peer);
+             unsolicited.open();
+             peer.wait_for_close();
+         },
+         answering(ok("fresh"))});
+    SessionOnLoop client;
+    CHECK(client.text(server.url()) == "hello");
+    CHECK(client.connections().idle == 1);
+    idle.open();
+    unsolicited.wait();
+    CHECK(client.text(server.url()) == "fresh");
+    CHECK(server.connections() == 2);
+}
+
+TEST_CASE("Fields behind the body mean nothing") {
+    auto const trailers = "Set-Cookie: a=b\r\nLocation: /elsewhere\r\nContent-Encoding: gzip\r\n"
+                          "Keep-Alive: timeout=0\r\nX: y\r\n"s;
+    RawServer server(answering(
+        "HTTP/1.1 302 Found\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n" + trailers +
+        "\r\n"));
+    SessionOnLoop client(Options().cookies(true));
+    for (int i = 0; i < 2; ++i) {
+        auto got = client.get(server.url());
+        CHECK(client.text(got) == "hello");
+        CHECK(got.history().empty());
+        CHECK(got.headers().size() == 1);
+    }
+    CHECK(server.requests().back().find("Cookie") == std::string::npos);
+    CHECK(server.connections() == 1);
+}
+
+TEST_CASE("The extensions of a chunk mean nothing") {
+    CHECK(text_of(with_chunks("5;a=b;c=\"d;e\";f\r\nhello\r\n0;x\r\n\r\n")) == "hello");
+}
+
+TEST_CASE("A response may come byte by byte") {
+    auto const bytes =
+        "HTTP/1.1 103 Early Hints\r\nA: b\r\n\r\n" +
+        with_chunks("5;x=y\r\nhello\r\n1\r\n!\r\n0\r\nC: d\r\n\r\n", "E: f\r\n g\r\n");
+    RawServer server([&](Peer& peer) {
+        int const on = 1;
+        ::setsockopt(peer.native_handle(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+        for (;;) {
+            peer.read_request();
+            for (char const byte : bytes) {
+                peer.send(std::string_view(&byte, 1));
+                wait_until_received(peer);
+            }
+        }
+    });
+    SessionOnLoop client;
+    for (int i = 0; i < 3; ++i) {
+        auto got = client.get(server.url());
+        CHECK(client.text(got) == "hello!");
+        CHECK(got.headers()["E"] == "f g");
+    }
+    CHECK(server.connections() == 1);
+}
+
+TEST_CASE("A body that was encoded is decoded") {
+    auto const text = std::string(300'000, 'x') + "end";
+    CHECK(text_of(encoded("gzip", gzip(text))) == text);
+    CHECK(text_of(encoded("gzip, gzip", gzip(gzip(text)))) == text);
+    CHECK(text_of(encoded("gzip\r\nContent-Encoding: gzip", gzip(gzip(text)))) == text);
+    CHECK(
+        text_of(with_chunks(chunk(gzip("hello")) + "0\r\n\r\n", "Content-Encoding: X-GZip\r\n")) ==
+        "hello");
+    CHECK(text_of("HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n" + gzip("hello")) == "hello");
+    CHECK(text_of(encoded("gzip", "")) == "");
+    CHECK(text_of(encoded("br", "hello")) == "hello");
+    CHECK(text_of(encoded("identity", "hello")) == "hello");
+    CHECK(
+        text_of(
+            "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 5\r\n\r\n", Verb::head) ==
+        "");
+}
+
+TEST_CASE("An encoded body that is corrupt, or ends too early or too late, is an error") {
+    auto const good = gzip("hello, hello, hello");
+    auto corrupt = good;
+    corrupt[good.size() - 6] ^= 1;
+    for (std::string const& body :
+         {corrupt, good.substr(0, good.size() - 1), good.substr(0, 1), good + "x", good + good,
+          "hello"s}) {
+        CHECK(error_at_end_of(encoded("gzip", body)) == Errc::malformed_encoding);
+        CHECK(
+            error_at_end_of(with_chunks(chunk(body) + "0\r\n\r\n", "Content-Encoding: gzip\r\n")) ==
+            Errc::malformed_encoding);
+    }
+    CHECK(error_at_end_of(encoded("gzip, gzip, gzip", "")) == Errc::malformed_encoding);
+}
+
+TEST_CASE("What was flushed of an encoded body is there before the rest comes") {
+    auto const pieces = gzip_pieces({"first\n", "second\n"});
+    Gate first_read;
+    RawServer server([&](Peer& peer) {
+        peer.read_request();
+        peer.send("HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n" + pieces[0]);
+        first_read.wait();
+        peer.send(pieces[1]);
+    });
+    SessionOnLoop client;
+    auto got = client.get(server.url());
+    CHECK(client.runner.run(got.content().anext()) == "first\n");
+    first_read.open();
+    CHECK(client.text(got) == "second\n");
+}
+
+TEST_CASE("The body of a redirect that is followed is not decoded") {
+    RawServer server([&](Peer& peer) {
+        peer.read_request();
+        peer.send(
+            response("302 Found", "Location: /next\r\nContent-Encoding: gzip\r\n", "no gzip data"));
+        peer.read_request();
+        peer.send(ok("hello"));
+    });
+    SessionOnLoop client;
+    CHECK(client.text(server.url()) == "hello");
+    CHECK(server.connections() == 1);
+}
+
+TEST_CASE("Lines end at LF or CRLF, wherever the pieces of a body do") {
+    auto const body = "a\r\nb\nc\rd\r\n\r\n\n\r\r\nlast\r"s;
+    Strings const expected{"a", "b", "c\rd", "", "", "\r", "last\r"};
+    for (std::size_t first_piece = 0; first_piece <= body.size(); ++first_piece) {
+        CAPTURE(first_piece);
+        CHECK(lines_of(body, first_piece) == expected);
+    }
+    CHECK(lines_of("", 0).empty());
+    CHECK(lines_of("\n", 0) == Strings{""});
+    CHECK(lines_of("a\n", 1) == Strings{"a"});
+}
+
+TEST_CASE("Chunks have just the size that was asked for, the last one excepted") {
+    auto const chunks_of = [](std::size_t size) {
+        RawServer server(
+            answering_once(with_chunks("3\r\nabc\r\n5\r\ndefgh\r\n2\r\nij\r\n0\r\n\r\n")));
+        SessionOnLoop client;
+        auto got = client.get(server.url());
+        return client.runner.run(collected(got.content().chunks(size)));
+    };
+    CHECK(chunks_of(4) == Strings{"abcd", "efgh", "ij"});
+    CHECK(chunks_of(5) == Strings{"abcde", "fghij"});
+    CHECK(chunks_of(0).size() == 10);
+    CHECK(chunks_of(100) == Strings{"abcdefghij"});
+}
+
+TEST_CASE("Each byte of a body is given once, whichever way it is read") {
+    RawServer server(answering_once("HTTP/1.1 200 OK\r\n\r\nhello"));
+    SessionOnLoop client;
+    auto got = client.get(server.url());
+    CHECK(client.text(got) == "hello");
+    CHECK(client.text(got) == "");
+    CHECK(client.runner.run(got.content().anext()) == std::nullopt);
+    client.leave(got);
+    CHECK(code_of([&] { client.text(got); }) == Errc::response_closed);
+}
+
+TEST_CASE("A body that was given up after an error stays so") {
+    RawServer server(answering_once("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhello"));
+    SessionOnLoop client;
+    auto got = client.get(server.url());
+    CHECK(code_of([&] { client.text(got); }) == Errc::body_truncated);
+    CHECK(code_of([&] { client.text(got); }) == Errc::response_closed);
+}
