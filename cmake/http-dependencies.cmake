@@ -25,11 +25,12 @@ endif()
 
 # Not Boost's own COMPONENTS: a component that is missing there marks the whole of Boost not found,
 # which the core does not deserve. Same version as the headers, or the two would not fit together.
-foreach(syncopate_component IN ITEMS url json)
+# The library does without Boost.URL; programs that link syncopate::http may use it, where it is found.
+foreach(syncopate_component IN ITEMS json url)
     if(Boost_VERSION AND NOT TARGET Boost::${syncopate_component})
         find_package(boost_${syncopate_component} ${Boost_VERSION} EXACT CONFIG QUIET HINTS "${Boost_DIR}/..")
     endif()
-    if(NOT TARGET Boost::${syncopate_component})
+    if(NOT TARGET Boost::${syncopate_component} AND NOT syncopate_component STREQUAL "url")
         list(
             APPEND syncopate_http_missing
             "Boost.${syncopate_component} ${Boost_VERSION} (Debian 12: libboost-${syncopate_component}1.81-dev)"

@@ -1,7 +1,7 @@
 # Sourced by the scripts that build: installs what a fresh Debian machine lacks, and nothing else.
 #
 #   . cmake/prepare.sh
-#   prepare build tests     # groups: build, tests, examples, http, bench, clang-<version>, format, tidy
+#   prepare build tests     # groups: build, tests, examples, http, peers, bench, clang-<version>, format, tidy
 #
 # shellcheck shell=bash
 
@@ -14,6 +14,7 @@ prepare() {
             tests) look_for_catch2 ;;
             examples) has_header sqlite3.h || missing libsqlite3-dev ;;
             http) look_for_http ;;
+            peers) look_for_peers ;;
             bench) look_for_bench ;;
             clang-*) look_for_clang "${group#clang-}" ;;
             format) has_command clang-format-19 || missing clang-format-19 ;;
@@ -42,14 +43,29 @@ look_for_http() {
     has_header openssl/ssl.h || missing libssl-dev
     # What the demonstration verifies a real server against.
     [ -e /etc/ssl/certs/ca-certificates.crt ] || missing ca-certificates
-    has_library boost_url || missing libboost-url@-dev
+    has_header zlib.h || missing zlib1g-dev
+    has_header libpsl.h || missing libpsl-dev
     has_library boost_json || missing libboost-json@-dev
+}
+
+# Servers and proxies that the tests of http talk to. Each test starts what it needs by itself.
+look_for_peers() {
+    [ -x /usr/sbin/nginx ] || missing nginx-light
+    [ -x /usr/sbin/haproxy ] || missing haproxy
+    [ -x /usr/bin/tinyproxy ] || missing tinyproxy
+    [ -x /usr/sbin/squid ] || missing squid
+    [ -x /usr/bin/gunicorn ] || missing gunicorn
+    [ -d /usr/lib/python3/dist-packages/httpbin ] || missing python3-httpbin
+    has_command openssl || missing openssl
 }
 
 # Google Benchmark and the peers; valgrind and strace count.
 look_for_bench() {
     has_header benchmark/benchmark.h || missing libbenchmark-dev
     has_header uv.h || missing libuv1-dev
+    has_header curl/curl.h || missing libcurl4-openssl-dev
+    has_header httplib.h || missing libcpp-httplib-dev
+    [ -x /usr/sbin/nginx ] || missing nginx-light
     has_command pkg-config || missing pkg-config
     has_command python3 || missing python3
     has_command python3 && python3 -c 'import anyio' 2> /dev/null || missing python3-anyio
@@ -132,10 +148,25 @@ install_missing_packages() {
     packages=("${missing_packages[@]//@/$version}")
     echo "== Installing: ${packages[*]}"
     # --no-remove: another Boost that is installed may be needed by somebody else.
-    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=300 \
+    without_services "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=300 \
         install --no-install-recommends --no-remove "${packages[@]}" > /dev/null \
         || stop "apt-get could not install: ${packages[*]}" \
             "If another version of a package is in the way, nothing is removed for you: choose."
+}
+
+# Runs "[sudo] COMMAND…": packages of servers that it installs are not started. That is Debian's way to say so.
+without_services() {
+    local as_root=() policy=/usr/sbin/policy-rc.d status=0
+    [ "$1" != sudo ] || as_root=(sudo)
+    if [ -e "$policy" ]; then
+        "$@"
+        return
+    fi
+    printf '#!/bin/sh\nexit 101\n' | "${as_root[@]}" tee "$policy" > /dev/null
+    "${as_root[@]}" chmod +x "$policy"
+    "$@" || status=$?
+    "${as_root[@]}" rm -f "$policy"
+    return "$status"
 }
 
 refuse_old_tools() {

@@ -325,14 +325,15 @@ TEST_CASE("A look-up goes on without those who wanted it, for those who come") {
 
 TEST_CASE("A runner closes although a look-up does not end") {
     Names names;
-    std::optional<Resolver> resolver;
+    Resolver resolver(1h, names.function());
     {
         OnThreadRunner loop;
-        resolver.emplace(1h, names.function());
         loop.runner.start_soon(
-            [&]() -> asio::awaitable<void> { co_await resolver->resolve("a.test"); });
+            [&]() -> asio::awaitable<void> { co_await resolver.resolve("a.test"); });
+        while (names.asked() == 0)
+            std::this_thread::yield();
     }
-    resolver.reset();
+    CHECK(names.asked() == 1);
 }
 
 TEST_CASE("A loop is destroyed although a look-up does not end") {
@@ -498,6 +499,15 @@ TEST_CASE("When an address refuses, the next is tried") {
     both.ipv4.listen();
     OnRunner loop;
     CHECK(loop.runner.run(family_of_peer(both_loopbacks, both.port())) == AF_INET);
+}
+
+TEST_CASE("When an address refuses, the next is tried at once") {
+    auto const refusing = Bound::ipv4();
+    OnRunner loop;
+    auto const task = [&] { return connected(Addresses(200, ipv4_loopback), refusing.port()); };
+    CHECK(code_of([&] {
+              loop.runner.run(syncopate::fail_after(20s, task));
+          }) == Errc::connect_failed);
 }
 
 TEST_CASE(

@@ -149,6 +149,7 @@ private:
     using Names = std::initializer_list<char const*>;
 
     static std::optional<std::string> from_environment(std::string const& name) {
+        // NOLINTNEXTLINE(concurrency-mt-unsafe): whoever changes the environment has to know
         char const* const value = std::getenv(name.c_str());
         return value ? std::optional<std::string>(value) : std::nullopt;
     }

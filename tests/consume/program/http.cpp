@@ -1,15 +1,24 @@
-// Uses one function of each library that syncopate::http brings: they are found and linked.
-#include <syncopate/thread_runner.hpp>
+// Uses something of each library that syncopate::http brings: they are found and linked.
+#include <syncopate/http.hpp>
+#include <syncopate/run.hpp>
 
-#include <boost/json/parse.hpp>
 #include <boost/json/value.hpp>
-#include <boost/url/parse.hpp>
-#include <boost/url/url_view.hpp>
-#include <openssl/ssl.h>
+
+#include <string>
+#include <system_error>
+
+namespace http = syncopate::http;
 
 int main() {
-    auto const url = boost::urls::parse_uri("https://localhost:8443/");
-    auto const json = boost::json::parse("[1]");
-    bool const tls = OPENSSL_init_ssl(0, nullptr) == 1;
-    return url.has_value() && json.is_array() && tls ? 0 : 1;
+    auto options = http::SessionOptions().verify(false).cookies(true);
+    http::ClientSession session(options);
+    http::Request request(http::Verb::post, "https://localhost:99999/");
+    request.json(boost::json::value{{"answer", 42}});
+    try {
+        auto const send = [&] { return session.request(request); };
+        static_cast<void>(syncopate::run(send));
+    } catch (std::system_error const& error) {
+        return error.code() == http::Errc::invalid_url ? 0 : 1;
+    }
+    return 1;
 }
