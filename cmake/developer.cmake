@@ -20,3 +20,7 @@ endif()
 if(SYNCOPATE_BUILD_BENCHMARKS)
     add_subdirectory(tests/bench)
 endif()
+
+if(SYNCOPATE_BUILD_FUZZERS)
+    add_subdirectory(tests/fuzz)
+endif()

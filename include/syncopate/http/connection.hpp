@@ -67,7 +67,8 @@ public:
     bool begin_exchange(Look look) {
         request_bytes_ = 0;
         payload_bytes_ = 0;
-        if (!input_.empty() || (look == Look::for_end_too && !is_silent()))
+        if (!input_.empty() || (tls_ && tls_->has_input()) ||
+            (look == Look::for_end_too && !is_silent()))
             return false;
         char* const first = static_cast<char*>(input_.prepare().data());
         // No message begins with this byte. If one comes all the same, it is refused as a response.
@@ -198,8 +199,8 @@ private:
             if (written >= at_once)
                 return write_when_possible();
             error_code error;
-            auto const size = payload_ ? socket_.write_some(left(), error)
-                                       : socket_.write_some(left()[0], error);
+            auto const size =
+                payload_ ? socket_.write_some(left(), error) : socket_.write_some(left()[0], error);
             if (error == asio::error::would_block || error == asio::error::try_again)
                 return write_when_possible();
             if (error) {

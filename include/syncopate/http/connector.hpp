@@ -21,8 +21,8 @@
 #include <boost/system/error_code.hpp>
 #include <boost/system/system_error.hpp>
 
-#include <algorithm>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -42,20 +42,18 @@ inline constexpr std::chrono::milliseconds full_backlog_delay{10};
 
 /// The order in which addresses are tried: of either family in turn, the first one's first; RFC 8305, 4.
 inline std::vector<asio::ip::address> interleaved(std::vector<asio::ip::address> addresses) {
-    if (addresses.empty())
-        return addresses;
-    auto const is_of_first_family = [first_is_v6 = addresses.front().is_v6()](auto const& each) {
-        return each.is_v6() == first_is_v6;
-    };
-    auto const others = std::ranges::stable_partition(addresses, is_of_first_family);
+    std::vector<asio::ip::address> first_family;
+    std::vector<asio::ip::address> others;
+    for (auto const& address : addresses)
+        (address.is_v6() == addresses.front().is_v6() ? first_family : others).push_back(address);
+
     std::vector<asio::ip::address> result;
     result.reserve(addresses.size());
-    for (auto one = addresses.begin(), other = others.begin();
-         one != others.begin() || other != others.end();) {
-        if (one != others.begin())
-            result.push_back(*one++);
-        if (other != others.end())
-            result.push_back(*other++);
+    for (std::size_t i = 0; result.size() < addresses.size(); ++i) {
+        if (i < first_family.size())
+            result.push_back(first_family[i]);
+        if (i < others.size())
+            result.push_back(others[i]);
     }
     return result;
 }

@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 
 namespace syncopate::http {
@@ -92,6 +93,11 @@ private:
         detail::throw_error(code, "more than " + std::to_string(limit) + " bytes");
     }
 
+    void limit_line(std::string_view line) {
+        if (line.size() > limits_.line_size)
+            give_up(Errc::line_too_long, limits_.line_size);
+    }
+
     void close() noexcept { is_closed_ = true; }
     void require_open() const {
         if (is_closed_)
@@ -108,14 +114,16 @@ private:
                 auto const size = end - begin;
                 bool const has_return = size > 0 && received[end - 1] == '\r';
                 std::string line(received, begin, has_return ? size - 1 : size);
+                content->limit_line(line);
                 begin = looked = end + 1;
                 co_yield std::move(line);
                 continue;
             }
             received.erase(0, std::exchange(begin, 0));
             looked = received.size();
-            if (looked > content->limits_.line_size)
-                content->give_up(Errc::line_too_long, content->limits_.line_size);
+            // A CR may turn out to be a part of the line's end.
+            std::string_view const unfinished = received;
+            content->limit_line(unfinished.substr(0, looked - unfinished.ends_with('\r')));
             if (content->take_available(received))
                 continue;
             bool const has_more = co_await content->read_more(received);

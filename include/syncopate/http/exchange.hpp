@@ -236,7 +236,8 @@ inline asio::awaitable<bool> Exchange::perform(Outgoing& request, Lease lease) {
         }
         connection().start_read();
         co_await wait();
-        check_wait(Errc::response_header_timed_out);
+        check_wait(
+            connection().is_writing() ? Errc::body_timed_out : Errc::response_header_timed_out);
     }
     begin_body();
     failure.dismiss();
@@ -249,8 +250,9 @@ inline bool Exchange::is_stale(Outgoing const& request) const {
     bool const is_closed = error == asio::error::eof || error == asio::error::connection_reset ||
                            error == asio::error::broken_pipe ||
                            error == asio::ssl::error::stream_truncated;
-    return lease_.is_reused() && is_closed && !parser_ && lease_.connection().input().empty() &&
-           options_.retry() && request.body().can_be_sent() &&
+    return lease_.is_reused() && is_closed && !parser_ && interim_responses_ == 0 &&
+           lease_.connection().input().empty() && options_.retry() &&
+           request.body().can_be_sent() &&
            (request.may_be_repeated() || lease_.connection().bytes_written() == 0);
 }
 
@@ -356,6 +358,9 @@ inline bool Exchange::take_body(std::string& out) {
     auto const before = out.size();
     for (bool goes_on = true; goes_on && out.size() == before;) {
         if (decoder_ && (!encoded_left_.empty() || may_have_decoded_more_)) {
+            // A little can decode to a lot, and nothing is waited for meanwhile.
+            if (total_ != Deadline::max() && Deadline::clock::now() >= total_)
+                fail(Errc::total_timed_out);
             decoder_->decode(encoded_left_, out, piece_size);
             may_have_decoded_more_ = out.size() - before == piece_size;
             continue;

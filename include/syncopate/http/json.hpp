@@ -32,8 +32,7 @@ inline boost::json::value parse_json(std::string_view text) {
 }  // namespace detail
 
 inline Request& Request::json(boost::json::value const& value) {
-    content_type_ = "application/json";
-    return body(boost::json::serialize(value));
+    return body_as("application/json", detail::RequestBody(boost::json::serialize(value)));
 }
 
 inline asio::awaitable<boost::json::value> Response::json() {

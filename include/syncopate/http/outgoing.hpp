@@ -79,12 +79,14 @@ public:
         if (proxy_)
             out.append(url_.origin());
         out.append(url_.target()).append(" HTTP/1.1\r\n");
+        auto const authorization = this->authorization();
         write_default(out, "Host", url_.host_field());
         for (auto const field : request_.headers())
             if (is_kept(field.name()))
                 write(out, field.name(), field.value());
         for (auto const field : options_.headers())
-            if (is_kept(field.name()) && !request_.headers().contains(field.name()))
+            if (is_kept(field.name()) && !request_.headers().contains(field.name()) &&
+                (authorization.empty() || !equals_ignoring_case(field.name(), "Authorization")))
                 write(out, field.name(), field.value());
         write_default(out, "User-Agent", user_agent());
         write_default(out, "Accept", "*/*");
@@ -92,8 +94,8 @@ public:
             write_default(out, "Accept-Encoding", "gzip, deflate");
         if (proxy_ && !proxy_->empty())
             write(out, "Proxy-Authorization", *proxy_);
-        if (auto const authorization = this->authorization(); !authorization.empty())
-            write_default(out, "Authorization", authorization);
+        if (!authorization.empty() && !is_set_in(request_.headers(), "Authorization"))
+            write(out, "Authorization", authorization);
         if (!cookies_.empty())
             write_default(out, "Cookie", cookies_);
         write_framing(out);
@@ -139,8 +141,10 @@ private:
             write(out, name, value);
     }
     bool is_set(std::string_view name) const noexcept {
-        return is_kept(name) &&
-               (request_.headers().contains(name) || options_.headers().contains(name));
+        return is_set_in(request_.headers(), name) || is_set_in(options_.headers(), name);
+    }
+    bool is_set_in(Headers const& headers, std::string_view name) const noexcept {
+        return is_kept(name) && headers.contains(name);
     }
 
     bool is_kept(std::string_view name) const noexcept {
@@ -170,6 +174,9 @@ private:
         if (options_.headers().contains("Content-Length") ||
             options_.headers().contains("Transfer-Encoding"))
             throw_error(Errc::invalid_request, "a framing for all requests of a session");
+        for (auto const* headers : {&request_.headers(), &options_.headers()})
+            if (headers->get_all("Host").size() > 1)
+                throw_error(Errc::invalid_request, "more than one Host");
         if (encoding && !lengths.empty())
             throw_error(Errc::invalid_request, "both a Transfer-Encoding and a Content-Length");
         if (encoding && (!equals_ignoring_case(*encoding, "chunked") || !request_.body().stream()))

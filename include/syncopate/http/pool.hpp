@@ -127,6 +127,7 @@ public:
             throw_error(Errc::session_closed, key);
         auto const waiter = std::make_shared<Waiter>(host_of(key));
         Queueing const queueing(*this, waiter);
+        serve(Deadline::clock::now());  // who waits already may wait for another host
         co_await waiter->pause.until(deadline, watchdog);
         // Served while it was cancelled, say: what it does not take goes to the next, with the waiter.
         if (waiter->pause.end() == Pause::End::cancelled)

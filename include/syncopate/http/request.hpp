@@ -68,26 +68,23 @@ public:
     }
 
     /// Sends these bytes as the body. The last body that is set counts, of whichever kind.
-    Request& body(std::string bytes) {
-        body_ = detail::RequestBody(std::move(bytes));
-        return *this;
-    }
+    Request& body(std::string bytes) { return body_as("", detail::RequestBody(std::move(bytes))); }
 
     /// Sends a JSON value. Needs <syncopate/http/json.hpp>.
     Request& json(boost::json::value const& value);
 
     /// Sends pairs as an HTML form does, `application/x-www-form-urlencoded`.
     Request& form(Pairs const& pairs) {
-        content_type_ = "application/x-www-form-urlencoded";
-        return body(form_encoded(pairs));
+        return body_as(
+            "application/x-www-form-urlencoded", detail::RequestBody(form_encoded(pairs)));
     }
 
     /// Sends fields and files as an HTML form does, `multipart/form-data`.
     Request& multipart(Multipart parts) {
-        content_type_ = parts.content_type();
-        body_ = detail::RequestBody(
-            std::make_shared<std::vector<std::string> const>(std::move(parts).take_pieces()));
-        return *this;
+        auto type = parts.content_type();
+        return body_as(
+            std::move(type), detail::RequestBody(std::make_shared<std::vector<std::string> const>(
+                                 std::move(parts).take_pieces())));
     }
 
     /// Sends what an AsyncIterable of std::string gives, chunked, or with the Content-Length that header()
@@ -96,9 +93,9 @@ public:
     /// iterable:  an rvalue is owned, an lvalue used in place, on the session's loop.
     template <detail::BodyIterable I>
     Request& body_stream(I&& iterable) {
-        body_ = detail::RequestBody(std::shared_ptr<detail::BodyStream>(
-            std::make_shared<detail::IterableBodyStream<I>>(std::forward<I>(iterable))));
-        return *this;
+        return body_as(
+            "", detail::RequestBody(std::shared_ptr<detail::BodyStream>(
+                    std::make_shared<detail::IterableBodyStream<I>>(std::forward<I>(iterable)))));
     }
 
     /// Instead of SessionOptions::total_timeout. Zero or less: no limit.
@@ -146,6 +143,12 @@ public:
     ProgressFunction const& on_progress() const noexcept { return progress_; }
 
 private:
+    Request& body_as(std::string content_type, detail::RequestBody body) {
+        content_type_ = std::move(content_type);
+        body_ = std::move(body);
+        return *this;
+    }
+
     Verb verb_;
     std::string url_;
     Headers headers_;

@@ -12,6 +12,7 @@
 #include <boost/asio/ssl/stream.hpp>
 #include <boost/system/error_code.hpp>
 #include <boost/system/system_error.hpp>
+#include <openssl/bio.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
@@ -64,6 +65,12 @@ public:
 
     /// Whether the handshake went on with a session of an earlier connection.
     bool is_resumed() { return SSL_session_reused(native_handle()) == 1; }
+
+    /// Whether something has been received that nobody has read yet.
+    bool has_input() {
+        return SSL_has_pending(native_handle()) == 1 ||
+               BIO_ctrl_pending(SSL_get_rbio(native_handle())) > 0;
+    }
 
     /// Throws what a handshake's error means: operation_aborted as it is, otherwise
     /// Errc::certificate_refused or Errc::tls_failed, and why.

@@ -1,0 +1,150 @@
+// WebSockets: messages both ways, over a connection of a session.
+#pragma once
+
+#include <syncopate/http/error.hpp>
+#include <syncopate/http/headers.hpp>
+#include <syncopate/http/session.hpp>
+#include <syncopate/http/session_core.hpp>
+#include <syncopate/http/websocket_core.hpp>
+#include <syncopate/http/websocket_handshake.hpp>
+#include <syncopate/http/websocket_message.hpp>
+#include <syncopate/http/websocket_request.hpp>
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/beast/websocket/detail/utf8_checker.hpp>
+#include <boost/beast/websocket/rfc6455.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace syncopate::http {
+
+/// A WebSocket, open. An AsyncContext: leaving it closes it; and an AsyncIterable of the messages that come.
+///
+/// ```cpp
+/// WebSocket socket = co_await session.websocket("wss://example.org/chat");
+/// co_await socket.send("hello");
+/// while (auto message = co_await socket.anext())
+///     use(message->data());
+/// ```
+///
+/// It has a connection of the session's to itself until it ends. Pings are answered, and the server's close
+/// frame too, whatever the program is doing; one message is read before it is asked for, and no more.
+///
+/// Threads:   what returns an awaitable, on the session's loop: one anext() at a time, and beside it any number
+///            of sends, whose messages go out whole, in the order in which they were sent. The rest, also
+///            moving and destroying it, on any thread, one at a time, while nothing is awaited; also after the
+///            session and its loop have ended. Destroyed open, it ends without a close frame.
+/// Semantics: the package websockets, for Python: which close codes are an error, and what is read ahead.
+class [[nodiscard]] WebSocket {
+public:
+    WebSocket(WebSocket&&) noexcept = default;
+    WebSocket& operator=(WebSocket&& other) noexcept {
+        WebSocket taken(std::move(other));
+        session_.swap(taken.session_);
+        core_.swap(taken.core_);
+        return *this;
+    }
+    ~WebSocket() {
+        if (core_ && core_->is_attached())
+            session_->post([core = std::move(core_)] { core->leave(); });
+    }
+
+    /// The next message. Empty once either end has closed the WebSocket in order: with the code 1000, 1001, or
+    /// none.
+    ///
+    /// Throws:    how it ended otherwise, each time: Errc::websocket_closed if the server closed it with
+    ///            another code, which the message shows; Errc::connection_lost without a close frame;
+    ///            Errc::malformed_response, Errc::body_too_large; Errc::body_timed_out when the server does not
+    ///            answer a ping; Errc::session_closed. std::logic_error if another anext() is waiting.
+    /// Cancel:    leaves the WebSocket as it is: the message is there for the next anext().
+    asio::awaitable<std::optional<WebSocketMessage>> anext() {
+        return detail::WebSocketCore::receive(core_);
+    }
+
+    /// Sends a message, and waits until it has been written.
+    ///
+    /// Throws:    Errc::invalid_request for text that is not UTF-8; Errc::websocket_closed after the end;
+    ///            Errc::body_timed_out when nothing could be written for the idle time-out; and as anext().
+    /// Cancel:    a message that waits for others is not sent; one that has been begun is sent all the same.
+    asio::awaitable<void> send(WebSocketMessage message) {
+        if (message.is_text())
+            require_utf8(message.data());
+        return detail::WebSocketCore::send(core_, std::move(message));
+    }
+    asio::awaitable<void> send_text(std::string text) {
+        return send(WebSocketMessage::text(std::move(text)));
+    }
+    asio::awaitable<void> send_binary(std::string data) {
+        return send(WebSocketMessage::binary(std::move(data)));
+    }
+
+    /// Sends a close frame and waits for the server's, for half a second at most; then the connection is closed.
+    /// What comes meanwhile is dropped, and what waits to be sent fails. After the end: nothing.
+    ///
+    /// code:      1000, 1001, 1003, 1007 to 1011, or 3000 to 4999.
+    /// reason:    UTF-8 of at most 123 bytes.
+    /// Throws:    Errc::invalid_request for another code or reason.
+    /// Cancel:    does not stop it.
+    asio::awaitable<void> close(std::uint16_t code = 1000, std::string_view reason = {}) {
+        bool const is_valid = code == 1000 || code == 1001 || code == 1003 ||
+                              (code >= 1007 && code <= 1011) || (code >= 3000 && code <= 4999);
+        constexpr std::size_t longest_reason = 123;
+        if (!is_valid || reason.size() > longest_reason)
+            detail::throw_error(
+                Errc::invalid_request, "a close code or reason that cannot be sent");
+        require_utf8(reason);
+        return detail::WebSocketCore::close(
+            core_, {static_cast<boost::beast::websocket::close_code>(code),
+                    {reason.data(), reason.size()}});
+    }
+
+    asio::awaitable<void> aenter() { co_return; }
+    /// The same as close().
+    asio::awaitable<void> aexit(std::exception_ptr) { return close(); }
+
+    /// The subprotocol that the server has chosen of those that were offered; empty: none.
+    std::string_view subprotocol() const noexcept { return headers()["Sec-WebSocket-Protocol"]; }
+    /// Of the response that opened the WebSocket.
+    Headers const& headers() const noexcept { return core_->headers(); }
+
+    /// Whether it has not ended.
+    bool is_open() const noexcept { return core_->is_attached(); }
+    /// After the end: what the server's close frame said, or else this end's. 0 if there was none.
+    std::uint16_t close_code() const noexcept { return core_->close_code(); }
+    std::string const& close_reason() const noexcept { return core_->close_reason(); }
+
+private:
+    friend class ClientSession;
+
+    WebSocket(
+        std::shared_ptr<detail::SessionCore> session,
+        std::shared_ptr<detail::WebSocketCore> core) noexcept
+        : session_(std::move(session)), core_(std::move(core)) {}
+
+    static asio::awaitable<WebSocket> open(
+        std::shared_ptr<detail::SessionCore> session, WebSocketRequest request) {
+        auto core = co_await detail::WebSocketHandshake::run(session, std::move(request));
+        co_return WebSocket(std::move(session), std::move(core));
+    }
+
+    static void require_utf8(std::string_view text) {
+        if (!boost::beast::websocket::detail::check_utf8(text.data(), text.size()))
+            detail::throw_error(Errc::invalid_request, "a WebSocket's text that is not UTF-8");
+    }
+
+    std::shared_ptr<detail::SessionCore> session_;
+    std::shared_ptr<detail::WebSocketCore> core_;
+};
+
+inline asio::awaitable<WebSocket> ClientSession::websocket(WebSocketRequest request) {
+    return WebSocket::open(core_, std::move(request));
+}
+
+}  // namespace syncopate::http
