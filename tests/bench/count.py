@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Counts what one operation takes, and compares it with bounds.txt.
+"""Counts what one operation takes, and compares it with bounds.
 
-  count.py PROGRAM [WORK...]      PROGRAM is the built `counted`
+  count.py PROGRAM BOUNDS [WORK...]     PROGRAM is the built `counted` or `http_counted`, BOUNDS the file
 
 Each work is run with two counts; the difference belongs to the operations, and the start of the program
 cancels out. Wake-ups are counted in one run: how many of them a run gets by with is partly chance, which
@@ -17,7 +17,6 @@ import tempfile
 from pathlib import Path
 
 FEW, MANY = 2000, 6000
-BOUNDS = Path(__file__).with_name("bounds.txt")
 
 
 def run(*command: str) -> str:
@@ -60,9 +59,9 @@ COUNTERS = {
 }
 
 
-def main(program: str, works: list[str]) -> int:
+def main(program: str, bounds: str, works: list[str]) -> int:
     failed = False
-    for line in BOUNDS.read_text().splitlines():
+    for line in Path(bounds).read_text().splitlines():
         line = line.split("#")[0].strip()
         if not line:
             continue
@@ -84,6 +83,6 @@ def main(program: str, works: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) < 2:
+    if len(sys.argv) < 3:
         sys.exit(__doc__)
-    sys.exit(main(sys.argv[1], sys.argv[2:]))
+    sys.exit(main(sys.argv[1], sys.argv[2], sys.argv[3:]))

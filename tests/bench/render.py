@@ -44,6 +44,25 @@ TITLES = {
     "python_asyncio": "Python, asyncio",
     "python_anyio": "Python, anyio",
 }
+# Requests have other peers.
+HTTP_ROWS = [
+    ("GET, client and server on one core", "http_get/one_core"),
+    ("GET, on two cores", "http_get/anywhere"),
+    ("GET over TLS, on one core", "https_get/one_core"),
+    ("GET over TLS, on two cores", "https_get/anywhere"),
+    ("GET, 64 at once, each", "http_64/anywhere"),
+    ("a MiB of a stream of 1 GiB", "http_stream/anywhere"),
+]
+HTTP_TITLES = {
+    "syncopate_loop": "on the loop",
+    "syncopate_runner": "`Runner`",
+    "syncopate_client": "`http::Client`",
+    "beast": "Beast, synchronous",
+    "curl": "libcurl easy",
+    "curl_multi": "libcurl multi",
+    "httplib": "cpp-httplib",
+    "raw": "floor: send, recv",
+}
 # How the cost grows: workload, its sizes.
 GROWTH = [
     ("time per call, by callers", "callers_{}/anywhere", [1, 8, 32, 64, 256]),
@@ -94,6 +113,17 @@ def table(medians: dict[str, float]) -> str:
         against = "" if ratio is None else f"1/{1 / ratio:.3g}" if ratio < 0.5 else f"{ratio:.2g}"
         lines.append(f"| {title} | " + " | ".join(cells) + f" | {against} |")
     return "\n".join(lines) + "\n"
+
+
+def http_table(medians: dict[str, float]) -> str:
+    """Empty if requests were not measured."""
+    rows = {title: [medians.get(f"{workload}/{peer}") for peer in HTTP_TITLES] for title, workload in HTTP_ROWS}
+    if not any(any(row) for row in rows.values()):
+        return ""
+    lines = ["| | " + " | ".join(HTTP_TITLES.values()) + " |", "| --- |" + " ---: |" * len(HTTP_TITLES)]
+    for title, row in rows.items():
+        lines.append(f"| {title} | " + " | ".join(in_words(ns) if ns else "" for ns in row) + " |")
+    return "\n" + "\n".join(lines) + "\n"
 
 
 def growth(medians: dict[str, float], bytes_of: dict[str, float]) -> str:
@@ -181,7 +211,7 @@ def main(arguments: list[str]) -> None:
     medians = load(folder, "ns")
     if not medians:
         sys.exit(f"{folder}: no results")
-    markdown = table(medians) + "\n" + growth(medians, load(folder, "bytes"))
+    markdown = table(medians) + "\n" + growth(medians, load(folder, "bytes")) + http_table(medians)
     svg = plot(medians)
     (folder / "table.md").write_text(markdown)
     (folder / "speed.svg").write_text(svg)

@@ -14,7 +14,10 @@ prepare build bench
 
 repetitions=7 min_time=0.05 publish=()
 case ${1-} in
-    --quick) repetitions=1 min_time=0.001 ;;
+    --quick)
+        repetitions=1 min_time=0.001
+        export SYNCOPATE_BENCH_LONG=16777216
+        ;;
     --publish) publish=(--publish) ;;
     "") ;;
     *) stop "usage: tests/bench/run.sh [--quick | --publish]" ;;
@@ -27,10 +30,12 @@ cmake --build --preset bench --parallel "$(nproc)"
 
 results=build/bench/results
 mkdir -p "$results"
-for subject in call callers stream tasks structured offload; do
+for subject in call callers stream tasks structured offload http; do
     echo "== Running: $subject"
+    server=()
+    [ "$subject" != http ] || server=(python3 tests/bench/with_nginx.py)
     # Of one subject, all peers in one process, in random order: a slow minute meets all of them.
-    "build/bench/tests/bench/bench_$subject" \
+    "${server[@]}" "build/bench/tests/bench/bench_$subject" \
         --benchmark_repetitions="$repetitions" --benchmark_min_time="$min_time" \
         --benchmark_enable_random_interleaving=true \
         --benchmark_out="$results/$subject.json" --benchmark_out_format=json > /dev/null 2> "$results/$subject.log" \
