@@ -4,7 +4,9 @@
 // usage: demo [URL]    without a URL, the pages come from a server in this same process
 #include "certificate.hpp"
 #include "server.hpp"
-#include "session.hpp"
+#include <syncopate/http/options.hpp>
+#include <syncopate/http/response.hpp>
+#include <syncopate/http/session.hpp>
 #include <syncopate/thread_runner.hpp>
 
 #include <boost/asio/any_io_executor.hpp>
@@ -12,6 +14,7 @@
 #include <boost/asio/execution_context.hpp>
 #include <boost/asio/this_coro.hpp>
 
+#include <chrono>
 #include <cstdint>
 #include <exception>
 #include <future>
@@ -28,6 +31,7 @@
 namespace {
 
 namespace asio = boost::asio;
+namespace http = syncopate::http;
 
 void name_this_thread(std::string const& name) {
     pthread_setname_np(pthread_self(), name.c_str());
@@ -50,16 +54,20 @@ void print_got(int status, std::uintptr_t loop_id) {
 }
 
 /// The asynchronous part: what an asynchronous program would do with the session.
-asio::awaitable<std::pair<int, std::uintptr_t>> do_stuff(demo::Session& session, std::string url) {
-    demo::Response response = co_await session.get(std::move(url));
-    co_await response.drain();
+asio::awaitable<std::pair<int, std::uintptr_t>> do_stuff(
+    http::ClientSession& session, std::string url) {
+    http::Response response = co_await session.get(std::move(url));
+    static_cast<void>(co_await response.text());
     asio::any_io_executor const executor = co_await asio::this_coro::executor;
     co_return std::pair{response.status(), id(executor.context())};
 }
 
 /// The synchronous part: each thread blocks in run(), all of them at once.
 void do_stuff_in_threads(
-    syncopate::ThreadRunner& runner, demo::Session& session, std::string const& url, int count) {
+    syncopate::ThreadRunner& runner,
+    http::ClientSession& session,
+    std::string const& url,
+    int count) {
     std::vector<std::future<void>> outcomes;
     std::vector<std::jthread> threads;
     for (int number = 1; number <= count; ++number) {
@@ -76,26 +84,26 @@ void do_stuff_in_threads(
     }
 }
 
-void fetch(std::string const& url, std::string const& authority_pem) {
+void fetch(std::string const& url, http::SessionOptions const& options) {
     syncopate::ThreadRunner runner;
-    demo::Session& session =
-        runner.enter_context([&] { return demo::Session{demo::make_client_tls(authority_pem)}; });
+    auto& session = runner.enter_context([&] { return http::ClientSession{options}; });
     do_stuff_in_threads(runner, session, url, 3);
 
     auto response = runner.wrap_context(session.get(url));
     print_got(response->status(), id(runner.get_loop()));
     int lines = 0;
-    for (std::string const& line : runner.wrap_iter(response->lines())) {
+    for (std::string const& line : runner.wrap_iter(response->content().lines())) {
         static_cast<void>(line);
         ++lines;
     }
     std::cout << "got " << lines << " lines\n";
 }
 
-void fetch_from_own_server() {
+void fetch_from_own_server(http::SessionOptions options) {
     demo::Certificate const certificate = demo::make_certificate("DNS:localhost,IP:127.0.0.1");
     demo::HttpsServer const server{certificate};
-    fetch("https://localhost:" + std::to_string(server.port()) + "/", certificate.certificate_pem);
+    options.ca_certificates(certificate.certificate_pem);
+    fetch("https://localhost:" + std::to_string(server.port()) + "/", options);
 }
 
 }  // namespace
@@ -106,10 +114,11 @@ int main(int argc, char** argv) {
             throw std::invalid_argument("usage: demo [URL]");
         }
         name_this_thread("MainThread");
+        auto const options = http::SessionOptions().connect_timeout(std::chrono::seconds(10));
         if (argc == 2) {
-            fetch(argv[1], {});
+            fetch(argv[1], options);
         } else {
-            fetch_from_own_server();
+            fetch_from_own_server(options);
         }
     } catch (std::exception const& error) {
         std::cerr << "demo: " << error.what() << '\n';

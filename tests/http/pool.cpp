@@ -27,6 +27,7 @@
 #include <optional>
 #include <stop_token>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -36,7 +37,6 @@ namespace asio = boost::asio;
 using namespace std::chrono_literals;
 using namespace support;
 using namespace syncopate::http;
-using Catch::Matchers::Equals;
 using Catch::Matchers::StartsWith;
 
 SessionOptions options() {
@@ -229,6 +229,20 @@ TEST_CASE("A connection that has been idle for too long is not used again") {
     client.text(server.url());
     CHECK(client.text(server.url()) == "1");
     CHECK(client.connections().all == 1);
+}
+
+TEST_CASE("The idle time of a connection goes on while a request is redirected to it") {
+    constexpr auto idle_time = 20ms;
+    RawServer server(tell_number);
+    RawServer first([&](Peer& peer) {
+        peer.read_request();
+        std::this_thread::sleep_for(idle_time);
+        peer.send(
+            response("302 Found", "Connection: close\r\nLocation: " + server.url() + "\r\n", ""));
+    });
+    SessionOnLoop client(options().idle_timeout(idle_time));
+    client.text(server.url());
+    CHECK(client.text(first.url()) == "1");
 }
 
 TEST_CASE("Keep-Alive: timeout shortens the time that a connection may be idle") {
@@ -605,6 +619,19 @@ TEST_CASE("A request that is cancelled while it waits leaves its turn to the nex
     CHECK(server.requests().size() == 2);
 }
 
+TEST_CASE("A request whose time is up while it waits leaves its turn to the next") {
+    RawServer server(tell_number);
+    SessionOnLoop client(options().max_connections(1));
+    auto held = client.get(server.url());
+    CHECK(code_of([&] {
+              client.text(Request(Verb::get, server.url("/late")).timeout(10ms));
+          }) == Errc::total_timed_out);
+    CHECK(client.connections().requests_waiting == 0);
+    client.text(held);
+    CHECK(client.text(server.url()) == "0");
+    CHECK(server.requests().size() == 2);
+}
+
 // A waiter is served, and cancelled before it has gone on.
 asio::awaitable<void> leave_and_cancel(Response& held, asio::cancellation_signal& signal) {
     co_await held.aexit(nullptr);
@@ -693,7 +720,7 @@ RawServer course_server(Course course, CertificateAuthority const& authority) {
 Request request_of(Course const& course, std::string url) {
     Request request(course.uploads ? Verb::put : Verb::get, std::move(url));
     if (course.uploads)
-        request.body(std::string(1'000'000, 'x'));
+        request.body(std::string(course.is_secure ? 100'000 : 3'000'000, 'x'));
     return request;
 }
 

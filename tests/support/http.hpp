@@ -31,8 +31,7 @@ inline asio::awaitable<std::string> fetch(
 }
 inline asio::awaitable<std::string> fetch(
     syncopate::http::ClientSession& session, std::string url) {
-    return fetch(
-        session, syncopate::http::Request(syncopate::http::Verb::get, std::move(url)));
+    return fetch(session, syncopate::http::Request(syncopate::http::Verb::get, std::move(url)));
 }
 
 /// Its destructor leaves the session without aexit(), and then closes the loop.

@@ -90,8 +90,6 @@ private:
 /// http::Client client;
 /// std::string const page = client.get("https://example.org/").raise_for_status().text();
 /// client.download("https://example.org/large", "large.bin");
-/// for (auto& response : client.get_all(urls, 16))
-///     std::cout << response.status() << '\n';
 /// ```
 ///
 /// A response comes as a whole, by one hop to the loop: at most SessionOptions::max_body_size, or
@@ -181,7 +179,6 @@ public:
         std::vector<std::string> urls,
         std::size_t max_concurrency = 16,
         Where where = Where::current()) {
-        using detail::AfterFailure;
         std::vector<ClientResponse> responses;
         responses.reserve(urls.size());
         for (auto& outcome : fetch_all(std::move(urls), max_concurrency, AfterFailure::stop, where))
@@ -196,7 +193,6 @@ public:
         std::vector<std::string> urls,
         std::size_t max_concurrency = 16,
         Where where = Where::current()) {
-        using detail::AfterFailure;
         std::vector<ClientOutcome> results;
         results.reserve(urls.size());
         for (auto& outcome :
@@ -270,6 +266,8 @@ public:
     }
 
 private:
+    using AfterFailure = detail::AfterFailure;
+
     detail::ClientCore& open() {
         if (!core_)
             throw std::system_error(
@@ -288,7 +286,7 @@ private:
     detail::Batch::Outcomes fetch_all(
         std::vector<std::string> urls,
         std::size_t max_concurrency,
-        detail::AfterFailure after_failure,
+        AfterFailure after_failure,
         Where where) {
         auto& core = open();
         auto fetch = [&] {

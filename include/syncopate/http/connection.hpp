@@ -56,7 +56,10 @@ public:
 
     /// How thoroughly an idle connection is looked at before it is used again.
     enum class Look {
-        /// Whether the server has sent anything. A read that is begun tells that by the way.
+        /// Not at all: it is new.
+        none,
+        /// Whether the server has sent anything. A read that is begun tells that by the way; but only where
+        /// one thread serves the loop, and no other one can be reading by then.
         for_bytes,
         /// And whether it has closed. That takes a system call of its own.
         for_end_too,
@@ -74,7 +77,7 @@ public:
         // No message begins with this byte. If one comes all the same, it is refused as a response.
         *first = '\0';
         start_read();
-        return tls_ || *first == '\0';
+        return tls_ || look != Look::for_bytes || *first == '\0';
     }
 
     // Reading.

@@ -1,6 +1,7 @@
 // One request on one connection, and its response: sent, received, and given up.
 #pragma once
 
+#include <syncopate/detail/origin.hpp>
 #include <syncopate/detail/outcome.hpp>
 #include <syncopate/http/connection.hpp>
 #include <syncopate/http/decode.hpp>
@@ -204,16 +205,16 @@ inline asio::awaitable<bool> Exchange::perform(Outgoing& request, Lease lease) {
     using Look = Connection::Look;
     // A connection that the server has closed is found out when the request fails; if that may be sent again,
     // it need not be looked for.
-    auto const look = connection().tls() || !request.may_be_repeated() || !options_.retry()
-                          ? Look::for_end_too
-                          : Look::for_bytes;
+    bool const needs_end = connection().tls() || !request.may_be_repeated() || !options_.retry() ||
+                           !::syncopate::detail::runs_on_io_context(loop_->executor);
+    auto const look = needs_end ? Look::for_end_too : Look::for_bytes;
     if (lease_.is_reused() && !connection().begin_exchange(look)) {
         lease_.close_connection();
         failure.dismiss();
         co_return false;
     }
     if (!lease_.is_reused())
-        static_cast<void>(connection().begin_exchange(Look::for_bytes));
+        static_cast<void>(connection().begin_exchange(Look::none));
 
     asks_to_close_ = request.asks_to_close();
     progress_.send_total = request.content_length();
@@ -284,6 +285,8 @@ inline bool Exchange::take_head(Outgoing const& request) {
 /// Sends a body piece by piece, until it ends or the response comes.
 inline asio::awaitable<void> Exchange::upload(Outgoing& request) {
     auto const stream = request.body().stream();
+    if (!stream->claim())
+        fail(Errc::body_not_replayable);
     is_sent_whole_ = false;
     for (bool has_more = true; has_more;) {
         auto piece = co_await stream->next();

@@ -97,7 +97,8 @@ private:
 
     /// Sends the request, twice if the first connection was a stale one.
     asio::awaitable<void> perform(Outgoing& outgoing, Exchange& exchange) {
-        auto lease = loop_->pool.try_lease(url_.origin(), start_);
+        auto const now = history_.empty() ? start_ : Clock::now();
+        auto lease = loop_->pool.try_lease(url_.origin(), now);
         if (!lease)
             lease =
                 co_await loop_->pool.lease(std::string(url_.origin()), total_, *loop_->watchdog);

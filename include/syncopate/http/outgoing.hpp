@@ -170,16 +170,18 @@ private:
     /// The length that the user has set stands only where it is true, or where only the user knows it.
     void check_framing() {
         auto const lengths = request_.headers().get_all("Content-Length");
-        auto const encoding = request_.headers().get("Transfer-Encoding");
+        auto const encodings = request_.headers().get_all("Transfer-Encoding");
         if (options_.headers().contains("Content-Length") ||
             options_.headers().contains("Transfer-Encoding"))
             throw_error(Errc::invalid_request, "a framing for all requests of a session");
         for (auto const* headers : {&request_.headers(), &options_.headers()})
             if (headers->get_all("Host").size() > 1)
                 throw_error(Errc::invalid_request, "more than one Host");
-        if (encoding && !lengths.empty())
+        if (!encodings.empty() && !lengths.empty())
             throw_error(Errc::invalid_request, "both a Transfer-Encoding and a Content-Length");
-        if (encoding && (!equals_ignoring_case(*encoding, "chunked") || !request_.body().stream()))
+        bool const is_chunked =
+            encodings.size() == 1 && equals_ignoring_case(encodings.front(), "chunked");
+        if (!encodings.empty() && (!is_chunked || !request_.body().stream()))
             throw_error(
                 Errc::invalid_request,
                 "a Transfer-Encoding that is not chunked, or not of a stream");

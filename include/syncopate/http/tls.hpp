@@ -10,6 +10,7 @@
 #include <boost/asio/ssl/context.hpp>
 #include <boost/asio/ssl/verify_mode.hpp>
 #include <boost/system/error_code.hpp>
+#include <openssl/crypto.h>
 #include <openssl/ssl.h>
 #include <openssl/x509_vfy.h>
 
@@ -24,6 +25,10 @@
 #include <utility>
 
 namespace syncopate::http::detail {
+
+/// OpenSSL takes itself down at exit, in the order in which it was first used among the static objects: so
+/// before them, since a static runner may have sessions to its own end.
+inline int const openssl_is_up = OPENSSL_init_crypto(OPENSSL_INIT_ADD_ALL_DIGESTS, nullptr);
 
 /// The TLS of one session: one configuration, and the sessions that can be resumed under it.
 ///

@@ -135,7 +135,8 @@ private:
     }
 
     static void require_utf8(std::string_view text) {
-        if (!boost::beast::websocket::detail::check_utf8(text.data(), text.size()))
+        // Beast's function calculates with the address.
+        if (!text.empty() && !boost::beast::websocket::detail::check_utf8(text.data(), text.size()))
             detail::throw_error(Errc::invalid_request, "a WebSocket's text that is not UTF-8");
     }
 

@@ -100,8 +100,8 @@ public:
         Sender sender(*self, std::move(message));
         self->write_on();
         while (!sender.is_done) {
-            // What ends it lets go of the stream.
-            self->require_open_for(sender);
+            if (self->has_ended_)
+                self->require_open();
             auto const limit = self->stream_->idle_timeout();
             auto const writes = self->stream_->writes();
             co_await sender.pause.until(
@@ -122,8 +122,7 @@ public:
         auto const loop = self->loop_;
         self->is_closing_ = true;
         self->message_.reset();
-        self->close_code_ = reason.code;
-        self->close_reason_.assign(reason.reason.begin(), reason.reason.end());
+        self->note(reason);
         self->stream_->close(reason);
 
         auto const deadline = ::syncopate::detail::deadline_after(WebSocketStream::patience);
@@ -161,12 +160,6 @@ private:
         bool is_done = false;
     };
 
-    void require_open_for(Sender const& sender) const {
-        // While it is being closed, the message that is being written may still get there.
-        if (has_ended_ || writing_ != &sender)
-            require_open();
-    }
-
     void read_on() {
         if (!stream_ || is_reading_ || message_ || is_closing_)
             return;
@@ -197,7 +190,7 @@ private:
             return;  // which ends, too
         if (!stream_->is_closed_by_peer())
             return fail(error);
-        note_close_reason();
+        note(stream_->close_reason());
         using Code = beast::websocket::close_code;
         if (close_code_ == Code::normal || close_code_ == Code::going_away ||
             close_code_ == Code::none)
@@ -221,12 +214,11 @@ private:
 
     void on_closed() override {
         if (stream_->is_closed_by_peer())
-            note_close_reason();
+            note(stream_->close_reason());
         finish();
     }
 
-    void note_close_reason() {
-        auto const& reason = stream_->close_reason();
+    void note(CloseReason const& reason) {
         close_code_ = reason.code;
         close_reason_.assign(reason.reason.begin(), reason.reason.end());
     }
@@ -250,7 +242,8 @@ private:
     void end(std::optional<Errc> failure, std::string const& why) {
         has_ended_ = true;
         failure_ = failure;
-        what_ = server_ + (why.empty() ? "" : ": ") + why;
+        if (!why.empty())
+            what_ += ": " + why;
         detach();
     }
 

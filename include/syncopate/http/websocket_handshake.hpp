@@ -26,6 +26,7 @@
 #include <boost/asio/deferred.hpp>
 #include <boost/asio/error.hpp>
 #include <boost/asio/this_coro.hpp>
+#include <boost/beast/http/error.hpp>
 #include <boost/beast/http/field.hpp>
 #include <boost/beast/websocket/rfc6455.hpp>
 #include <boost/beast/websocket/stream_base.hpp>
@@ -120,7 +121,11 @@ private:
         } catch (boost::system::system_error const& error) {
             if (error.code() == asio::error::operation_aborted)
                 throw;
-            fail(Errc::websocket_refused, error.code().message());
+            // Beast has a limit of its own, 8 KiB.
+            bool const is_too_large = error.code() == beast::http::error::header_limit;
+            fail(
+                is_too_large ? Errc::header_too_large : Errc::websocket_refused,
+                error.code().message());
         }
         socket_->begin(stream, std::move(head_.headers));
     }
@@ -150,7 +155,7 @@ private:
         Outgoing const outgoing(
             request_, url_, session_->options(), {Verb::get}, std::move(cookies), nullptr);
 
-        static_cast<void>(connection_->begin_exchange(Connection::Look::for_bytes));
+        static_cast<void>(connection_->begin_exchange(Connection::Look::none));
         connection_->output().clear();
         outgoing.write_head(connection_->output());
         connection_->start_write(nullptr);

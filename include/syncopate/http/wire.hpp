@@ -68,12 +68,17 @@ public:
     ///
     /// Throws:    Errc::malformed_response, Errc::header_too_large. The connection is of no more use then.
     std::size_t parse(std::string_view input, std::string* sink) {
+        // Beast asserts that the last chunk has five bytes when it comes back to it. So has the rest of any
+        // chunked body.
+        if (is_starved_ && chunked() && input.size() < 5)
+            return 0;
         sink_ = sink;
         bool const was_in_header = !is_header_done();
         if (was_in_header)
             head_.headers.reserve(std::min(input.size(), limits_.header_size));
         beast::error_code error;
         auto const used = Base::put(asio::buffer(input.data(), input.size()), error);
+        is_starved_ = !was_in_header && used == 0;
         if (error == beast::http::error::need_more) {
             // A chunk's header or the trailers, which the limit of the header does not cover.
             if (!was_in_header && used == 0 && input.size() >= limits_.header_size)
@@ -178,6 +183,7 @@ private:
     std::string_view const server_;
     std::size_t fields_ = 0;
     bool is_http_1_0_ = false;
+    bool is_starved_ = false;  // in the body, the last parse() used nothing
     std::string* sink_ = nullptr;
 };
 
