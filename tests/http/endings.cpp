@@ -257,6 +257,13 @@ TEST_CASE("A request whose body is being produced ends with its session, at the 
 
 // ---- The caller ends a request
 
+/// What a response has lets go of on the loop, a little later than the response.
+void wait_until_unused(SessionOnLoop& client) {
+    client.wait_for_waiting(0);
+    while (client.connections().all != 0)
+        std::this_thread::yield();
+}
+
 TEST_CASE("A request ends with Errc::cancelled when it is stopped, and leaves nothing") {
     auto const stage = each_stage();
     INFO(in_words(stage));
@@ -267,8 +274,7 @@ TEST_CASE("A request ends with Errc::cancelled when it is stopped, and leaves no
     stuck.wait_until_there(client.runner, client.session);
     stop.request_stop();
     CHECK(code_of([&] { request.get(); }) == syncopate::Errc::cancelled);
-    client.wait_for_waiting(0);
-    CHECK(client.connections().all == 0);
+    wait_until_unused(client);
 }
 
 TEST_CASE("A request ends with Errc::timed_out of the bridge when its time is up") {
@@ -279,8 +285,7 @@ TEST_CASE("A request ends with Errc::timed_out of the bridge when its time is up
     CHECK(code_of([&] {
               client.runner.run_for(20ms, stuck.request(client.session));
           }) == syncopate::Errc::timed_out);
-    client.wait_for_waiting(0);
-    CHECK(client.connections().all == 0);
+    wait_until_unused(client);
 }
 
 TEST_CASE("A request that is stopped before it starts makes no connection") {
@@ -459,8 +464,7 @@ TEST_CASE("A response can be destroyed on another thread, and lets go of its con
         client.runner.run(response->content().anext());
     std::jthread([&] { response.reset(); }).join();
     CHECK(server.wait_until_idle());
-    while (client.connections().all != 0)
-        std::this_thread::yield();
+    wait_until_unused(client);
 }
 
 TEST_CASE("A response can be destroyed while its session is, on another thread") {

@@ -264,7 +264,9 @@ TEST_CASE("A ping is answered when nobody reads") {
 TEST_CASE("Messages that come together with the response are not lost") {
     RawServer server([](Peer& peer) {
         auto const head = peer.read_head();
-        peer.send(switching(head) + frame(0x81, "first") + frame(0x81, std::string(3000, 'x')));
+        peer.send(
+            switching(head, "X: " + std::string(3600, 'x') + "\r\n") + frame(0x81, "first") +
+            frame(0x81, std::string(3000, 'x')));
         peer.wait_for_close();
     });
     Sockets client;

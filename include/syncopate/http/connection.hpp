@@ -70,8 +70,9 @@ public:
     bool begin_exchange(Look look) {
         request_bytes_ = 0;
         payload_bytes_ = 0;
-        if (!input_.empty() || (tls_ && tls_->has_input()) ||
-            (look == Look::for_end_too && !is_silent()))
+        written_at_once_ = 0;
+        bool const has_input = !input_.empty() || (tls_ && tls_->has_input());
+        if (look != Look::none && (has_input || (look == Look::for_end_too && !is_silent())))
             return false;
         char* const first = static_cast<char*>(input_.prepare().data());
         // No message begins with this byte. If one comes all the same, it is refused as a response.
@@ -145,6 +146,7 @@ private:
         Self self;
         void operator()(error_code const& error, std::size_t size = 0) const {
             self->is_writing_ = false;
+            self->written_at_once_ = 0;
             self->wrote(size);
             self->write_error_ = error;
             if (!error)
@@ -193,13 +195,15 @@ private:
         return output_offset_ < output_.size() || (payload_ && piece_ < payload_->size());
     }
 
-    /// Writes without waiting as long as that works: for a request of ordinary size, it does.
+    /// Writes without waiting as long as that works: for a request of ordinary size, it does. After so much
+    /// of an exchange's, in however many pieces, others have their turn, and what has come is read.
     void write_on() {
-        constexpr std::size_t at_once = std::size_t{1024} * 1024;  // then others have their turn
-        for (std::size_t written = 0; has_output();) {
+        constexpr std::size_t at_once = std::size_t{1024} * 1024;
+        constexpr std::size_t least = std::size_t{4} * 1024;  // what a short write costs, too
+        while (has_output()) {
             if (tls_)
                 return write_later_over_tls();
-            if (written >= at_once)
+            if (written_at_once_ >= at_once)
                 return write_when_possible();
             error_code error;
             auto const size =
@@ -211,7 +215,7 @@ private:
                 break;
             }
             wrote(size);
-            written += size;
+            written_at_once_ += std::max(size, least);
         }
         payload_.reset();
     }
@@ -260,6 +264,7 @@ private:
     std::shared_ptr<Pieces const> payload_;
     std::size_t piece_ = 0;
     std::size_t offset_ = 0;
+    std::size_t written_at_once_ = 0;
     std::uint64_t request_bytes_ = 0;
     std::uint64_t payload_bytes_ = 0;
 };

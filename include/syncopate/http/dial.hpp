@@ -110,10 +110,10 @@ private:
     asio::awaitable<ConnectionPointer> connect() {
         auto socket = co_await open_socket();
         ConnectionPointer const connection(new Connection(std::move(socket)));
+        if (proxy_ && (url_.is_secure() || url_.scheme() == "ws"))
+            co_await open_tunnel(connection->socket(), url_.authority(), *proxy_);
         if (!url_.is_secure())
             co_return connection;
-        if (proxy_)
-            co_await open_tunnel(connection->socket(), url_.authority(), *proxy_);
         phase_ = Errc::tls_handshake_timed_out;
         connection->secure(core_->tls().make_stream(
             connection->socket(), std::string(url_.server_name()), origin_));

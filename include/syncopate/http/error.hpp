@@ -55,6 +55,8 @@ enum class Errc {
     response_closed,
     /// The server did not agree to a WebSocket.
     websocket_refused,
+    /// The WebSocket is closed: by the program, or by the server with a code that means trouble.
+    websocket_closed,
     /// The connection was not made in time: SessionOptions::connect_timeout.
     connect_timed_out,
     /// The same; the TLS handshake was under way.
@@ -97,6 +99,7 @@ public:
         case Errc::error_status: return "error status";
         case Errc::response_closed: return "the response is closed";
         case Errc::websocket_refused: return "the server did not agree to a WebSocket";
+        case Errc::websocket_closed: return "the WebSocket is closed";
         case Errc::connect_timed_out: return "connect timed out";
         case Errc::tls_handshake_timed_out: return "TLS handshake timed out";
         case Errc::response_header_timed_out: return "response header timed out";

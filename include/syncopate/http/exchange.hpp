@@ -1,11 +1,11 @@
-// One request on one connection, and its response: sent, received, and given up.
+// One request on one connection, and its response. How it is sent stands in perform.hpp.
 #pragma once
 
-#include <syncopate/detail/origin.hpp>
+#include <syncopate/detail/deadline.hpp>
 #include <syncopate/detail/outcome.hpp>
 #include <syncopate/http/connection.hpp>
-#include <syncopate/http/decode.hpp>
 #include <syncopate/http/error.hpp>
+#include <syncopate/http/incoming.hpp>
 #include <syncopate/http/options.hpp>
 #include <syncopate/http/outgoing.hpp>
 #include <syncopate/http/pool.hpp>
@@ -25,7 +25,6 @@
 #include <cstdint>
 #include <exception>
 #include <memory>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -45,7 +44,7 @@ public:
         ResponseHead& head,
         std::string_view server)
         : options_(options), loop_(std::move(loop)), total_(total), progress_function_(progress),
-          head_(head), server_(server) {
+          head_(head), server_(server), incoming_(options, head, server) {
         loop_->add(*this);
     }
     Exchange(Exchange const&) = delete;
@@ -59,7 +58,7 @@ public:
     ///
     /// Returns:   false if the connection turned out to be of no use before anything came, and the request may
     ///            be sent on another one.
-    /// Throws:    what ended the exchange.
+    /// Throws:    what ended the exchange.  (Defined in perform.hpp.)
     asio::awaitable<bool> perform(Outgoing& request, Lease lease);
 
     /// Without a connection: what perform() was given, after it returned false.
@@ -87,7 +86,21 @@ public:
     /// What can be known of the size of the body before it has been read: for memory, up to a limit.
     std::size_t announced_size() const noexcept {
         constexpr std::uint64_t most = std::uint64_t{1024} * 1024;
-        return decoder_ ? 0 : std::min(most, progress_.receive_total.value_or(0));
+        return incoming_.is_encoded() ? 0 : std::min(most, progress_.receive_total.value_or(0));
+    }
+
+    /// The end, when nobody waits: if all has come already, the connection can be used again.
+    void leave() noexcept {
+        Failure const detach_in_the_end(*this);
+        if (!lease_.has_connection() || !incoming_.has_head())
+            return;
+        try {
+            incoming_.stop_decoding();
+            incoming_.skip(connection().input());
+            if (incoming_.is_complete())
+                end_message();
+        } catch (std::exception const&) {  // NOLINT(bugprone-empty-catch): nobody wanted to know
+        }
     }
 
     /// Closes the connection, unless it has been given back. On the loop.
@@ -100,9 +113,10 @@ public:
     }
 
 private:
+    friend class Upload;
+
     static constexpr std::size_t most_to_drain = std::size_t{64} * 1024;
     static constexpr std::chrono::milliseconds longest_drain{50};
-    static constexpr std::size_t piece_size = std::size_t{256} * 1024;
 
     /// What fails has nothing on the loop any more.
     class Failure {
@@ -147,7 +161,7 @@ private:
             ::syncopate::detail::throw_cancellation();
         if (end == Pause::End::expired)
             fail(Deadline::clock::now() >= total_ ? Errc::total_timed_out : late);
-        note_progress();
+        note_sent();
     }
 
     [[noreturn]] void fail(Errc code, std::string_view why = {}) const {
@@ -157,20 +171,19 @@ private:
         throw_error(code, what);
     }
 
-    std::size_t parse(std::string* sink) {
-        auto const used = parser_->parse(connection().input().view(), sink);
-        connection().input().consume(used);
-        return used;
+    bool take_head(Outgoing const& request) {
+        using Body = ResponseParser::Body;
+        return incoming_.take_head(
+            connection().input(), request.is_head() ? Body::none : Body::expected);
     }
 
-    asio::awaitable<void> upload(Outgoing& request);
-    bool take_head(Outgoing const& request);
-    bool take_body(std::string& out);
+    Connection::Look look_needed(Outgoing const& request);
     bool is_stale(Outgoing const& request) const;
     void begin_body();
-    void end_body();
-    bool is_reusable() noexcept;
-    void note_progress();
+    bool take_body(std::string& out);
+    void take_end_of_connection();
+    void end_message();
+    void note_sent();
 
     SessionOptions const& options_;
     std::shared_ptr<SessionLoop> loop_;
@@ -178,172 +191,33 @@ private:
     ProgressFunction const& progress_function_;
     ResponseHead& head_;
     std::string_view const server_;
+    Incoming incoming_;
     Lease lease_;
     std::atomic<bool> is_attached_{true};
     bool is_aborted_ = false;
-
-    std::optional<ResponseParser> parser_;
-    std::size_t interim_responses_ = 0;
-    bool has_head_ = false;
     bool is_sent_whole_ = true;
     bool asks_to_close_ = false;
-
-    std::optional<BodyDecoder> decoder_;  // if there is something to decode
-    std::string encoded_;
-    std::string_view encoded_left_;  // of that
-    bool may_have_decoded_more_ = false;
-    bool has_ended_ = false;
-
     Progress progress_;
 };
 
-inline asio::awaitable<bool> Exchange::perform(Outgoing& request, Lease lease) {
-    if (is_aborted_)  // while it waited for the connection
-        fail(Errc::session_closed);
-    Failure failure(*this);
-    lease_ = std::move(lease);
-    using Look = Connection::Look;
-    // A connection that the server has closed is found out when the request fails; if that may be sent again,
-    // it need not be looked for.
-    bool const needs_end = connection().tls() || !request.may_be_repeated() || !options_.retry() ||
-                           !::syncopate::detail::runs_on_io_context(loop_->executor);
-    auto const look = needs_end ? Look::for_end_too : Look::for_bytes;
-    if (lease_.is_reused() && !connection().begin_exchange(look)) {
-        lease_.close_connection();
-        failure.dismiss();
-        co_return false;
-    }
-    if (!lease_.is_reused())
-        static_cast<void>(connection().begin_exchange(Look::none));
-
-    asks_to_close_ = request.asks_to_close();
-    progress_.send_total = request.content_length();
-    connection().output().clear();
-    request.write_head(connection().output());
-    if (request.body().stream())
-        co_await upload(request);
-    else
-        connection().start_write(request.body().pieces());
-    note_progress();
-
-    while (!take_head(request)) {
-        if (connection().read_error()) {
-            if (is_stale(request)) {
-                lease_.close_connection();
-                failure.dismiss();
-                co_return false;
-            }
-            fail(Errc::connection_lost, connection().read_error().message());
-        }
-        connection().start_read();
-        co_await wait();
-        check_wait(
-            connection().is_writing() ? Errc::body_timed_out : Errc::response_header_timed_out);
-    }
-    begin_body();
-    failure.dismiss();
-    co_return true;
-}
-
-/// Whether the server had closed the idle connection before the request came: RFC 9112, 9.3.1.
-inline bool Exchange::is_stale(Outgoing const& request) const {
-    auto const& error = lease_.connection().read_error();
-    bool const is_closed = error == asio::error::eof || error == asio::error::connection_reset ||
-                           error == asio::error::broken_pipe ||
-                           error == asio::ssl::error::stream_truncated;
-    return lease_.is_reused() && is_closed && !parser_ && interim_responses_ == 0 &&
-           lease_.connection().input().empty() && options_.retry() &&
-           request.body().can_be_sent() &&
-           (request.may_be_repeated() || lease_.connection().bytes_written() == 0);
-}
-
-/// Parses the header, if it is there. Interim responses are passed over.
-inline bool Exchange::take_head(Outgoing const& request) {
-    using Body = ResponseParser::Body;
-    while (!has_head_ && !connection().input().empty()) {
-        if (!parser_) {
-            head_ = {};
-            ResponseLimits const limits{options_.max_header_size(), options_.max_header_fields()};
-            parser_.emplace(
-                head_, limits, request.is_head() ? Body::none : Body::expected, server_);
-        }
-        parse(nullptr);
-        if (!parser_->is_header_done())
-            break;
-        has_head_ = !is_interim(head_);
-        if (has_head_)
-            break;
-        parser_.reset();
-        if (head_.status == 101)
-            fail(Errc::malformed_response, "it switches to a protocol that was not asked for");
-        if (++interim_responses_ > options_.max_interim_responses())
-            fail(Errc::header_too_large, "too many interim responses");
-    }
-    return has_head_;
-}
-
-/// Sends a body piece by piece, until it ends or the response comes.
-inline asio::awaitable<void> Exchange::upload(Outgoing& request) {
-    auto const stream = request.body().stream();
-    if (!stream->claim())
-        fail(Errc::body_not_replayable);
-    is_sent_whole_ = false;
-    for (bool has_more = true; has_more;) {
-        auto piece = co_await stream->next();
-        if (is_aborted_)
-            fail(Errc::session_closed);
-        has_more = piece.has_value();
-        connection().start_write(request.framed(std::move(piece), connection().output()));
-        while (connection().is_writing() && !take_head(request)) {
-            connection().start_read();
-            co_await wait();
-            check_wait(Errc::body_timed_out);
-        }
-        if (connection().is_writing())
-            break;
-        connection().output().clear();
-        if (has_head_ || connection().write_error() || take_head(request))
-            break;
-        note_progress();
-        is_sent_whole_ = !has_more;
-    }
-    if (!is_sent_whole_)
-        co_await stream->close();
-}
-
 inline void Exchange::begin_body() {
-    if (auto const length = parser_->content_length_remaining())
+    if (auto const length = incoming_.length_left())
         progress_.receive_total = *length;
-    if (parser_->is_done())
-        return end_body();
-    if (!options_.decompress())
-        return;
-    std::string encodings;
-    for (auto const value : head_.headers.get_all("Content-Encoding"))
-        encodings.append(encodings.empty() ? "" : ",").append(value);
-    if (encodings.empty())
-        return;
-    decoder_.emplace(encodings, options_.max_encodings());
-    if (decoder_->is_identity())
-        decoder_.reset();
+    if (options_.decompress())
+        incoming_.decode();
+    if (incoming_.is_complete())
+        end_message();
 }
 
 inline asio::awaitable<bool> Exchange::read_some(std::string& out) {
     Failure failure(*this);
     while (!take_body(out)) {
-        if (has_ended_) {
+        if (incoming_.is_complete()) {
             failure.dismiss();
             co_return false;
         }
-        auto const& error = connection().read_error();
-        if (error && !(error == asio::error::eof && parser_->parse_end()))
-            fail(
-                error == asio::error::eof || error == asio::ssl::error::stream_truncated
-                    ? Errc::body_truncated
-                    : Errc::connection_lost,
-                error.message());
-        if (error) {
-            end_body();
+        if (connection().read_error()) {
+            take_end_of_connection();
             continue;
         }
         connection().start_read();
@@ -356,39 +230,36 @@ inline asio::awaitable<bool> Exchange::read_some(std::string& out) {
 
 /// Returns whether something was appended.
 inline bool Exchange::take_body(std::string& out) {
-    if (!has_ended_ && !lease_.has_connection())
+    if (!incoming_.is_complete() && !lease_.has_connection())
         fail(is_aborted_ ? Errc::session_closed : Errc::response_closed);
-    auto const before = out.size();
-    for (bool goes_on = true; goes_on && out.size() == before;) {
-        if (decoder_ && (!encoded_left_.empty() || may_have_decoded_more_)) {
-            // A little can decode to a lot, and nothing is waited for meanwhile.
-            if (total_ != Deadline::max() && Deadline::clock::now() >= total_)
-                fail(Errc::total_timed_out);
-            decoder_->decode(encoded_left_, out, piece_size);
-            may_have_decoded_more_ = out.size() - before == piece_size;
-            continue;
-        }
-        if (has_ended_)
-            break;
-        encoded_.clear();
-        auto& sink = decoder_ ? encoded_ : out;
-        auto const size = sink.size();
-        goes_on = !connection().input().empty() && parse(&sink) > 0;
-        progress_.received += sink.size() - size;
-        encoded_left_ = encoded_;
-        if (sink.size() > size && progress_function_)
+    // A little can decode to a lot, and nothing is waited for meanwhile.
+    if (incoming_.is_encoded() && total_ != Deadline::max() && Deadline::clock::now() >= total_)
+        fail(Errc::total_timed_out);
+    bool const was_something =
+        incoming_.take_body(lease_.has_connection() ? &connection().input() : nullptr, out);
+    if (incoming_.received() != progress_.received) {
+        progress_.received = incoming_.received();
+        if (progress_function_)
             progress_function_(progress_);
-        if (parser_->is_done())
-            end_body();
     }
-    if (has_ended_ && decoder_ && out.size() == before)
-        decoder_->finish();
-    return out.size() > before;
+    if (incoming_.is_complete() && lease_.has_connection())
+        end_message();
+    return was_something;
 }
 
-inline void Exchange::end_body() {
-    has_ended_ = true;
-    if (is_reusable()) {
+/// That is the end of a message without a length, and an error for any other.
+inline void Exchange::take_end_of_connection() {
+    auto const& error = connection().read_error();
+    if (error == asio::error::eof && incoming_.take_end())
+        return end_message();
+    bool const is_end = error == asio::error::eof || error == asio::ssl::error::stream_truncated;
+    fail(is_end ? Errc::body_truncated : Errc::connection_lost, tls_error_text(error));
+}
+
+/// Gives the connection back, if it can carry another exchange.
+inline void Exchange::end_message() {
+    if (incoming_.allows_another() && !asks_to_close_ && is_sent_whole_ && !is_aborted_ &&
+        connection().is_at_rest()) {
         auto const now = Deadline::clock::now();
         auto keep = options_.idle_timeout();
         if (auto const limit = keep_alive_timeout(head_.headers))
@@ -398,29 +269,23 @@ inline void Exchange::end_body() {
     detach();
 }
 
-inline bool Exchange::is_reusable() noexcept {
-    return parser_->is_done() && parser_->keep_alive() && !asks_to_close_ && is_sent_whole_ &&
-           !is_aborted_ && connection().is_at_rest();
-}
-
 inline asio::awaitable<void> Exchange::drain() {
     Failure const detach_in_the_end(*this);
     auto const deadline = std::min(total_, ::syncopate::detail::deadline_after(longest_drain));
-    decoder_.reset();
-    encoded_left_ = {};
+    incoming_.stop_decoding();
     std::size_t drained = 0;
-    while (!has_ended_ && lease_.has_connection()) {
+    while (lease_.has_connection()) {
         try {
-            drained += connection().input().empty() ? 0 : parse(nullptr);
+            drained += incoming_.skip(connection().input());
         } catch (std::exception const&) {
             break;
         }
-        if (parser_->is_done()) {
-            end_body();
+        if (incoming_.is_complete()) {
+            end_message();
             break;
         }
-        auto const left = parser_->content_length_remaining();
-        if (drained > most_to_drain || (left && *left > most_to_drain) || parser_->need_eof() ||
+        auto const left = incoming_.length_left();
+        if (drained > most_to_drain || (left && *left > most_to_drain) || incoming_.needs_end() ||
             connection().read_error())
             break;
         connection().start_read();
@@ -428,12 +293,9 @@ inline asio::awaitable<void> Exchange::drain() {
         if (is_aborted_ || connection().pause().end() != Pause::End::resumed)
             break;
     }
-    has_ended_ = true;
 }
 
-inline void Exchange::note_progress() {
-    if (!lease_.has_connection())
-        return;
+inline void Exchange::note_sent() {
     auto const sent = connection().payload_written();
     if (sent == progress_.sent)
         return;

@@ -6,6 +6,7 @@
 #include <syncopate/http/exchange.hpp>
 #include <syncopate/http/options.hpp>
 #include <syncopate/http/outgoing.hpp>
+#include <syncopate/http/perform.hpp>
 #include <syncopate/http/pool.hpp>
 #include <syncopate/http/proxy.hpp>
 #include <syncopate/http/redirect.hpp>
@@ -65,8 +66,8 @@ private:
     using StatePointer = std::unique_ptr<Response::State, Response::Leave>;
 
     Fetch(std::shared_ptr<SessionCore> core, SessionLoopPointer loop, Request& request)
-        : core_(std::move(core)), loop_(std::move(loop)), request_(request), url_(request.take_url()),
-          detour_{request.method()} {
+        : core_(std::move(core)), loop_(std::move(loop)), request_(request),
+          url_(request.take_url()), detour_{request.method()} {
         if (!url_.scheme().starts_with("http"))
             throw_error(Errc::invalid_url, "a request goes to http or https");
         for (auto const& [name, value] : request.query())

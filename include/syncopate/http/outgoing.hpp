@@ -162,9 +162,9 @@ private:
     }
 
     std::string authorization() const {
-        if (url_.has_user())
-            return basic_credentials(url_.user(), url_.password());
-        return detour_.keeps_credentials ? request_.authorization() : std::string();
+        if (detour_.keeps_credentials && !request_.authorization().empty())
+            return request_.authorization();
+        return url_.has_user() ? basic_credentials(url_.user(), url_.password()) : std::string();
     }
 
     /// The length that the user has set stands only where it is true, or where only the user knows it.

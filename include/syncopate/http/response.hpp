@@ -137,7 +137,7 @@ private:
             if (!owned->exchange.is_attached())
                 return;
             auto const core = owned->core;
-            core->post([owned = std::move(owned)] { owned->exchange.detach(); });
+            core->post([owned = std::move(owned)] { owned->exchange.leave(); });
         }
     };
 

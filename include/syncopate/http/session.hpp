@@ -21,6 +21,10 @@
 
 namespace syncopate::http {
 
+// Only what includes websocket.hpp needs Beast's WebSocket.
+class WebSocket;
+class WebSocketRequest;
+
 /// Sends requests, and keeps the connections between them. An AsyncContext, and nothing of a runner's: any
 /// coroutine can use it.
 ///
@@ -99,6 +103,14 @@ public:
     asio::awaitable<Response> patch(std::string url, std::string body) {
         return send(Verb::patch, std::move(url), std::move(body));
     }
+
+    /// Opens a WebSocket. Needs <syncopate/http/websocket.hpp>.
+    ///
+    /// request:   a URL, ws or wss, or a WebSocketRequest with more in it.
+    /// Throws:    Errc::websocket_refused if the server does not agree: a status other than 101, also a redirect;
+    ///            and as request().
+    /// Cancel:    closes the connection.
+    asio::awaitable<WebSocket> websocket(WebSocketRequest request);
 
     /// The cookies that it keeps; null unless SessionOptions::cookies is set. On the loop.
     CookieJar* cookies() noexcept { return core_->cookies(); }

@@ -14,6 +14,8 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/system/error_code.hpp>
 
+#include <algorithm>
+#include <chrono>
 #include <memory>
 #include <utility>
 
@@ -77,14 +79,15 @@ private:
 ///
 /// A timer for each connection would cost a system call for each request. This one is set again only when a
 /// deadline comes up that is earlier than the time it is set to; when it expires too early, which is the
-/// rule, it is set to the earliest deadline that there is then.
+/// rule, it is set to the earliest deadline that there is then. It is never set far ahead: as long as it is, the
+/// loop has work, and an io_context that somebody runs until it has none would wait for it.
 class Watchdog : public std::enable_shared_from_this<Watchdog> {
 public:
     explicit Watchdog(asio::any_io_executor const& executor) : timer_(executor) {}
 
     void add(Pause& pause) {
         waiting_.push_back(pause);
-        if (pause.deadline_ < wakes_at_)
+        if (pause.deadline_ < wakes_at_ && pause.deadline_ != Deadline::max())
             set(pause.deadline_);
     }
 
@@ -102,8 +105,9 @@ public:
 
 private:
     void set(Deadline deadline) {
-        wakes_at_ = deadline;
-        timer_.expires_at(deadline);
+        constexpr std::chrono::seconds farthest{1};
+        wakes_at_ = std::min(deadline, Deadline::clock::now() + farthest);
+        timer_.expires_at(wakes_at_);
         timer_.async_wait([self = weak_from_this()](boost::system::error_code error) {
             if (auto const watchdog = self.lock(); watchdog && !error)
                 watchdog->wake();
