@@ -188,8 +188,15 @@ struct Raw {
         constexpr std::string_view request = "GET /short HTTP/1.1\r\nHost: localhost\r\n\r\n";
         asio::write(socket, asio::buffer(request));
         std::array<char, 4096> response{};
-        std::string_view const received(response.data(), socket.read_some(asio::buffer(response)));
-        return received.size() - received.find("\r\n\r\n") - 4;
+        std::size_t size = 0;
+        for (;;) {
+            size += socket.read_some(asio::buffer(response) + size);
+            std::string_view const received(response.data(), size);
+            auto const end_of_header = received.find("\r\n\r\n");
+            if (end_of_header != std::string_view::npos &&
+                size >= end_of_header + 4 + Nginx::short_size)
+                return size - end_of_header - 4;
+        }
     }
 
     asio::io_context loop;

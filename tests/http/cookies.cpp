@@ -332,7 +332,7 @@ TEST_CASE("A cookie of more than 4096 bytes is ignored") {
     CHECK_FALSE(cookie_of("a=1; Path=/" + std::string(4096, 'x'), http("h.net")));
 }
 
-TEST_CASE("A domain has 50 cookies; the one that was not used for longest makes room") {
+TEST_CASE("A domain has 50 cookies, and the one that was not used for longest makes room") {
     CookieJar jar;
     jar.store(http("other.net"), "a=1", now);
     jar.store(http("h.net"), "old=1; Path=/old", now);
@@ -355,7 +355,7 @@ TEST_CASE("A domain has 50 cookies; the one that was not used for longest makes 
     CHECK(names.ends_with(" a48 b c "));
 }
 
-TEST_CASE("A jar has 3000 cookies; the one that was not used for longest makes room") {
+TEST_CASE("A jar has 3000 cookies, and the one that was not used for longest makes room") {
     CookieJar jar;
     for (int i = 0; i < 3000; ++i)
         jar.store(http("h" + std::to_string(i) + ".net"), "a=1", now);
