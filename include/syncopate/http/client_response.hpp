@@ -77,6 +77,7 @@ private:
 class ClientOutcome {
 public:
     explicit ClientOutcome(ClientResponse response) noexcept : response_(std::move(response)) {}
+    // NOLINTNEXTLINE(bugprone-throw-keyword-missing): it is kept
     explicit ClientOutcome(std::exception_ptr error) noexcept : error_(std::move(error)) {}
 
     bool has_response() const noexcept { return response_.has_value(); }

@@ -41,6 +41,7 @@ public:
     asio::awaitable<void> run(std::size_t max_concurrency) {
         auto const count = std::min(std::max<std::size_t>(max_concurrency, 1), urls_.size());
         std::vector<asio::awaitable<void>> workers;
+        workers.reserve(count);
         for (std::size_t i = 0; i < count; ++i)
             workers.push_back(work());
         return gather(std::move(workers));

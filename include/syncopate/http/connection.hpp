@@ -14,6 +14,7 @@
 #include <boost/smart_ptr/intrusive_ref_counter.hpp>
 #include <boost/system/error_code.hpp>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstddef>
@@ -40,7 +41,7 @@ public:
 
     explicit Connection(Socket socket) : socket_(std::move(socket)) {
         error_code ignored;
-        socket_.non_blocking(true, ignored);
+        static_cast<void>(socket_.non_blocking(true, ignored));
     }
 
     Socket& socket() noexcept { return socket_; }
@@ -50,7 +51,7 @@ public:
 
     void close() noexcept {
         error_code ignored;
-        socket_.close(ignored);
+        static_cast<void>(socket_.close(ignored));
     }
     bool is_open() const noexcept { return socket_.is_open(); }
 
@@ -244,8 +245,8 @@ private:
     void write_later_over_tls() {
         is_writing_ = true;
         auto const buffers = left();
-        auto const first = std::find_if(
-            buffers.begin(), buffers.end(), [](auto const& buffer) { return buffer.size() > 0; });
+        auto const first = std::ranges::find_if(
+            buffers, [](asio::const_buffer const& buffer) { return buffer.size() > 0; });
         tls_->async_write_some(*first, WriteHandler{this});
     }
 

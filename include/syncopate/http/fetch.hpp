@@ -93,7 +93,7 @@ private:
             cookies = jar->header_for(cookie_origin());
         auto const* const credentials =
             proxy_ && !url_.is_secure() ? &proxy_->authorization() : nullptr;
-        return Outgoing(request_, url_, core_->options(), detour_, std::move(cookies), credentials);
+        return {request_, url_, core_->options(), detour_, std::move(cookies), credentials};
     }
 
     /// Sends the request, twice if the first connection was a stale one.

@@ -17,12 +17,12 @@ constexpr bool is_token_char(char c) noexcept {
 }
 
 constexpr bool is_token(std::string_view text) noexcept {
-    return !text.empty() && std::all_of(text.begin(), text.end(), is_token_char);
+    return !text.empty() && std::ranges::all_of(text, is_token_char);
 }
 
 /// RFC 9110, 5.5: no control byte but the tab.
 constexpr bool is_field_value(std::string_view text) noexcept {
-    return std::all_of(text.begin(), text.end(), [](char c) {
+    return std::ranges::all_of(text, [](char c) {
         auto const byte = static_cast<unsigned char>(c);
         return (byte >= 0x20 && byte != 0x7f) || c == '\t';
     });

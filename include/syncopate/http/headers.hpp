@@ -147,7 +147,8 @@ public:
             return detail::equals_ignoring_case(
                 std::string_view(text_).substr(entry.name, entry.name_size), name);
         };
-        entries_.erase(std::remove_if(entries_.begin(), entries_.end(), is_named), entries_.end());
+        auto const removed = std::ranges::remove_if(entries_, is_named);
+        entries_.erase(removed.begin(), removed.end());
     }
     void clear() noexcept {
         text_.clear();

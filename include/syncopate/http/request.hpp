@@ -24,7 +24,7 @@
 
 // Only what includes json.hpp needs Boost.JSON.
 namespace boost::json {
-class value;
+class value;  // NOLINT(readability-identifier-naming)
 }
 
 namespace syncopate::http {

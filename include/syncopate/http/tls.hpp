@@ -103,7 +103,7 @@ private:
     static void add_authorities(
         asio::ssl::context& context, std::string const& pem, std::string const& name) {
         boost::system::error_code error;
-        context.add_certificate_authority(asio::buffer(pem), error);
+        static_cast<void>(context.add_certificate_authority(asio::buffer(pem), error));
         if (error)
             throw_unusable(name + ": no certificates as PEM", error);
     }
@@ -111,13 +111,15 @@ private:
     static void appear_as(
         asio::ssl::context& context, std::string const& certificate, std::string const& key) {
         boost::system::error_code error;
-        context.use_certificate_chain(asio::buffer(read_file(certificate)), error);
+        static_cast<void>(
+            context.use_certificate_chain(asio::buffer(read_file(certificate)), error));
         if (error)
             throw_unusable(certificate + ": no certificate as PEM", error);
         // Otherwise OpenSSL asks for it on the terminal.
         context.set_password_callback(
             [](std::size_t, asio::ssl::context::password_purpose) { return std::string(); });
-        context.use_private_key(asio::buffer(read_file(key)), asio::ssl::context::pem, error);
+        static_cast<void>(
+            context.use_private_key(asio::buffer(read_file(key)), asio::ssl::context::pem, error));
         if (error)
             throw_unusable(key + ": no private key, as PEM, of the certificate", error);
     }

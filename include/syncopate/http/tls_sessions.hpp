@@ -37,9 +37,9 @@ public:
 
     /// The newest session with the origin, or null.
     TlsSession take(std::string_view origin) {
-        auto const found = std::find_if(entries_.rbegin(), entries_.rend(), [&](auto const& entry) {
-            return entry.first == origin;
-        });
+        auto const is_of_origin = [&](auto const& entry) { return entry.first == origin; };
+        // NOLINTNEXTLINE(modernize-use-ranges): erase() wants the position in the list itself
+        auto const found = std::find_if(entries_.rbegin(), entries_.rend(), is_of_origin);
         if (found == entries_.rend())
             return nullptr;
         // Those of TLS 1.3 are for one use, so that nobody on the way can link two connections.

@@ -221,7 +221,9 @@ inline void UrlParser::read_name() {
     url_.host_end = url_.authority_begin + size;
     for (auto i = url_.authority_begin; i < url_.host_end; ++i) {
         char& c = url_.text[i];
-        require(characters.contains(c), "a host's name has letters, digits, \"-\" and \"_\" only");
+        require(
+            characters.contains(c),
+            "a host's name has letters, digits, hyphens and underscores only");
         c = to_lower(c);
     }
     auto const name = url_.part(url_.authority_begin, url_.host_end);
