@@ -39,7 +39,7 @@ class WebSocketCore final : public SessionUser,
 
 public:
     /// server:    names it in errors.
-    WebSocketCore(SessionLoopPointer loop, std::string server)
+    WebSocketCore(std::shared_ptr<SessionLoop> loop, std::string server)
         : loop_(std::move(loop)), server_(std::move(server)) {
         loop_->add(*this);
     }
@@ -288,7 +288,7 @@ private:
         is_attached_.store(false, std::memory_order_release);
     }
 
-    SessionLoopPointer loop_;
+    std::shared_ptr<SessionLoop> loop_;
     std::string const server_;
     Headers headers_;
     Lease lease_;
