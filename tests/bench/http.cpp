@@ -214,9 +214,9 @@ void add_in_turn(std::string const& peer) {
 }
 
 template <class Peer>
-void add_in_turn_over_tls(std::string const& peer) {
+void add_in_turn_over_tls(std::string const& peer, std::string const& workload = "https_get") {
     for (Place const place : {Place::one_core, Place::anywhere})
-        add_timed("https_get", place, peer, [](benchmark::State& state, Place where) {
+        add_timed(workload, place, peer, [](benchmark::State& state, Place where) {
             in_turn<Peer>(state, where, Nginx::secure());
         });
 }
@@ -232,6 +232,8 @@ void add_in_turn_over_tls(std::string const& peer) {
     add_in_turn_over_tls<Curl>("curl");
     add_in_turn_over_tls<OnRunner>("syncopate_runner");
     add_in_turn_over_tls<OnClient>("syncopate_client");
+    add_in_turn_over_tls<CurlAnew>("curl", "https_resumed");
+    add_in_turn_over_tls<OnRunnerAnew>("syncopate_runner", "https_resumed");
     for (Place const place : {Place::one_core, Place::anywhere}) {
         add_timed("http_get", place, "syncopate_loop", [](benchmark::State& state, Place where) {
             on_the_loop(state, where, Nginx::plain());

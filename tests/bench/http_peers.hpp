@@ -93,6 +93,22 @@ struct OnRunner {
         runner.enter_context([] { return http::ClientSession(session_options()); });
 };
 
+/// The same, each time by a new connection, which resumes the TLS session of the last one.
+struct OnRunnerAnew : OnRunner {
+    using OnRunner::OnRunner;
+
+    std::size_t get() {
+        auto const fetch = [this]() -> asio::awaitable<std::size_t> {
+            http::Request request(http::Verb::get, url);
+            request.header("Connection", "close");
+            auto response = co_await session.request(std::move(request));
+            auto const text = co_await response.text();
+            co_return text.size();
+        };
+        return runner.run(fetch);
+    }
+};
+
 /// The facade: a loop on a thread of its own.
 struct OnClient {
     explicit OnClient(std::string const& base) : url(base + "/short") {}
@@ -131,6 +147,13 @@ struct Curl {
     std::string ca_file = Nginx::ca_file();
     CURL* handle = ::curl_easy_init();
     std::size_t received = 0;
+};
+
+/// The same, each time by a new connection, which resumes the TLS session of the last one.
+struct CurlAnew : Curl {
+    explicit CurlAnew(std::string const& base) : Curl(base) {
+        ::curl_easy_setopt(handle, CURLOPT_FORBID_REUSE, 1L);
+    }
 };
 
 /// Beast's synchronous functions on one connection, as its documentation has them.

@@ -50,6 +50,7 @@ HTTP_ROWS = [
     ("GET, on two cores", "http_get/anywhere"),
     ("GET over TLS, on one core", "https_get/one_core"),
     ("GET over TLS, on two cores", "https_get/anywhere"),
+    ("GET over TLS, each on a new connection that resumes, on one core", "https_resumed/one_core"),
     ("GET, 64 at once, each", "http_64/anywhere"),
     ("a MiB of a stream of 1 GiB", "http_stream/anywhere"),
 ]
