@@ -43,7 +43,7 @@ enum class Errc {
     malformed_encoding,
     /// The body is not JSON.
     malformed_json,
-    /// More redirects than allowed, or one that leads back to itself.
+    /// More redirects than allowed.
     too_many_redirects,
     /// A redirect that is not followed: to an invalid URL, or from https to http.
     redirect_refused,

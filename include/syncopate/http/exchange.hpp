@@ -58,7 +58,7 @@ public:
     ///
     /// Returns:   false if the connection turned out to be of no use before anything came, and the request may
     ///            be sent on another one.
-    /// Throws:    what ended the exchange.  (Defined in perform.hpp.)
+    /// Throws:    what ended the exchange. Defined in perform.hpp.
     asio::awaitable<bool> perform(Outgoing& request, Lease lease);
 
     /// Without a connection: what perform() was given, after it returned false.
