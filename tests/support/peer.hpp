@@ -251,8 +251,9 @@ private:
         return count;
     }
 
+    /// Not on a socket that the script has closed: its number may belong to another connection by now.
     void notify() {
-        if (tls_)
+        if (tls_ && socket_ >= 0)
             SSL_shutdown(tls_.get());
     }
 
