@@ -11,6 +11,7 @@
 #include <syncopate/http/multipart.hpp>
 #include <syncopate/http/options.hpp>
 #include <syncopate/http/request.hpp>
+#include <syncopate/http/session.hpp>
 #include <syncopate/http/trace.hpp>
 #include <syncopate/version.hpp>
 
@@ -34,6 +35,7 @@ namespace {
 using namespace std::string_literals;
 using namespace support;
 using syncopate::AsyncGenerator;
+using syncopate::http::ClientSession;
 using syncopate::http::Errc;
 using syncopate::http::Multipart;
 using syncopate::http::Request;
@@ -168,6 +170,19 @@ TEST_CASE("The last body that is set counts, with what it says of itself") {
     CHECK(line_of(wire.sent(request().body_stream(pieces({"x"}))), "Content-Type") == "none");
     CHECK(
         line_of(wire.sent(request().header("Content-Type", "text/x")), "Content-Type") == "text/x");
+}
+
+TEST_CASE("The type of a request's body takes the place of its session's") {
+    Wire wire(Options().header("content-type", "text/session"));
+    auto const type = [&](Request request) {
+        auto const sent = wire.sent(std::move(request));
+        auto const other = line_of(sent, "content-type");
+        return other == "none" ? line_of(sent, "Content-Type") : other;
+    };
+    auto const post = [&] { return Request(Verb::post, wire.url()); };
+    CHECK(type(post().body("hello")) == "text/session");
+    CHECK(type(post().json({})) == "application/json");
+    CHECK(type(post().form({{"a", "b"}}).header("Content-Type", "text/request")) == "text/request");
 }
 
 TEST_CASE("A stream is sent in chunks, one for each piece that is not empty") {
@@ -372,12 +387,14 @@ TEST_CASE("What is refused is refused before a connection is made") {
           "//localhost/"s})
         CHECK(wire.error_of(Request(Verb::get, url)) == Errc::invalid_url);
     CHECK(wire.connections() == 0);
+}
 
-    Wire session(Options().header("Content-Length", "5"));
-    CHECK(session.error_of(Request(Verb::get, session.url())) == Errc::invalid_request);
-    Wire other(Options().header("Transfer-Encoding", "chunked"));
-    CHECK(other.error_of(Request(Verb::get, other.url())) == Errc::invalid_request);
-    CHECK(session.connections() + other.connections() == 0);
+TEST_CASE("What cannot be true of all requests is refused when the session is made") {
+    for (auto const& options :
+         {Options().header("Content-Length", "5"), Options().header("Transfer-Encoding", "chunked"),
+          Options().header("Host", "a").header("host", "b"), Options().header("A", "b\r\nC: d"),
+          Options().header("A b", "c")})
+        CHECK(code_of([&] { ClientSession const session(options); }) == Errc::invalid_request);
 }
 
 TEST_CASE("A trace is told of each step, without a user's name and password") {

@@ -209,9 +209,9 @@ private:
             error_code error;
             auto const size =
                 payload_ ? socket_.write_some(left(), error) : socket_.write_some(left()[0], error);
-            if (error == asio::error::would_block || error == asio::error::try_again)
-                return write_when_possible();
             if (error) {
+                if (error == asio::error::would_block || error == asio::error::try_again)
+                    return write_when_possible();
                 write_error_ = error;
                 break;
             }

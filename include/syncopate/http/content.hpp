@@ -80,7 +80,7 @@ private:
         all.reserve(std::min(exchange_.announced_size(), limits_.body_size));
         for (bool has_more = true; has_more;) {
             has_more = take_available(all);
-            if (!has_more)
+            if (!has_more && !exchange_.is_complete())
                 has_more = co_await read_more(all);
             if (all.size() > limits_.body_size)
                 give_up(Errc::body_too_large, limits_.body_size);

@@ -75,6 +75,9 @@ public:
         return was_something;
     }
 
+    /// Whether all of the message has come: what take_available() does not find will not come.
+    bool is_complete() const noexcept { return incoming_.is_complete(); }
+
     /// The same, and waits until there is something.
     ///
     /// Returns:   false at the end.

@@ -42,7 +42,17 @@ public:
             for (;;) {
                 auto state = fetch.make_state();
                 auto outgoing = fetch.make_outgoing();
-                co_await fetch.perform(outgoing, state->exchange);
+                auto lease = fetch.lease();
+                for (;;) {
+                    if (!lease.has_connection())
+                        co_await fetch.complete(lease);
+                    fetch.tell_connection(lease);
+                    bool const is_done =
+                        co_await state->exchange.perform(outgoing, std::move(lease));
+                    if (is_done)
+                        break;
+                    lease = state->exchange.take_lease();
+                }
                 fetch.take_cookies(state->head);
                 auto redirect = fetch.next(state->head);
                 if (!redirect) {
@@ -93,28 +103,25 @@ private:
             cookies = jar->header_for(cookie_origin());
         auto const* const credentials =
             proxy_ && !url_.is_secure() ? &proxy_->authorization() : nullptr;
-        return {request_, url_, core_->options(), detour_, std::move(cookies), credentials};
+        return {request_, url_, core_->default_fields(), detour_, std::move(cookies), credentials};
     }
 
-    /// Sends the request, twice if the first connection was a stale one.
-    asio::awaitable<void> perform(Outgoing& outgoing, Exchange& exchange) {
+    /// An idle connection, if there is one.
+    Lease lease() {
         auto const now = history_.empty() ? start_ : Clock::now();
-        auto lease = loop_->pool.try_lease(url_.origin(), now);
+        return loop_->pool.try_lease(url_.origin(), now);
+    }
+
+    /// Waits for what the lease lacks: the permit, and the connection.
+    asio::awaitable<void> complete(Lease& lease) {
         if (!lease)
             lease =
                 co_await loop_->pool.lease(std::string(url_.origin()), total_, *loop_->watchdog);
-        for (;;) {
-            if (!lease.has_connection()) {
-                Dial dial(core_, loop_, url_, proxy_);
-                auto connection = co_await dial.run(total_);
-                lease.set_connection(std::move(connection));
-            }
-            tell(lease.is_reused() ? trace().connection_reused : trace().connection_created);
-            bool const is_done = co_await exchange.perform(outgoing, std::move(lease));
-            if (is_done)
-                co_return;
-            lease = exchange.take_lease();
-        }
+        if (lease.has_connection())
+            co_return;
+        Dial dial(core_, loop_, url_, proxy_);
+        auto connection = co_await dial.run(total_);
+        lease.set_connection(std::move(connection));
     }
 
     std::optional<Redirect> next(ResponseHead const& head) {
@@ -150,6 +157,10 @@ private:
                     boost::beast::http::to_string(detour_.method), url_.text(),
                     Clock::now() - start_},
                 args...);
+    }
+
+    void tell_connection(Lease const& lease) const {
+        tell(lease.is_reused() ? trace().connection_reused : trace().connection_created);
     }
 
     void tell_error(std::exception_ptr error) const noexcept {

@@ -102,7 +102,7 @@ public:
     /// The first field of that name, or end().
     iterator find(std::string_view name) const noexcept {
         std::size_t index = 0;
-        while (index < size() && !detail::equals_ignoring_case(field(index).name(), name))
+        while (index < size() && !is_named(entries_[index], name))
             ++index;
         return {*this, index};
     }
@@ -122,9 +122,9 @@ public:
     /// The values of all fields of that name.
     std::vector<std::string_view> get_all(std::string_view name) const {
         std::vector<std::string_view> values;
-        for (Field const each : *this)
-            if (detail::equals_ignoring_case(each.name(), name))
-                values.push_back(each.value());
+        for (auto i = find(name).index_; i < size(); ++i)
+            if (is_named(entries_[i], name))
+                values.push_back(field(i).value());
         return values;
     }
 
@@ -143,11 +143,8 @@ public:
     }
     /// Removes all fields of that name. Their text stays until the object goes.
     void erase(std::string_view name) noexcept {
-        auto const is_named = [&](Entry const& entry) {
-            return detail::equals_ignoring_case(
-                std::string_view(text_).substr(entry.name, entry.name_size), name);
-        };
-        auto const removed = std::ranges::remove_if(entries_, is_named);
+        auto const removed = std::ranges::remove_if(
+            entries_, [&](Entry const& entry) { return is_named(entry, name); });
         entries_.erase(removed.begin(), removed.end());
     }
     void clear() noexcept {
@@ -158,11 +155,14 @@ public:
     void reserve(std::size_t text_size) { text_.reserve(text_size); }
 
 private:
+    bool is_named(Entry const& entry, std::string_view name) const noexcept {
+        return detail::equals_ignoring_case({text_.data() + entry.name, entry.name_size}, name);
+    }
     Field field(std::size_t index) const noexcept {
         Entry const& entry = entries_[index];
-        std::string_view const text = text_;
         return {
-            text.substr(entry.name, entry.name_size), text.substr(entry.value, entry.value_size)};
+            {text_.data() + entry.name, entry.name_size},
+            {text_.data() + entry.value, entry.value_size}};
     }
 
     std::string text_;

@@ -46,7 +46,6 @@ public:
     bool take_head(InputBuffer& input, ResponseParser::Body body) {
         while (!has_head_ && !input.empty()) {
             if (!parser_) {
-                head_ = {};
                 ResponseLimits const limits{
                     options_.max_header_size(), options_.max_header_fields()};
                 parser_.emplace(head_, limits, body, server_);
@@ -125,6 +124,7 @@ private:
             throw_error(
                 Errc::malformed_response,
                 std::string(server_) + ": it switches to a protocol that was not asked for");
+        head_ = {};
         if (++interim_responses_ > options_.max_interim_responses())
             throw_error(
                 Errc::header_too_large, std::string(server_) + ": too many interim responses");

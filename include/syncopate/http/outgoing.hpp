@@ -1,13 +1,13 @@
 // A request as it goes out to one URL: what is checked before a byte is sent, and how it is written.
 #pragma once
 
+#include <syncopate/http/basic_auth.hpp>
 #include <syncopate/http/body.hpp>
+#include <syncopate/http/default_fields.hpp>
 #include <syncopate/http/error.hpp>
 #include <syncopate/http/headers.hpp>
-#include <syncopate/http/options.hpp>
 #include <syncopate/http/request.hpp>
 #include <syncopate/http/url.hpp>
-#include <syncopate/version.hpp>
 
 #include <boost/beast/http/verb.hpp>
 
@@ -41,11 +41,11 @@ public:
     Outgoing(
         Request const& request,
         Url const& url,
-        SessionOptions const& options,
+        DefaultFields const& defaults,
         Detour detour,
         std::string cookies,
         std::string const* proxy)
-        : request_(request), url_(url), options_(options), detour_(detour),
+        : request_(request), url_(url), defaults_(defaults), detour_(detour),
           cookies_(std::move(cookies)), proxy_(proxy),
           body_(detour.keeps_body ? request.body() : RequestBody()), length_(body_.size()) {
         check_framing();
@@ -57,7 +57,7 @@ public:
     bool is_head() const noexcept { return detour_.method == Verb::head; }
     bool asks_to_close() const noexcept {
         return equals_ignoring_case(request_.headers()["Connection"], "close") ||
-               equals_ignoring_case(options_.headers()["Connection"], "close");
+               equals_ignoring_case(defaults_.headers()["Connection"], "close");
     }
 
     /// Whether it does no harm if the server gets it twice, and it can be sent twice: RFC 9110, 9.2.2.
@@ -75,31 +75,24 @@ public:
 
     /// Appends everything up to the body.
     void write_head(std::string& out) const {
-        out.append(boost::beast::http::to_string(detour_.method)).append(" ");
+        out.append(boost::beast::http::to_string(detour_.method)).append(1, ' ');
         if (proxy_)
             out.append(url_.origin());
-        out.append(url_.target()).append(" HTTP/1.1\r\n");
-        auto const authorization = this->authorization();
+        out.append(url_.target()).append(std::string_view(" HTTP/1.1\r\n"));
         write_default(out, "Host", url_.host_field());
         for (auto const field : request_.headers())
             if (is_kept(field.name()))
-                write(out, field.name(), field.value());
-        for (auto const field : options_.headers())
-            if (is_kept(field.name()) && !request_.headers().contains(field.name()) &&
-                (authorization.empty() || !equals_ignoring_case(field.name(), "Authorization")))
-                write(out, field.name(), field.value());
-        write_default(out, "User-Agent", user_agent());
-        write_default(out, "Accept", "*/*");
-        if (options_.decompress())
-            write_default(out, "Accept-Encoding", "gzip, deflate");
+                append_field(out, field.name(), field.value());
+        auto const authorization = this->authorization();
+        write_defaults(out, !authorization.empty());
         if (proxy_ && !proxy_->empty())
-            write(out, "Proxy-Authorization", *proxy_);
+            append_field(out, "Proxy-Authorization", *proxy_);
         if (!authorization.empty() && !is_set_in(request_.headers(), "Authorization"))
-            write(out, "Authorization", authorization);
+            append_field(out, "Authorization", authorization);
         if (!cookies_.empty())
             write_default(out, "Cookie", cookies_);
         write_framing(out);
-        out.append("\r\n");
+        out.append(std::string_view("\r\n"));
     }
 
     /// Appends what stands before a piece of a streamed body, or behind the last one.
@@ -126,22 +119,27 @@ public:
     }
 
 private:
-    static std::string_view user_agent() {
-        static std::string const name = "syncopate/" + std::to_string(SYNCOPATE_VERSION_MAJOR) +
-                                        '.' + std::to_string(SYNCOPATE_VERSION_MINOR);
-        return name;
-    }
-
-    static void write(std::string& out, std::string_view name, std::string_view value) {
-        out.append(name).append(": ").append(value).append("\r\n");
+    /// Those of the session that the request does not take the place of.
+    void write_defaults(std::string& out, bool has_authorization) const {
+        if (request_.headers().empty() && !has_authorization && !has_content_type() &&
+            detour_.keeps_credentials && detour_.keeps_body) {
+            out.append(defaults_.text());
+            return;
+        }
+        for (auto const field : defaults_.headers()) {
+            auto const name = field.name();
+            bool const is_replaced =
+                request_.headers().contains(name) ||
+                (has_authorization && equals_ignoring_case(name, "Authorization")) ||
+                (has_content_type() && equals_ignoring_case(name, "Content-Type"));
+            if (is_kept(name) && !is_replaced)
+                append_field(out, name, field.value());
+        }
     }
     /// Unless it is set by the user.
     void write_default(std::string& out, std::string_view name, std::string_view value) const {
-        if (!is_set(name))
-            write(out, name, value);
-    }
-    bool is_set(std::string_view name) const noexcept {
-        return is_set_in(request_.headers(), name) || is_set_in(options_.headers(), name);
+        if (!is_set_in(request_.headers(), name) && !is_set_in(defaults_.headers(), name))
+            append_field(out, name, value);
     }
     bool is_set_in(Headers const& headers, std::string_view name) const noexcept {
         return is_kept(name) && headers.contains(name);
@@ -169,14 +167,12 @@ private:
 
     /// The length that the user has set stands only where it is true, or where only the user knows it.
     void check_framing() {
+        if (request_.headers().empty())
+            return;
         auto const lengths = request_.headers().get_all("Content-Length");
         auto const encodings = request_.headers().get_all("Transfer-Encoding");
-        if (options_.headers().contains("Content-Length") ||
-            options_.headers().contains("Transfer-Encoding"))
-            throw_error(Errc::invalid_request, "a framing for all requests of a session");
-        for (auto const* headers : {&request_.headers(), &options_.headers()})
-            if (headers->get_all("Host").size() > 1)
-                throw_error(Errc::invalid_request, "more than one Host");
+        if (request_.headers().get_all("Host").size() > 1)
+            throw_error(Errc::invalid_request, "more than one Host");
         if (!encodings.empty() && !lengths.empty())
             throw_error(Errc::invalid_request, "both a Transfer-Encoding and a Content-Length");
         bool const is_chunked =
@@ -197,11 +193,15 @@ private:
         length_ = length;
     }
 
+    bool has_content_type() const noexcept {
+        return !body_.is_empty() && !request_.content_type().empty();
+    }
+
     void write_framing(std::string& out) const {
-        if (!body_.is_empty() && !request_.content_type().empty())
-            write_default(out, "Content-Type", request_.content_type());
+        if (has_content_type() && !is_set_in(request_.headers(), "Content-Type"))
+            append_field(out, "Content-Type", request_.content_type());
         if (!length_)
-            return write(out, "Transfer-Encoding", "chunked");
+            return append_field(out, "Transfer-Encoding", "chunked");
         // A server waits for no body where none is usual.
         bool const is_usual = detour_.method == Verb::post || detour_.method == Verb::put ||
                               detour_.method == Verb::patch;
@@ -220,7 +220,7 @@ private:
 
     Request const& request_;
     Url const& url_;
-    SessionOptions const& options_;
+    DefaultFields const& defaults_;
     Detour const detour_;
     std::string const cookies_;
     std::string const* const proxy_;

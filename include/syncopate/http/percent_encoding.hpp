@@ -81,7 +81,7 @@ inline void append_escaped(std::string& text, std::string_view value) {
 
 /// As a form's names and values are written: a space is "+".
 inline void append_form_escaped(std::string& text, std::string_view value) {
-    constexpr CharacterSet unescaped = alphanumeric_characters + "*-._";
+    static constexpr CharacterSet unescaped = alphanumeric_characters + "*-._";
     for (char const each : value) {
         if (each == ' ')
             text += '+';

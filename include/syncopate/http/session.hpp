@@ -82,18 +82,12 @@ public:
         return detail::Fetch::run(core_, std::move(request));
     }
 
-    asio::awaitable<Response> get(std::string url) {
-        return request(Request(Verb::get, std::move(url)));
-    }
-    asio::awaitable<Response> head(std::string url) {
-        return request(Request(Verb::head, std::move(url)));
-    }
+    asio::awaitable<Response> get(std::string url) { return send(Verb::get, std::move(url)); }
+    asio::awaitable<Response> head(std::string url) { return send(Verb::head, std::move(url)); }
     asio::awaitable<Response> options(std::string url) {
-        return request(Request(Verb::options, std::move(url)));
+        return send(Verb::options, std::move(url));
     }
-    asio::awaitable<Response> del(std::string url) {
-        return request(Request(Verb::delete_, std::move(url)));
-    }
+    asio::awaitable<Response> del(std::string url) { return send(Verb::delete_, std::move(url)); }
     asio::awaitable<Response> post(std::string url, std::string body) {
         return send(Verb::post, std::move(url), std::move(body));
     }
@@ -129,6 +123,9 @@ public:
     }
 
 private:
+    asio::awaitable<Response> send(Verb verb, std::string url) {
+        return detail::Fetch::run(core_, Request(verb, std::move(url)));
+    }
     asio::awaitable<Response> send(Verb verb, std::string url, std::string body) {
         Request made(verb, std::move(url));
         made.body(std::move(body));

@@ -3,8 +3,8 @@
 
 #include <syncopate/detail/origin.hpp>
 #include <syncopate/http/cookies.hpp>
+#include <syncopate/http/default_fields.hpp>
 #include <syncopate/http/error.hpp>
-#include <syncopate/http/field_syntax.hpp>
 #include <syncopate/http/options.hpp>
 #include <syncopate/http/proxy.hpp>
 #include <syncopate/http/session_loop.hpp>
@@ -29,9 +29,8 @@ using SessionLoopPointer = std::shared_ptr<SessionLoop>;
 /// Shared by the session and by what it has under way. But for post(), on the loop.
 class SessionCore : public std::enable_shared_from_this<SessionCore> {
 public:
-    explicit SessionCore(SessionOptions options) : options_(std::move(options)), tls_(options_) {
-        for (auto const field : options_.headers())
-            require_field(field.name(), field.value());
+    explicit SessionCore(SessionOptions options)
+        : options_(std::move(options)), default_fields_(options_), tls_(options_) {
         if (!options_.proxy().empty())
             proxy_.emplace(options_.proxy());
         else if (options_.trust_environment())
@@ -43,6 +42,7 @@ public:
     SessionCore& operator=(SessionCore const&) = delete;
 
     SessionOptions const& options() const noexcept { return options_; }
+    DefaultFields const& default_fields() const noexcept { return default_fields_; }
     Tls& tls() noexcept { return tls_; }
     /// Null unless SessionOptions::cookies is set.
     CookieJar* cookies() noexcept { return cookies_ ? &*cookies_ : nullptr; }
@@ -112,6 +112,7 @@ private:
     }
 
     SessionOptions const options_;
+    DefaultFields const default_fields_;
     Tls tls_;
     std::optional<Proxy> proxy_;
     std::optional<EnvironmentProxies> environment_;

@@ -115,7 +115,7 @@ private:
 namespace detail {
 
 inline bool starts_with_scheme(std::string_view reference) noexcept {
-    constexpr CharacterSet characters = alphanumeric_characters + "+-.";
+    static constexpr CharacterSet characters = alphanumeric_characters + "+-.";
     auto const end =
         std::ranges::find_if_not(reference, [&](char c) { return characters.contains(c); });
     if (end == reference.begin() || end == reference.end() || *end != ':')

@@ -163,12 +163,12 @@ private:
 };
 
 inline void UrlParser::read_scheme() {
-    constexpr std::array<std::string_view, 4> schemes = {"http", "https", "ws", "wss"};
+    static constexpr std::array<std::string_view, 4> schemes = {"http", "https", "ws", "wss"};
     auto const end = std::min(url_.text.find("://"), url_.text.size());
     auto const scheme = std::ranges::find_if(
         schemes, [&](auto name) { return equals_ignoring_case(name, url_.part(0, end)); });
     require(end < url_.text.size() && scheme != schemes.end(), "not an http, https, ws or wss URL");
-    url_.text.replace(0, end, *scheme);
+    std::ranges::copy(*scheme, url_.text.begin());
     url_.is_secure = *scheme == "https" || *scheme == "wss";
     auto const begin = end + 3;
     url_.authority_begin = begin;
@@ -213,7 +213,7 @@ inline void UrlParser::read_ipv6_address() {
 }
 
 inline void UrlParser::read_name() {
-    constexpr CharacterSet characters = alphanumeric_characters + "-_.";
+    static constexpr CharacterSet characters = alphanumeric_characters + "-_.";
     // What fits into SNI. The resolver knows better what else a name must be.
     constexpr std::size_t longest = 255;
     auto const size = std::min(url_.authority().find(':'), url_.authority().size());
@@ -248,6 +248,9 @@ inline void UrlParser::read_port() {
             rest == end && error == std::errc() && url_.port != 0,
             "the port is no number from 1 to 65535");
     }
+    bool const is_canonical = url_.port != default_port && field.size() > 1 && field[1] != '0';
+    if (field.empty() || is_canonical)
+        return;
     auto const port = url_.port == default_port ? std::string() : ':' + std::to_string(url_.port);
     url_.text.replace(url_.host_end, field.size(), port);
     url_.authority_end = url_.host_end + port.size();

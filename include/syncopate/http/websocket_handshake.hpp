@@ -153,7 +153,7 @@ private:
         if (auto* const jar = session_->cookies())
             cookies = jar->header_for(cookie_origin());
         Outgoing const outgoing(
-            request_, url_, session_->options(), {Verb::get}, std::move(cookies), nullptr);
+            request_, url_, session_->default_fields(), {Verb::get}, std::move(cookies), nullptr);
 
         static_cast<void>(connection_->begin_exchange(Connection::Look::none));
         connection_->output().clear();
