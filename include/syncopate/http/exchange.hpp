@@ -1,7 +1,6 @@
-// One request on one connection, and its response. How it is sent stands in perform.hpp.
+// One request on one connection, and its response. How it is sent stands in sending.hpp.
 #pragma once
 
-#include <syncopate/detail/deadline.hpp>
 #include <syncopate/detail/outcome.hpp>
 #include <syncopate/http/connection.hpp>
 #include <syncopate/http/error.hpp>
@@ -54,14 +53,49 @@ public:
     /// Whether it has something on the loop. Also from other threads: if it has not, it never will again.
     bool is_attached() const noexcept { return is_attached_.load(std::memory_order_acquire); }
 
-    /// Sends the request, and waits for the header of the final response.
-    ///
-    /// Returns:   false if the connection turned out to be of no use before anything came, and the request may
-    ///            be sent on another one.
-    /// Throws:    what ended the exchange. Defined in perform.hpp.
-    asio::awaitable<bool> perform(Outgoing& request, Lease lease);
+    /// What fails, or is given up, has nothing on the loop any more: for the time in which the request is sent
+    /// and its response awaited.
+    class Failure {
+    public:
+        explicit Failure(Exchange& exchange) noexcept : exchange_(&exchange) {}
+        Failure(Failure const&) = delete;
+        Failure& operator=(Failure const&) = delete;
+        ~Failure() {
+            if (exchange_)
+                exchange_->detach();
+        }
+        void dismiss() noexcept { exchange_ = nullptr; }
 
-    /// Without a connection: what perform() was given, after it returned false.
+    private:
+        Exchange* exchange_;
+    };
+
+    /// How far it has come. Stale: the connection turned out to be of no use before anything came, and the
+    /// request may be sent on another one.
+    enum class Stage { waiting, answered, stale };
+
+    // The steps up to the header of the final response are taken one by one, by the coroutine that has the
+    // exchange: another one for them would cost more than they do.
+
+    /// Begins to send the request; a streamed body is left to Upload. Never `answered`.
+    Stage begin(Outgoing& request, Lease&& lease);
+    /// Takes what has come of the response's header.
+    Stage take_answer(Outgoing const& request);
+    /// Waits until something has come, or been sent. To be awaited, and then checked.
+    auto wait() {
+        auto deadline = total_;
+        if (options_.read_timeout().count() > 0)
+            deadline =
+                std::min(deadline, deadline_from(Deadline::clock::now(), options_.read_timeout()));
+        return connection().pause().until(deadline, *loop_->watchdog);
+    }
+    /// After a wait for the header.
+    void check_wait() {
+        check_wait(
+            connection().is_writing() ? Errc::body_timed_out : Errc::response_header_timed_out);
+    }
+
+    /// Of a stale exchange: what begin() was given, without its connection.
     Lease take_lease() noexcept { return std::move(lease_); }
 
     /// Takes what has come of the body.
@@ -109,7 +143,7 @@ public:
     /// Closes the connection, unless it has been given back. On the loop.
     void detach() noexcept {
         unlink();
-        lease_ = {};
+        lease_.reset();
         auto const loop = std::move(loop_);
         // From here on, another thread may destroy this: what was done before happens before that.
         is_attached_.store(false, std::memory_order_release);
@@ -121,22 +155,6 @@ private:
     static constexpr std::size_t most_to_drain = std::size_t{64} * 1024;
     static constexpr std::chrono::milliseconds longest_drain{50};
 
-    /// What fails has nothing on the loop any more.
-    class Failure {
-    public:
-        explicit Failure(Exchange& exchange) noexcept : exchange_(&exchange) {}
-        Failure(Failure const&) = delete;
-        Failure& operator=(Failure const&) = delete;
-        ~Failure() {
-            if (exchange_)
-                exchange_->detach();
-        }
-        void dismiss() noexcept { exchange_ = nullptr; }
-
-    private:
-        Exchange* exchange_;
-    };
-
     void abort() noexcept override {
         is_aborted_ = true;
         if (lease_.has_connection() && lease_.connection().pause().is_waiting())
@@ -146,14 +164,6 @@ private:
     }
 
     Connection& connection() noexcept { return lease_.connection(); }
-
-    auto wait() {
-        auto deadline = total_;
-        if (options_.read_timeout().count() > 0)
-            deadline =
-                std::min(deadline, ::syncopate::detail::deadline_after(options_.read_timeout()));
-        return connection().pause().until(deadline, *loop_->watchdog);
-    }
 
     /// After a wait. late: what it means that nothing has come.
     void check_wait(Errc late) {
@@ -267,14 +277,14 @@ inline void Exchange::end_message() {
         auto keep = options_.idle_timeout();
         if (auto const limit = keep_alive_timeout(head_.headers))
             keep = std::min<std::chrono::nanoseconds>(keep, *limit);
-        loop_->pool.give_back(std::move(lease_), now, now + keep);
+        loop_->pool.give_back(std::move(lease_), now, deadline_from(now, keep));
     }
     detach();
 }
 
 inline asio::awaitable<void> Exchange::drain() {
     Failure const detach_in_the_end(*this);
-    auto const deadline = std::min(total_, ::syncopate::detail::deadline_after(longest_drain));
+    auto const deadline = std::min(total_, deadline_from(Deadline::clock::now(), longest_drain));
     incoming_.stop_decoding();
     std::size_t drained = 0;
     while (lease_.has_connection()) {

@@ -6,12 +6,12 @@
 #include <syncopate/http/exchange.hpp>
 #include <syncopate/http/options.hpp>
 #include <syncopate/http/outgoing.hpp>
-#include <syncopate/http/perform.hpp>
 #include <syncopate/http/pool.hpp>
 #include <syncopate/http/proxy.hpp>
 #include <syncopate/http/redirect.hpp>
 #include <syncopate/http/request.hpp>
 #include <syncopate/http/response.hpp>
+#include <syncopate/http/sending.hpp>
 #include <syncopate/http/session_core.hpp>
 #include <syncopate/http/trace.hpp>
 #include <syncopate/http/url.hpp>
@@ -23,7 +23,6 @@
 #include <cstddef>
 #include <exception>
 #include <memory>
-#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -40,30 +39,37 @@ public:
         try {
             fetch.tell(fetch.trace().request_start);
             for (;;) {
-                auto state = fetch.make_state();
+                Exchange& exchange = fetch.exchange();
+                Exchange::Failure failure(exchange);
                 auto outgoing = fetch.make_outgoing();
-                auto lease = fetch.lease();
-                for (;;) {
+                auto stage = Exchange::Stage::stale;
+                for (auto lease = fetch.lease(); stage != Exchange::Stage::answered;) {
                     if (!lease.has_connection())
                         co_await fetch.complete(lease);
                     fetch.tell_connection(lease);
-                    bool const is_done =
-                        co_await state->exchange.perform(outgoing, std::move(lease));
-                    if (is_done)
-                        break;
-                    lease = state->exchange.take_lease();
+                    stage = exchange.begin(outgoing, std::move(lease));
+                    if (stage == Exchange::Stage::waiting) {
+                        if (outgoing.body().stream()) {
+                            Upload upload(exchange, outgoing);
+                            co_await upload.run();
+                        }
+                        stage = exchange.take_answer(outgoing);
+                    }
+                    while (stage == Exchange::Stage::waiting) {
+                        co_await exchange.wait();
+                        exchange.check_wait();
+                        stage = exchange.take_answer(outgoing);
+                    }
+                    if (stage == Exchange::Stage::stale)
+                        lease = exchange.take_lease();
                 }
-                fetch.take_cookies(state->head);
-                auto redirect = fetch.next(state->head);
-                if (!redirect) {
-                    fetch.tell(fetch.trace().request_end, state->head.status);
-                    state->history = std::move(fetch.history_);
-                    co_return Response(std::move(state));
-                }
-                co_await state->exchange.drain();
-                fetch.history_.push_back(Response(std::move(state)));
-                fetch.url_ = std::move(redirect->url);
-                fetch.detour_ = redirect->detour;
+                failure.dismiss();
+                fetch.take_cookies();
+                auto next = fetch.next();
+                if (!next)
+                    co_return fetch.end();
+                co_await exchange.drain();
+                fetch.follow(std::move(next));
             }
         } catch (...) {
             fetch.tell_error(std::current_exception());
@@ -77,75 +83,92 @@ private:
 
     Fetch(std::shared_ptr<SessionCore> core, SessionLoopPointer loop, Request& request)
         : core_(std::move(core)), loop_(std::move(loop)), request_(request),
-          url_(request.take_url()), detour_{request.method()} {
-        if (!url_.scheme().starts_with("http"))
+          detour_{request.method()} {
+        Url url(request.take_url());
+        if (!url.scheme().starts_with("http"))
             throw_error(Errc::invalid_url, "a request goes to http or https");
         for (auto const& [name, value] : request.query())
-            url_.add_query(name, value);
+            url.add_query(name, value);
         auto const timeout = request.timeout().value_or(core_->options().total_timeout());
         if (timeout.count() > 0)
-            total_ = ::syncopate::detail::deadline_after(timeout);
+            total_ = deadline_from(start_, timeout);
+        state_ = make_state(std::move(url));
+    }
+
+    StatePointer make_state(Url&& url) {
+        if (core_->is_closed())
+            throw_error(Errc::session_closed, std::string(url.origin()));
+        return StatePointer(
+            new Response::State(core_, loop_, total_, request_.on_progress(), std::move(url)));
     }
 
     Trace const& trace() const noexcept { return core_->options().trace(); }
-
-    StatePointer make_state() {
-        if (core_->is_closed())
-            throw_error(Errc::session_closed, std::string(url_.origin()));
-        return StatePointer(new Response::State(
-            core_, loop_, total_, request_.on_progress(), url_.text(), url_.origin().size()));
-    }
+    Url const& url() const noexcept { return state_->url; }
+    Exchange& exchange() const noexcept { return state_->exchange; }
 
     Outgoing make_outgoing() {
-        proxy_ = core_->proxy_for(url_);
+        proxy_ = core_->proxy_for(url());
         std::string cookies;
         if (auto* const jar = core_->cookies())
             cookies = jar->header_for(cookie_origin());
         auto const* const credentials =
-            proxy_ && !url_.is_secure() ? &proxy_->authorization() : nullptr;
-        return {request_, url_, core_->default_fields(), detour_, std::move(cookies), credentials};
+            proxy_ && !url().is_secure() ? &proxy_->authorization() : nullptr;
+        return {request_, url(), core_->default_fields(), detour_, std::move(cookies), credentials};
     }
 
     /// An idle connection, if there is one.
     Lease lease() {
         auto const now = history_.empty() ? start_ : Clock::now();
-        return loop_->pool.try_lease(url_.origin(), now);
+        return loop_->pool.try_lease(url().origin(), now);
     }
 
     /// Waits for what the lease lacks: the permit, and the connection.
     asio::awaitable<void> complete(Lease& lease) {
         if (!lease)
             lease =
-                co_await loop_->pool.lease(std::string(url_.origin()), total_, *loop_->watchdog);
+                co_await loop_->pool.lease(std::string(url().origin()), total_, *loop_->watchdog);
         if (lease.has_connection())
             co_return;
-        Dial dial(core_, loop_, url_, proxy_);
+        Dial dial(core_, loop_, url(), proxy_);
         auto connection = co_await dial.run(total_);
         lease.set_connection(std::move(connection));
     }
 
-    std::optional<Redirect> next(ResponseHead const& head) {
+    /// Of the request to which the response redirects; null if it does not.
+    StatePointer next() {
+        auto const& head = state_->head;
         auto const most = request_.max_redirects().value_or(core_->options().max_redirects());
         if (most == 0)
-            return std::nullopt;
-        auto redirect = redirect_of(head, url_, detour_, request_.body());
+            return nullptr;
+        auto redirect = redirect_of(head, url(), detour_, request_.body());
         if (!redirect)
-            return redirect;
+            return nullptr;
         if (history_.size() >= most)
             throw_error(
                 Errc::too_many_redirects,
-                std::string(url_.origin()) + ": more than " + std::to_string(most));
+                std::string(url().origin()) + ": more than " + std::to_string(most));
         tell(trace().redirect, head.status, std::string_view(redirect->url.text()));
-        return redirect;
+        detour_ = redirect->detour;
+        return make_state(std::move(redirect->url));
+    }
+
+    void follow(StatePointer next) {
+        history_.push_back(Response(std::exchange(state_, std::move(next))));
+    }
+
+    Response end() {
+        tell(trace().request_end, state_->head.status);
+        state_->history = std::move(history_);
+        return Response(std::move(state_));
     }
 
     CookieOrigin cookie_origin() const noexcept {
-        return {url_.is_secure(), url_.host(), url_.is_ip_address(), url_.path()};
+        return {url().is_secure(), url().host(), url().is_ip_address(), url().path()};
     }
 
-    void take_cookies(ResponseHead const& head) {
+    void take_cookies() {
         if (auto* const jar = core_->cookies())
-            for (auto const cookie : head.headers.get_all("Set-Cookie"))
+            for (auto const cookie : state_->head.headers.get_all("Set-Cookie"))
                 jar->store(cookie_origin(), cookie);
     }
 
@@ -154,7 +177,7 @@ private:
         if (function)
             function(
                 Trace::Request{
-                    boost::beast::http::to_string(detour_.method), url_.text(),
+                    boost::beast::http::to_string(detour_.method), url().text(),
                     Clock::now() - start_},
                 args...);
     }
@@ -175,8 +198,9 @@ private:
     Request const& request_;
     Clock::time_point const start_ = Clock::now();
     Deadline total_ = Deadline::max();
-    Url url_;
     Detour detour_;
+    /// Of the present request.
+    StatePointer state_;
     Proxy const* proxy_ = nullptr;
     std::vector<Response> history_;
 };

@@ -1,8 +1,6 @@
 // The fields of a message's header.
 #pragma once
 
-#include <boost/container/small_vector.hpp>
-
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
@@ -136,6 +134,18 @@ public:
              static_cast<std::uint32_t>(value.size())});
         text_.append(name).append(value);
     }
+    /// The same, from the line of a message.
+    ///
+    /// name, value:   views into the line, the name at its beginning.
+    void add_line(std::string_view line, std::string_view name, std::string_view value) {
+        auto const begin = text_.size();
+        entries_.push_back(
+            {static_cast<std::uint32_t>(begin), static_cast<std::uint32_t>(name.size()),
+             static_cast<std::uint32_t>(begin) +
+                 static_cast<std::uint32_t>(value.data() - line.data()),
+             static_cast<std::uint32_t>(value.size())});
+        text_.append(line);
+    }
     /// Makes it the only field of that name.
     void set(std::string_view name, std::string_view value) {
         erase(name);
@@ -151,8 +161,11 @@ public:
         text_.clear();
         entries_.clear();
     }
-    /// Makes room for fields whose names and values are so long together.
-    void reserve(std::size_t text_size) { text_.reserve(text_size); }
+    /// Makes room for so many fields, whose names and values are so long together.
+    void reserve(std::size_t fields, std::size_t text_size) {
+        entries_.reserve(fields);
+        text_.reserve(text_size);
+    }
 
 private:
     bool is_named(Entry const& entry, std::string_view name) const noexcept {
@@ -166,7 +179,7 @@ private:
     }
 
     std::string text_;
-    boost::container::small_vector<Entry, 12> entries_;
+    std::vector<Entry> entries_;
 };
 
 }  // namespace syncopate::http

@@ -65,10 +65,10 @@ public:
         std::swap(permit_, other.permit_);
         std::swap(connection_, other.connection_);
         std::swap(is_reused_, other.is_reused_);
-        other.end();
+        other.reset();
         return *this;
     }
-    ~Lease() { end(); }
+    ~Lease() { reset(); }
 
     explicit operator bool() const noexcept { return static_cast<bool>(permit_); }
 
@@ -77,6 +77,13 @@ public:
     void set_connection(ConnectionPointer connection) noexcept {
         connection_ = std::move(connection);
         is_reused_ = false;
+    }
+    /// Gives up both.
+    void reset() noexcept {
+        if (!permit_)
+            return;  // there is no connection without
+        close_connection();
+        Permit const gone = std::move(permit_);
     }
     /// Closes it. The permit stays, for another one.
     void close_connection() noexcept {
@@ -89,11 +96,6 @@ public:
 
 private:
     friend class Pool;
-
-    void end() noexcept {
-        close_connection();
-        Permit const gone = std::move(permit_);
-    }
 
     Permit permit_;
     ConnectionPointer connection_;
@@ -138,7 +140,7 @@ public:
     }
 
     /// Takes back a connection that is at rest. until: the end of its idle time.
-    void give_back(Lease lease, Deadline now, Deadline until) {
+    void give_back(Lease&& lease, Deadline now, Deadline until) {
         if (is_closed_)
             return;
         lease.connection().input().shrink();

@@ -7,6 +7,7 @@
 #include <syncopate/http/headers.hpp>
 #include <syncopate/http/progress.hpp>
 #include <syncopate/http/session_core.hpp>
+#include <syncopate/http/url.hpp>
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/cancellation_type.hpp>
@@ -43,7 +44,7 @@ public:
     Headers const& headers() const noexcept { return state_->head.headers; }
 
     /// Where the response came from, after redirects; without a user's name and password.
-    std::string const& url() const noexcept { return state_->url; }
+    std::string const& url() const noexcept { return state_->url.text(); }
 
     /// The redirects that led here, oldest first. They have no body.
     std::vector<Response> const& history() const noexcept { return state_->history; }
@@ -55,8 +56,8 @@ public:
     Response const& raise_for_status() const {
         if (!is_ok())
             detail::throw_error(
-                Errc::error_status,
-                state_->server() + ": " + std::to_string(status()) + ' ' + std::string(reason()));
+                Errc::error_status, std::string(state_->url.origin()) + ": " +
+                                        std::to_string(status()) + ' ' + std::string(reason()));
         return *this;
     }
     Response& raise_for_status() {
@@ -107,23 +108,15 @@ private:
             std::shared_ptr<detail::SessionLoop> loop,
             detail::Deadline total,
             ProgressFunction its_progress,
-            std::string its_url,
-            std::size_t size_of_origin)
+            Url&& its_url)
             : core(std::move(its_core)), progress(std::move(its_progress)), url(std::move(its_url)),
-              origin_size(size_of_origin),
-              exchange(core->options(), std::move(loop), total, progress, head, server_view()),
+              exchange(core->options(), std::move(loop), total, progress, head, url.origin()),
               content(
                   exchange, {core->options().max_body_size(), core->options().max_line_size()}) {}
 
-        std::string_view server_view() const noexcept {
-            return std::string_view(url).substr(0, origin_size);
-        }
-        std::string server() const { return std::string(server_view()); }
-
         std::shared_ptr<detail::SessionCore> const core;
         ProgressFunction const progress;
-        std::string const url;
-        std::size_t const origin_size;
+        Url const url;
         detail::ResponseHead head;
         detail::Exchange exchange;
         Content content;

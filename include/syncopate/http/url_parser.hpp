@@ -127,6 +127,32 @@ inline std::string without_dot_segments(std::string_view path) {
     return kept;
 }
 
+/// What a character can mean in a URL, a bit each. Of a part of a URL, all of them together tell which of the
+/// steps have anything to do, and there seldom is.
+namespace url_signs {
+enum : unsigned char {
+    ends_authority = 1,
+    at = 2,
+    question_mark = 4,
+    number_sign = 8,
+    dot = 16,
+    /// Has to be looked at: it has no place in a path or a query, or not everywhere.
+    escape = 32,
+};
+}
+
+inline constexpr auto url_signs_of = [] {
+    std::array<unsigned char, 256> signs{};
+    for (std::size_t i = 0; i < signs.size(); ++i)
+        signs[i] = url_characters.contains(static_cast<char>(i)) ? 0 : url_signs::escape;
+    signs['/'] = url_signs::ends_authority;
+    signs['?'] = url_signs::ends_authority | url_signs::question_mark;
+    signs['#'] = url_signs::ends_authority | url_signs::number_sign | url_signs::escape;
+    signs['@'] = url_signs::at;
+    signs['.'] = url_signs::dot;
+    return signs;
+}();
+
 class UrlParser {
 public:
     UrlParser(UrlParts& url, UrlEscape escape) noexcept : url_(url), escape_(escape) {}
@@ -134,7 +160,8 @@ public:
     void run() {
         require(url_.text.size() <= max_url_size, "longer than 64 KiB");
         read_scheme();
-        take_userinfo();
+        if (read_authority() & url_signs::at)
+            take_userinfo();
         if (url_.authority().starts_with('['))
             read_ipv6_address();
         else
@@ -150,7 +177,12 @@ private:
             refuse_url(url_.text, otherwise);
     }
 
+    unsigned signs_at(std::size_t i) const noexcept {
+        return url_signs_of[static_cast<unsigned char>(url_.text[i])];
+    }
+
     void read_scheme();
+    unsigned read_authority() noexcept;
     void take_userinfo();
     void read_ipv6_address();
     void read_name();
@@ -163,25 +195,35 @@ private:
 };
 
 inline void UrlParser::read_scheme() {
-    static constexpr std::array<std::string_view, 4> schemes = {"http", "https", "ws", "wss"};
-    auto const end = std::min(url_.text.find("://"), url_.text.size());
-    auto const scheme = std::ranges::find_if(
-        schemes, [&](auto name) { return equals_ignoring_case(name, url_.part(0, end)); });
-    require(end < url_.text.size() && scheme != schemes.end(), "not an http, https, ws or wss URL");
-    std::ranges::copy(*scheme, url_.text.begin());
-    url_.is_secure = *scheme == "https" || *scheme == "wss";
-    auto const begin = end + 3;
-    url_.authority_begin = begin;
-    url_.authority_end = std::min(
-        {url_.text.find('/', begin), url_.text.find('?', begin), url_.text.find('#', begin),
-         url_.text.size()});
+    std::string_view const text = url_.text;
+    auto const is = [&](std::string_view prefix) {
+        return text.starts_with(prefix) ||
+               equals_ignoring_case(text.substr(0, prefix.size()), prefix);
+    };
+    auto const prefix = is("http://")    ? std::string_view("http://")
+                        : is("https://") ? std::string_view("https://")
+                        : is("ws://")    ? std::string_view("ws://")
+                        : is("wss://")   ? std::string_view("wss://")
+                                         : std::string_view();
+    require(!prefix.empty(), "not an http, https, ws or wss URL");
+    std::ranges::copy(prefix, url_.text.begin());
+    url_.is_secure = prefix.ends_with("s://") && prefix != "ws://";
+    url_.authority_begin = prefix.size();
+}
+
+/// Finds its end. Returns the signs that are in it.
+inline unsigned UrlParser::read_authority() noexcept {
+    unsigned signs = 0;
+    auto i = url_.authority_begin;
+    for (; i < url_.text.size() && !(signs_at(i) & url_signs::ends_authority); ++i)
+        signs |= signs_at(i);
+    url_.authority_end = i;
+    return signs;
 }
 
 inline void UrlParser::take_userinfo() {
     auto const authority = url_.authority();
     auto const at = authority.find('@');
-    if (at == authority.npos)
-        return;
     auto const userinfo = authority.substr(0, at);
     auto const colon = std::min(userinfo.find(':'), userinfo.size());
     auto user = unescaped(userinfo.substr(0, colon));
@@ -216,20 +258,20 @@ inline void UrlParser::read_name() {
     static constexpr CharacterSet characters = alphanumeric_characters + "-_.";
     // What fits into SNI. The resolver knows better what else a name must be.
     constexpr std::size_t longest = 255;
-    auto const size = std::min(url_.authority().find(':'), url_.authority().size());
-    require(size <= longest, "the host's name is too long");
-    url_.host_end = url_.authority_begin + size;
-    for (auto i = url_.authority_begin; i < url_.host_end; ++i) {
+    char last = '.';
+    auto i = url_.authority_begin;
+    for (; i < url_.authority_end && url_.text[i] != ':'; ++i) {
         char& c = url_.text[i];
         require(
             characters.contains(c),
             "a host's name has letters, digits, hyphens and underscores only");
-        c = to_lower(c);
+        require(c != '.' || last != '.', "a part of the host's name is empty");
+        last = c = to_lower(c);
     }
+    url_.host_end = i;
     auto const name = url_.part(url_.authority_begin, url_.host_end);
-    require(
-        !name.empty() && !name.starts_with('.') && name.find("..") == name.npos,
-        "the host's name, or a part of it, is empty");
+    require(!name.empty(), "the host's name is empty");
+    require(name.size() <= longest, "the host's name is too long");
     url_.is_ip_address = ends_in_number(name);
     require(
         !url_.is_ip_address || is_ipv4_address(name),
@@ -261,12 +303,23 @@ inline void UrlParser::read_target() {
     auto const begin = url_.authority_end;
     if (begin == text.size() || text[begin] != '/')
         text.insert(begin, 1, '/');
-    escape_target();
-    auto const path_end = std::min({text.find('?', begin), text.find('#', begin), text.size()});
-    if (auto const path = url_.part(begin, path_end); path.find("/.") != path.npos)
-        text.replace(begin, path.size(), without_dot_segments(path));
-    url_.query_end = std::min(text.find('#', begin), text.size());
-    url_.path_end = std::min(text.find('?', begin), url_.query_end);
+    unsigned signs = 0;
+    for (auto i = begin; i < text.size(); ++i)
+        signs |= signs_at(i);
+    if (signs & url_signs::escape)
+        escape_target();
+    auto const find_ends = [&] {
+        auto const find = [&](unsigned sign, char c, std::size_t otherwise) {
+            return signs & sign ? std::min(text.find(c, begin), otherwise) : otherwise;
+        };
+        url_.query_end = find(url_signs::number_sign, '#', text.size());
+        url_.path_end = find(url_signs::question_mark, '?', url_.query_end);
+    };
+    find_ends();
+    if (signs & url_signs::dot && url_.path().find("/.") != std::string_view::npos) {
+        text.replace(begin, url_.path().size(), without_dot_segments(url_.path()));
+        find_ends();
+    }
 }
 
 inline void UrlParser::escape_target() {

@@ -24,6 +24,11 @@ namespace syncopate::http::detail {
 namespace asio = boost::asio;
 using ::syncopate::detail::Deadline;
 
+/// So long after that; never, if no clock goes so far.
+inline Deadline deadline_from(Deadline begin, std::chrono::nanoseconds delay) noexcept {
+    return delay < Deadline::max() - begin ? begin + delay : Deadline::max();
+}
+
 class Watchdog;
 
 /// Where a coroutine waits until something happens, its deadline passes, or it is cancelled. One coroutine

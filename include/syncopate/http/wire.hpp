@@ -17,6 +17,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -75,7 +76,8 @@ public:
         sink_ = sink;
         bool const was_in_header = !is_header_done();
         if (was_in_header)
-            head_.headers.reserve(std::min(input.size(), limits_.header_size));
+            head_.headers.reserve(16, std::min(input.size(), ordinary_header_size));
+        input_end_ = input.data() + input.size();
         beast::error_code error;
         auto const used = Base::put(asio::buffer(input.data(), input.size()), error);
         is_starved_ = !was_in_header && used == 0;
@@ -103,6 +105,8 @@ public:
 
 private:
     using string_view = beast::string_view;
+
+    static constexpr std::size_t ordinary_header_size = 1024;
 
     [[noreturn]] void fail(Errc code, std::string const& why) const {
         throw_error(code, std::string(server_) + ": " + why);
@@ -146,7 +150,17 @@ private:
         if (++fields_ > limits_.header_fields)
             error = beast::http::error::header_limit;
         else if (!is_header_done())
-            head_.headers.add({name.data(), name.size()}, {value.data(), value.size()});
+            add_field({name.data(), name.size()}, {value.data(), value.size()});
+    }
+
+    /// Both are views into what is parsed, unless the value had to be put together from several lines.
+    void add_field(std::string_view name, std::string_view value) {
+        auto const* const begin = name.data();
+        auto const* const end = value.data() + value.size();
+        if (std::less_equal<>()(begin, value.data()) && std::less_equal<>()(end, input_end_))
+            head_.headers.add_line({begin, end}, name, value);
+        else
+            head_.headers.add(name, value);
     }
 
     void on_header_impl(beast::error_code& error) override { error = {}; }
@@ -185,6 +199,7 @@ private:
     bool is_http_1_0_ = false;
     bool is_starved_ = false;  // in the body, the last parse() used nothing
     std::string* sink_ = nullptr;
+    char const* input_end_ = nullptr;
 };
 
 /// Whether it is an interim response, which another one follows.

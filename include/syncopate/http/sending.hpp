@@ -1,4 +1,4 @@
-// How an exchange sends its request, and waits for the answer, which may come before all has been sent.
+// How an exchange sends its request. The answer may come before all has been sent.
 #pragma once
 
 #include <syncopate/detail/child.hpp>
@@ -26,7 +26,7 @@
 
 namespace syncopate::http::detail {
 
-/// A body that is produced while it is sent. Lies in the frame of Exchange::perform().
+/// A body that is produced while it is sent. Lies in the frame of Fetch::run().
 class Upload {
 public:
     Upload(Exchange& exchange, Outgoing& request)
@@ -134,45 +134,37 @@ private:
     bool is_late_ = false;
 };
 
-inline asio::awaitable<bool> Exchange::perform(Outgoing& request, Lease lease) {
+inline Exchange::Stage Exchange::begin(Outgoing& request, Lease&& lease) {
     if (is_aborted_)  // while it waited for the connection
         fail(Errc::session_closed);
-    Failure failure(*this);
     lease_ = std::move(lease);
     if (!connection().begin_exchange(look_needed(request))) {
         lease_.close_connection();
-        failure.dismiss();
-        co_return false;
+        return Stage::stale;
     }
-
     asks_to_close_ = request.asks_to_close();
     progress_.send_total = request.content_length();
     connection().output().clear();
     request.write_head(connection().output());
-    if (request.body().stream()) {
-        Upload upload(*this, request);
-        co_await upload.run();
-    } else {
+    if (!request.body().stream())
         connection().start_write(request.body().pieces());
-    }
-    note_sent();
+    return Stage::waiting;
+}
 
-    while (!take_head(request)) {
-        if (connection().read_error()) {
-            if (!is_stale(request))
-                fail(Errc::connection_lost, connection().read_error().message());
-            lease_.close_connection();
-            failure.dismiss();
-            co_return false;
-        }
-        connection().start_read();
-        co_await wait();
-        check_wait(
-            connection().is_writing() ? Errc::body_timed_out : Errc::response_header_timed_out);
+inline Exchange::Stage Exchange::take_answer(Outgoing const& request) {
+    note_sent();
+    if (take_head(request)) {
+        begin_body();
+        return Stage::answered;
     }
-    begin_body();
-    failure.dismiss();
-    co_return true;
+    if (connection().read_error()) {
+        if (!is_stale(request))
+            fail(Errc::connection_lost, connection().read_error().message());
+        lease_.close_connection();
+        return Stage::stale;
+    }
+    connection().start_read();
+    return Stage::waiting;
 }
 
 /// A connection that the server has closed is found out when the request fails; if that may be sent again, it
