@@ -1,4 +1,5 @@
-// Blocking HTTP clients, each as a peer of the benchmarks: `get()` fetches the short file, once.
+// Blocking HTTP clients, each as a peer of the benchmarks: `get()` fetches the short file, once. All of them ask
+// for the same, compression included, since what a server reads of a request is a part of its time.
 #pragma once
 
 #include "bench.hpp"
@@ -68,6 +69,9 @@ private:
     }
 };
 
+/// What a session accepts by itself.
+inline constexpr char const* compressions = "gzip, deflate";
+
 inline http::SessionOptions session_options() {
     return http::SessionOptions().ca_file(Nginx::ca_file());
 }
@@ -134,6 +138,7 @@ struct Curl {
     void set_up(CURL* easy) {
         ::curl_easy_setopt(easy, CURLOPT_URL, url.c_str());
         ::curl_easy_setopt(easy, CURLOPT_CAINFO, ca_file.c_str());
+        ::curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, compressions);
         ::curl_easy_setopt(easy, CURLOPT_WRITEDATA, &received);
         ::curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, &Curl::write);
     }
@@ -164,6 +169,7 @@ std::size_t get_with_beast(Stream& stream, boost::beast::flat_buffer& buffer) {
     request.set(beast::http::field::host, "localhost");
     request.set(beast::http::field::user_agent, "beast");
     request.set(beast::http::field::accept, "*/*");
+    request.set(beast::http::field::accept_encoding, compressions);
     beast::http::write(stream, request);
     beast::http::response<beast::http::string_body> response;
     beast::http::read(stream, buffer, response);
@@ -208,7 +214,9 @@ struct Raw {
     explicit Raw(std::string const& base) { Beast::connect(socket, Nginx::port(base)); }
 
     std::size_t get() {
-        constexpr std::string_view request = "GET /short HTTP/1.1\r\nHost: localhost\r\n\r\n";
+        constexpr std::string_view request =
+            "GET /short HTTP/1.1\r\nHost: localhost\r\nUser-Agent: raw\r\nAccept: */*\r\n"
+            "Accept-Encoding: gzip, deflate\r\n\r\n";
         asio::write(socket, asio::buffer(request));
         std::array<char, 4096> response{};
         std::size_t size = 0;

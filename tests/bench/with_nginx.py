@@ -6,7 +6,8 @@
 The command finds in its environment SYNCOPATE_BENCH_HTTP and SYNCOPATE_BENCH_HTTPS, the URLs of the two
 servers, SYNCOPATE_BENCH_CA, the file of the certificate to trust, and SYNCOPATE_BENCH_SERVER, the ids of
 nginx's processes. Under the URLs are /short, 34 bytes, and /long, as many as SYNCOPATE_BENCH_LONG says
-(by default 1 GiB), all zero.
+(by default 1 GiB), all zero. A short response comes in one piece, as it does with Debian's own configuration;
+without tcp_nopush, a client on the server's core would be woken twice for it.
 """
 
 import os
@@ -21,7 +22,7 @@ CONFIGURATION = """
 worker_processes 1; daemon off; pid {folder}/pid; error_log {folder}/error.log;
 events {{ worker_connections 1024; }}
 http {{
-    access_log off; keepalive_requests 1000000000; sendfile on; default_type text/plain; root {folder}/files;
+    access_log off; keepalive_requests 1000000000; sendfile on; tcp_nopush on; default_type text/plain; root {folder}/files;
     client_body_temp_path {folder}/1; proxy_temp_path {folder}/2; fastcgi_temp_path {folder}/3;
     uwsgi_temp_path {folder}/4; scgi_temp_path {folder}/5;
     server {{ listen 127.0.0.1:{port} backlog=1024; }}
