@@ -12,10 +12,10 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 . cmake/prepare.sh
 prepare build bench
 
-repetitions=7 min_time=0.05 publish=()
+repetitions=7 min_time=0.05 processes=7 publish=()
 case ${1-} in
     --quick)
-        repetitions=1 min_time=0.001
+        repetitions=1 min_time=0.001 processes=1
         export SYNCOPATE_BENCH_LONG=16777216
         ;;
     --publish) publish=(--publish) ;;
@@ -29,17 +29,29 @@ cmake --preset bench > /dev/null
 cmake --build --preset bench --parallel "$(nproc)"
 
 results=build/bench/results
+rm -rf "$results"
 mkdir -p "$results"
-for subject in call callers stream tasks structured offload http; do
-    echo "== Running: $subject"
-    server=()
-    [ "$subject" != http ] || server=(python3 tests/bench/with_nginx.py)
-    # Of one subject, all peers in one process, in random order: a slow minute meets all of them.
-    "${server[@]}" "build/bench/tests/bench/bench_$subject" \
+
+# run SUBJECT FILTER NAME: all peers in one process, in random order, so that a slow minute meets all of them.
+run() {
+    local server=()
+    [ "$1" != http ] || server=(python3 tests/bench/with_nginx.py)
+    "${server[@]}" "build/bench/tests/bench/bench_$1" --benchmark_filter="$2" \
         --benchmark_repetitions="$repetitions" --benchmark_min_time="$min_time" \
         --benchmark_enable_random_interleaving=true \
-        --benchmark_out="$results/$subject.json" --benchmark_out_format=json > /dev/null 2> "$results/$subject.log" \
-        || stop "$(cat "$results/$subject.log")"
+        --benchmark_out="$results/$3.json" --benchmark_out_format=json > /dev/null 2> "$results/$3.log" \
+        || stop "$(cat "$results/$3.log")"
+}
+
+for subject in call callers stream tasks structured offload; do
+    echo "== Running: $subject"
+    run "$subject" . "$subject"
+done
+echo "== Running: http"
+run http -one_core http
+# Here clients are close to each other, and how a process happens to lie in memory counts.
+for ((process = 1; process <= processes; ++process)); do
+    run http one_core "http_one_core_$process"
 done
 echo "== Running: the Python peers"
 python3 tests/bench/python_peers.py "$repetitions" > "$results/python.json"
