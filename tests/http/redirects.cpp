@@ -401,7 +401,15 @@ TEST_CASE("A Host that was set for one server is not told to another") {
 }
 
 TEST_CASE("User and password of a URL stay with a redirect to the same origin") {
-    RawServer server(redirecting("/next"));
+    bool const is_absolute = GENERATE(false, true);
+    RawServer server([is_absolute](Peer& peer) {
+        auto const request = peer.read_request();
+        auto const host = request.find("Host: ") + 6;
+        auto const origin = "http://" + request.substr(host, request.find('\r', host) - host);
+        peer.send(redirect((is_absolute ? origin : "") + "/next"));
+        peer.read_request();
+        peer.send(ok());
+    });
     SessionOnLoop client;
     auto const port = std::to_string(server.port());
     auto const response = client.get("http://user:password@127.0.0.1:" + port);

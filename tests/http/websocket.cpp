@@ -101,6 +101,38 @@ std::string websocket_url(RawServer const& server, std::string const& target = "
     return "ws" + server.url(target).substr(4);
 }
 
+// ---- Opening
+
+TEST_CASE("A trace is told how a WebSocket is opened, or is not") {
+    std::vector<std::string> told;
+    auto const note = [&](std::string what, Trace::Request const& request) {
+        told.push_back(what + ' ' + std::string(request.method) + ' ' + std::string(request.url));
+    };
+    auto const trace =
+        Trace()
+            .on_request_start([&](auto const& request) { note("start", request); })
+            .on_connection_created([&](auto const& request) { note("created", request); })
+            .on_request_end([&](auto const& request, int status) {
+                note("end " + std::to_string(status), request);
+            })
+            .on_request_error([&](auto const& request, std::exception_ptr const& error) {
+                note("error " + code_of(error).message(), request);
+            });
+    RawServer const server(
+        std::vector<Script>{sending(""), refusing(response("403 Forbidden", "", ""))});
+    auto const url = websocket_url(server, "/chat");
+    auto const with_user = "ws://user:secret@" + url.substr(5);
+    Sockets client(options().trace(trace));
+    auto const socket = client.open(with_user);
+    CHECK(
+        told ==
+        std::vector<std::string>{"start GET " + url, "created GET " + url, "end 101 GET " + url});
+    told.clear();
+    CHECK(client.error_of_open(with_user) == Errc::websocket_refused);
+    REQUIRE(told.size() == 3);
+    CHECK_THAT(told.back(), StartsWith("error ") && EndsWith(" GET " + url));
+}
+
 // ---- Messages
 
 TEST_CASE("Messages go there and come back, as text or binary, as they were sent") {

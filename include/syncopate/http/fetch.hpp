@@ -24,6 +24,7 @@
 #include <exception>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -72,7 +73,9 @@ public:
                 fetch.follow(std::move(next));
             }
         } catch (...) {
-            fetch.tell_error(std::current_exception());
+            tell_error(
+                fetch.trace(), fetch.method(), fetch.url().text(), fetch.start_,
+                std::current_exception());
             throw;
         }
     }
@@ -172,25 +175,15 @@ private:
                 jar->store(cookie_origin(), cookie);
     }
 
-    template <class Function, class... Args>
-    void tell(Function const& function, Args... args) const {
-        if (function)
-            function(
-                Trace::Request{
-                    boost::beast::http::to_string(detour_.method), url().text(),
-                    Clock::now() - start_},
-                args...);
+    std::string_view method() const noexcept {
+        return boost::beast::http::to_string(detour_.method);
     }
-
+    template <class Function, class... Args>
+    void tell(Function const& function, Args const&... args) const {
+        detail::tell(function, method(), url().text(), start_, args...);
+    }
     void tell_connection(Lease const& lease) const {
         tell(lease.is_reused() ? trace().connection_reused : trace().connection_created);
-    }
-
-    void tell_error(std::exception_ptr error) const noexcept {
-        try {
-            tell(trace().request_error, std::move(error));
-        } catch (...) {  // NOLINT(bugprone-empty-catch): the request's own failure is what counts
-        }
     }
 
     std::shared_ptr<SessionCore> const core_;

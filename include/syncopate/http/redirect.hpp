@@ -63,7 +63,9 @@ inline std::optional<Redirect> redirect_of(
     if (url.is_secure() && !next->is_secure())
         throw_error(Errc::redirect_refused, server + ": from https to http");
     auto changed = detour_after(head.status, detour);
-    if (next->origin() != url.origin())
+    if (next->origin() == url.origin())
+        next->inherit_user(url);
+    else
         changed.keeps_credentials = false;
     if (changed.keeps_body && !body.can_be_sent())
         throw_error(Errc::body_not_replayable, server);

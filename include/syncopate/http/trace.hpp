@@ -10,8 +10,8 @@
 
 namespace syncopate::http {
 
-/// Functions that are called as a request goes on, each with what it is about. Those that are not set are
-/// not called. They must not block; what they throw ends the request.
+/// Functions that are called as a request goes on, each with what it is about; also as a WebSocket is opened.
+/// Those that are not set are not called. They must not block; what they throw ends the request.
 ///
 /// ```cpp
 /// Trace().on_request_end([](Trace::Request const& request, int status) {
@@ -69,5 +69,33 @@ public:
     std::function<void(Request const&, int)> request_end;
     std::function<void(Request const&, std::exception_ptr)> request_error;
 };
+
+namespace detail {
+
+/// Calls one of the functions of a trace, if it is set.
+template <class Function, class... Args>
+void tell(
+    Function const& function,
+    std::string_view method,
+    std::string_view url,
+    std::chrono::steady_clock::time_point start,
+    Args const&... args) {
+    if (function)
+        function(Trace::Request{method, url, std::chrono::steady_clock::now() - start}, args...);
+}
+
+inline void tell_error(
+    Trace const& trace,
+    std::string_view method,
+    std::string_view url,
+    std::chrono::steady_clock::time_point start,
+    std::exception_ptr const& error) noexcept {
+    try {
+        tell(trace.request_error, method, url, start, error);
+    } catch (...) {  // NOLINT(bugprone-empty-catch): the request's own failure is what counts
+    }
+}
+
+}  // namespace detail
 
 }  // namespace syncopate::http

@@ -92,6 +92,14 @@ public:
     ///            gets this one's. User and password stay unless the reference names a host.
     Url resolved(std::string_view reference) const;
 
+    /// Takes the user and the password of another one, unless it has its own.
+    void inherit_user(Url const& other) {
+        if (has_user())
+            return;
+        parts_.user = other.user();
+        parts_.password = other.password();
+    }
+
     /// Adds a parameter at the end of the query. All but letters, digits and `-._~` is escaped.
     ///
     /// Throws:    Errc::invalid_url if the URL gets too long, and then leaves it as it is.

@@ -15,6 +15,7 @@
 #include <syncopate/http/session_core.hpp>
 #include <syncopate/http/session_loop.hpp>
 #include <syncopate/http/tls_stream.hpp>
+#include <syncopate/http/trace.hpp>
 #include <syncopate/http/url.hpp>
 #include <syncopate/http/watchdog.hpp>
 #include <syncopate/http/websocket_core.hpp>
@@ -34,6 +35,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <exception>
 #include <memory>
 #include <optional>
 #include <string>
@@ -50,8 +52,18 @@ public:
         auto const executor = co_await asio::this_coro::executor;
         auto loop = session->enter(executor);
         WebSocketHandshake handshake(std::move(session), std::move(loop), request);
-        co_await handshake.connect();
-        co_await handshake.open();
+        try {
+            handshake.tell(handshake.trace().request_start);
+            co_await handshake.connect();
+            handshake.tell(handshake.trace().connection_created);
+            co_await handshake.open();
+            handshake.tell(handshake.trace().request_end, 101);
+        } catch (...) {
+            tell_error(
+                handshake.trace(), method, handshake.url_.text(), handshake.start_,
+                std::current_exception());
+            throw;
+        }
         co_return handshake.socket_;
     }
 
@@ -69,6 +81,12 @@ private:
         auto const timeout = request_.timeout().value_or(session_->options().total_timeout());
         if (timeout.count() > 0)
             total_ = ::syncopate::detail::deadline_after(timeout);
+    }
+
+    Trace const& trace() const noexcept { return session_->options().trace(); }
+    template <class Function, class... Args>
+    void tell(Function const& function, Args const&... args) const {
+        detail::tell(function, method, url_.text(), start_, args...);
     }
 
     static Url websocket_url(std::string text) {
@@ -231,6 +249,9 @@ private:
         throw_error(code, std::string(url_.origin()) + ": " + why);
     }
 
+    static constexpr std::string_view method = "GET";
+
+    Deadline const start_ = Deadline::clock::now();
     std::shared_ptr<SessionCore> const session_;
     SessionLoopPointer const loop_;
     WebSocketRequest const& asked_;
