@@ -238,6 +238,7 @@ struct CppHttplib {
     explicit CppHttplib(std::string const& base) : client(base) {
         client.set_keep_alive(true);
         client.set_tcp_nodelay(true);
+        client.set_default_headers({{"Accept-Encoding", compressions}});
     }
 
     std::size_t get() {

@@ -8,11 +8,14 @@
 #include "support/temporary_directory.hpp"
 #include "support/tls_settings.hpp"
 #include <syncopate/async_generator.hpp>
+#include <syncopate/error.hpp>
+#include <syncopate/gather.hpp>
 #include <syncopate/http/cookies.hpp>
 #include <syncopate/http/error.hpp>
 #include <syncopate/http/options.hpp>
 #include <syncopate/http/request.hpp>
 #include <syncopate/http/response.hpp>
+#include <syncopate/http/trace.hpp>
 
 #include <openssl/ssl.h>
 
@@ -20,9 +23,12 @@
 #include <chrono>
 #include <cstddef>
 #include <future>
+#include <latch>
 #include <map>
+#include <stop_token>
 #include <string>
 #include <system_error>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -417,6 +423,35 @@ TEST_CASE("User and password of a URL stay with a redirect to the same origin") 
         server.requests().at(1), ContainsSubstring("Authorization: Basic dXNlcjpwYXNzd29yZA=="));
     CHECK(response.url() == server.url("/next"));
     CHECK(response.history().at(0).url() == server.url());
+}
+
+TEST_CASE("A request that is cancelled while a redirect is read is not sent on") {
+    std::latch both(2);
+    RawServer server([&](Peer& peer) {
+        peer.read_request();
+        both.arrive_and_wait();
+        peer.send(ok());
+        peer.read_request();
+        peer.send("HTTP/1.1 307 On\r\nLocation: /next\r\nContent-Length: 10\r\n\r\nhalf");
+        peer.wait_for_close();
+    });
+    std::stop_source source;
+    // Called on the loop: what is posted there comes when the rest of the redirect is waited for.
+    auto const trace = Trace().on_redirect(
+        [&](auto&&...) { std::jthread([&] { source.request_stop(); }).join(); });
+    SessionOnLoop client(options().trace(trace));
+    std::vector<asio::awaitable<std::string>> two;
+    two.push_back(fetch(client.session, server.url("/1")));
+    two.push_back(fetch(client.session, server.url("/2")));
+    client.runner.run(syncopate::gather(std::move(two)));
+    REQUIRE(client.connections().idle == 2);
+    CHECK(code_of([&] {
+              client.runner.run(
+                  fetch(client.session, Request(Verb::post, server.url("/3"))), source.get_token());
+          }) == syncopate::Errc::cancelled);
+    client.close();
+    server.wait_until_idle();
+    CHECK(server.requests().size() == 3);
 }
 
 // ---- Cookies

@@ -10,13 +10,16 @@
 #include <syncopate/http/options.hpp>
 #include <syncopate/http/request.hpp>
 
+#include <boost/asio/awaitable.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
 #include <chrono>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <thread>
+#include <utility>
 
 namespace {
 
@@ -50,10 +53,46 @@ AsyncGenerator<std::string> failing() {
     throw std::runtime_error("no more");
 }
 
-Request upload(RawServer const& server, AsyncGenerator<std::string> body) {
+/// One piece, and then none, until it is cancelled; which takes until the gate is opened.
+AsyncGenerator<std::string> slow_to_cancel(Gate& cancelled, Gate& gate) {
+    co_yield "first";
+    co_await until_cancelled();
+    cancelled.open();
+    co_await gate.passed();
+    co_yield "second";
+}
+
+/// The same, but that it is its closing that takes so long.
+struct SlowToClose {
+    asio::awaitable<std::optional<std::string>> anext() {
+        if (!std::exchange(has_begun, true))
+            co_return "first";
+        co_await forever();
+        co_return std::nullopt;
+    }
+    asio::awaitable<void> aclose() {
+        closing.open();
+        co_await gate.passed();
+    }
+
+    Gate& closing;
+    Gate& gate;
+    bool has_begun = false;
+};
+
+template <class Body>
+Request upload(RawServer const& server, Body body) {
     Request request(Verb::post, server.url());
     request.body_stream(std::move(body));
     return request;
+}
+
+/// Answers when the first piece has come.
+void answer_early(Peer& peer) {
+    peer.read_head();
+    peer.read_until("first");
+    peer.send(response("413 Content Too Large", "", "no"));
+    peer.wait_for_close();
 }
 
 /// Takes the first piece, tells so, and waits for the client to go.
@@ -69,12 +108,7 @@ Script taking_first(Gate& seen) {
 }  // namespace
 
 TEST_CASE("A response that comes while the next piece of a body is waited for ends the upload") {
-    RawServer server([](Peer& peer) {
-        peer.read_head();
-        peer.read_until("first");
-        peer.send(response("413 Content Too Large", "", "no"));
-        peer.wait_for_close();
-    });
+    RawServer server(answer_early);
     SessionOnLoop client;
     CHECK(client.text(upload(server, stalling())) == "no");
     CHECK(client.connections().all == 0);
@@ -105,6 +139,27 @@ TEST_CASE("A session that is closed does not wait for the next piece of a body")
         client.close();
     });
     CHECK(code_of([&] { client.text(upload(server, stalling())); }) == Errc::session_closed);
+}
+
+TEST_CASE("A session may be closed while a body that nobody wants any more still ends") {
+    Gate ending, closed;
+    RawServer server(answer_early);
+    SessionOnLoop client;
+    std::jthread const closer([&] {
+        ending.wait();
+        client.close();
+        closed.open();
+    });
+    SECTION("its next piece") {
+        CHECK(code_of([&] {
+                  client.text(upload(server, slow_to_cancel(ending, closed)));
+              }) == Errc::session_closed);
+    }
+    SECTION("its closing") {
+        CHECK(code_of([&] {
+                  client.text(upload(server, SlowToClose{ending, closed}));
+              }) == Errc::session_closed);
+    }
 }
 
 TEST_CASE("A request that is cancelled does not wait for the next piece of its body") {

@@ -7,7 +7,6 @@
 #include <syncopate/http/options.hpp>
 #include <syncopate/version.hpp>
 
-#include <algorithm>
 #include <string>
 #include <string_view>
 

@@ -53,18 +53,22 @@ public:
     /// Whether it has something on the loop. Also from other threads: if it has not, it never will again.
     bool is_attached() const noexcept { return is_attached_.load(std::memory_order_acquire); }
 
-    /// What fails, or is given up, has nothing on the loop any more: for the time in which the request is sent
-    /// and its response awaited.
+    /// For the time in which something is done with the exchange: if that fails or is given up, nothing is left
+    /// on the loop. Meanwhile nobody else takes the connection away, though it may be closed.
     class Failure {
     public:
-        explicit Failure(Exchange& exchange) noexcept : exchange_(&exchange) {}
+        explicit Failure(Exchange& exchange) noexcept : exchange_(&exchange) {
+            exchange.is_in_use_ = true;
+        }
         Failure(Failure const&) = delete;
         Failure& operator=(Failure const&) = delete;
         ~Failure() {
-            if (exchange_)
-                exchange_->detach();
+            if (!exchange_)
+                return;
+            exchange_->is_in_use_ = false;
+            exchange_->detach();
         }
-        void dismiss() noexcept { exchange_ = nullptr; }
+        void dismiss() noexcept { std::exchange(exchange_, nullptr)->is_in_use_ = false; }
 
     private:
         Exchange* exchange_;
@@ -157,10 +161,10 @@ private:
 
     void abort() noexcept override {
         is_aborted_ = true;
-        if (lease_.has_connection() && lease_.connection().pause().is_waiting())
-            lease_.connection().close();  // which has the coroutine go on
-        else
+        if (!is_in_use_)
             detach();
+        else if (lease_.has_connection())
+            connection().close();  // which has the coroutine go on, if it waits for that
     }
 
     Connection& connection() noexcept { return lease_.connection(); }
@@ -207,6 +211,7 @@ private:
     Incoming incoming_;
     Lease lease_;
     std::atomic<bool> is_attached_{true};
+    bool is_in_use_ = false;
     bool is_aborted_ = false;
     bool is_sent_whole_ = true;
     bool asks_to_close_ = false;

@@ -1,6 +1,7 @@
 // A request's way through a session: to a connection, there and back, and on to where it is redirected.
 #pragma once
 
+#include <syncopate/detail/outcome.hpp>
 #include <syncopate/http/dial.hpp>
 #include <syncopate/http/error.hpp>
 #include <syncopate/http/exchange.hpp>
@@ -15,12 +16,13 @@
 #include <syncopate/http/session_core.hpp>
 #include <syncopate/http/trace.hpp>
 #include <syncopate/http/url.hpp>
+#include <syncopate/http/watchdog.hpp>
 
 #include <boost/asio/awaitable.hpp>
+#include <boost/asio/cancellation_type.hpp>
 #include <boost/asio/this_coro.hpp>
 
 #include <chrono>
-#include <cstddef>
 #include <exception>
 #include <memory>
 #include <string>
@@ -44,10 +46,15 @@ public:
                 Exchange::Failure failure(exchange);
                 auto outgoing = fetch.make_outgoing();
                 auto stage = Exchange::Stage::stale;
+                // A second time, on another connection, if the first was a stale one.
                 for (auto lease = fetch.lease(); stage != Exchange::Stage::answered;) {
                     if (!lease.has_connection())
                         co_await fetch.complete(lease);
                     fetch.tell_connection(lease);
+                    // What has been cancelled is not sent. No wait before has told for certain.
+                    auto const cancellation = co_await asio::this_coro::cancellation_state;
+                    if (cancellation.cancelled() != asio::cancellation_type::none)
+                        ::syncopate::detail::throw_cancellation();
                     stage = exchange.begin(outgoing, std::move(lease));
                     if (stage == Exchange::Stage::waiting) {
                         if (outgoing.body().stream()) {
@@ -151,8 +158,9 @@ private:
                 Errc::too_many_redirects,
                 std::string(url().origin()) + ": more than " + std::to_string(most));
         tell(trace().redirect, head.status, std::string_view(redirect->url.text()));
+        auto next = make_state(std::move(redirect->url));
         detour_ = redirect->detour;
-        return make_state(std::move(redirect->url));
+        return next;
     }
 
     void follow(StatePointer next) {

@@ -14,6 +14,8 @@ namespace syncopate::http {
 
 namespace detail {
 
+class ResponseParser;
+
 constexpr char to_lower(char c) noexcept {
     return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
 }
@@ -134,18 +136,6 @@ public:
              static_cast<std::uint32_t>(value.size())});
         text_.append(name).append(value);
     }
-    /// The same, from the line of a message.
-    ///
-    /// name, value:   views into the line, the name at its beginning.
-    void add_line(std::string_view line, std::string_view name, std::string_view value) {
-        auto const begin = text_.size();
-        entries_.push_back(
-            {static_cast<std::uint32_t>(begin), static_cast<std::uint32_t>(name.size()),
-             static_cast<std::uint32_t>(begin) +
-                 static_cast<std::uint32_t>(value.data() - line.data()),
-             static_cast<std::uint32_t>(value.size())});
-        text_.append(line);
-    }
     /// Makes it the only field of that name.
     void set(std::string_view name, std::string_view value) {
         erase(name);
@@ -161,13 +151,28 @@ public:
         text_.clear();
         entries_.clear();
     }
-    /// Makes room for so many fields, whose names and values are so long together.
+
+private:
+    friend class detail::ResponseParser;
+
+    /// Makes room for so many fields, whose lines are so long together.
     void reserve(std::size_t fields, std::size_t text_size) {
         entries_.reserve(fields);
         text_.reserve(text_size);
     }
+    /// Adds a field, with its whole line in one piece.
+    ///
+    /// name, value:   views into the line, the name at its beginning.
+    void add_line(std::string_view line, std::string_view name, std::string_view value) {
+        auto const begin = text_.size();
+        entries_.push_back(
+            {static_cast<std::uint32_t>(begin), static_cast<std::uint32_t>(name.size()),
+             static_cast<std::uint32_t>(begin) +
+                 static_cast<std::uint32_t>(value.data() - line.data()),
+             static_cast<std::uint32_t>(value.size())});
+        text_.append(line);
+    }
 
-private:
     bool is_named(Entry const& entry, std::string_view name) const noexcept {
         return detail::equals_ignoring_case({text_.data() + entry.name, entry.name_size}, name);
     }

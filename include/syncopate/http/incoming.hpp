@@ -19,7 +19,7 @@ namespace syncopate::http::detail {
 /// Takes what it can from a connection's input, and never waits.
 class Incoming {
 public:
-    /// head:      where the header is put.
+    /// head:      where the header is put; empty.
     /// server:    names the server in errors. Both outlive this.
     Incoming(SessionOptions const& options, ResponseHead& head, std::string_view server)
         : options_(options), head_(head), server_(server) {}

@@ -159,7 +159,9 @@ public:
     }
     bool retry() const noexcept { return retry_; }
 
-    /// A field that is sent with each request, unless the request has one of that name. Adds one each time.
+    /// A field that is sent with each request, unless the request has one of that name, by itself, its body or
+    /// its credentials. Adds one each time. A Content-Length, a Transfer-Encoding or a second Host are refused
+    /// when the session is made.
     SessionOptions& header(std::string_view name, std::string_view value) {
         headers_.add(name, value);
         return *this;

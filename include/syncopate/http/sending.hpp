@@ -1,4 +1,4 @@
-// How an exchange sends its request. The answer may come before all has been sent.
+// How an exchange sends its request and takes the answer, which may come before all has been sent.
 #pragma once
 
 #include <syncopate/detail/child.hpp>
@@ -153,6 +153,8 @@ inline Exchange::Stage Exchange::begin(Outgoing& request, Lease&& lease) {
 
 inline Exchange::Stage Exchange::take_answer(Outgoing const& request) {
     note_sent();
+    if (is_aborted_)
+        fail(Errc::session_closed);
     if (take_head(request)) {
         begin_body();
         return Stage::answered;

@@ -89,7 +89,8 @@ public:
     ///            but not in a host.
     /// Throws:    Errc::invalid_url.
     /// Semantics: RFC 3986, section 5.2, and RFC 9110, section 10.2.2: without a fragment of its own, it
-    ///            gets this one's. User and password stay unless the reference names a host.
+    ///            gets this one's. User and password stay unless the reference names a host. A session that
+    ///            is redirected keeps them within an origin, see inherit_user().
     Url resolved(std::string_view reference) const;
 
     /// Takes the user and the password of another one, unless it has its own.

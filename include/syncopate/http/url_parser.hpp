@@ -127,8 +127,8 @@ inline std::string without_dot_segments(std::string_view path) {
     return kept;
 }
 
-/// What a character can mean in a URL, a bit each. Of a part of a URL, all of them together tell which of the
-/// steps have anything to do, and there seldom is.
+/// What a character can mean in a URL, a bit each. Those of all characters together tell which steps have
+/// anything to do; few URLs need more than the checks.
 namespace url_signs {
 enum : unsigned char {
     ends_authority = 1,

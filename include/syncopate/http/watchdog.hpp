@@ -24,7 +24,7 @@ namespace syncopate::http::detail {
 namespace asio = boost::asio;
 using ::syncopate::detail::Deadline;
 
-/// So long after that; never, if no clock goes so far.
+/// The same as deadline_after(), from a time that is known already.
 inline Deadline deadline_from(Deadline begin, std::chrono::nanoseconds delay) noexcept {
     return delay < Deadline::max() - begin ? begin + delay : Deadline::max();
 }

@@ -207,18 +207,17 @@ private:
         auto& input = connection_->input();
         while (!input.empty()) {
             auto const& options = session_->options();
-            if (!parser_) {
-                head_ = {};
+            if (!parser_)
                 parser_.emplace(
                     head_, ResponseLimits{options.max_header_size(), options.max_header_fields()},
                     ResponseParser::Body::none, url_.origin());
-            }
             auto const size = parser_->parse(input.view(), nullptr);
             if (!parser_->is_header_done())
                 break;
             if (!is_interim(head_) || head_.status == 101)
                 return size;
             parser_.reset();
+            head_ = {};
             input.consume(size);
             if (++interim_responses_ > options.max_interim_responses())
                 fail(Errc::header_too_large, "too many interim responses");

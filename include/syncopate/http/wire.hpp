@@ -76,7 +76,7 @@ public:
         sink_ = sink;
         bool const was_in_header = !is_header_done();
         if (was_in_header)
-            head_.headers.reserve(16, std::min(input.size(), ordinary_header_size));
+            head_.headers.reserve(ordinary_fields, std::min(input.size(), ordinary_header_size));
         input_end_ = input.data() + input.size();
         beast::error_code error;
         auto const used = Base::put(asio::buffer(input.data(), input.size()), error);
@@ -106,6 +106,7 @@ public:
 private:
     using string_view = beast::string_view;
 
+    static constexpr std::size_t ordinary_fields = 16;
     static constexpr std::size_t ordinary_header_size = 1024;
 
     [[noreturn]] void fail(Errc code, std::string const& why) const {
