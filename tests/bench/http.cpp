@@ -9,8 +9,12 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <functional>
+#include <memory>
+#include <numeric>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include <sys/resource.h>
@@ -19,20 +23,21 @@ namespace {
 
 using namespace bench;
 
-/// One after another, each by a blocking call.
+/// A client that makes so many requests, one after another.
+struct Contender {
+    std::string peer;
+    std::function<void(int count)> get;
+    std::vector<double> shares = {};
+};
+
+/// Each by a blocking call.
 template <class Peer>
-void in_turn(benchmark::State& state, Place place, std::string const& base) {
-    Nginx::place(place);
-    Peer peer(base);
-    require(peer.get() == Nginx::short_size, "get");
-    Placed const placed(place);
-    for (auto _ : state) {
-        constexpr int count = 500;
-        auto const start = Clock::now();
-        for (int i = 0; i < count; ++i)
-            require(peer.get() == Nginx::short_size, "get");
-        set_time(state, seconds_since(start), count);
-    }
+Contender contender(std::string name, std::string const& base) {
+    auto const peer = std::make_shared<Peer>(base);
+    return {std::move(name), [peer](int count) {
+                for (int i = 0; i < count; ++i)
+                    require(peer->get() == Nginx::short_size, "get");
+            }};
 }
 
 asio::awaitable<void> get_in_turn(http::ClientSession& session, std::string url, int count) {
@@ -42,18 +47,77 @@ asio::awaitable<void> get_in_turn(http::ClientSession& session, std::string url,
     }
 }
 
-/// One after another, by a coroutine on the loop.
-void on_the_loop(benchmark::State& state, Place place, std::string const& base) {
+/// All by one coroutine on the loop.
+Contender contender_on_the_loop(std::string const& base) {
+    auto const peer = std::make_shared<OnRunner>(base);
+    return {"syncopate_loop", [peer](int count) {
+                peer->runner.run(get_in_turn(peer->session, peer->url, count));
+            }};
+}
+
+double median(std::vector<double> values) {
+    auto const middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
+    std::ranges::nth_element(values, middle);
+    return *middle;
+}
+
+/// In rounds, in which each of them has a short turn. They are close to each other, and compared by their shares
+/// of a round: what slows the machine down for a second changes the time of a round, and not the shares. Tells
+/// the time of one request in a counter for each.
+template <class MakeContenders>
+void in_rounds(benchmark::State& state, Place place, MakeContenders make) {
+    constexpr int rounds = 20;
+    constexpr int requests = 25;  // of a turn
     Nginx::place(place);
-    OnRunner peer(base);
-    require(peer.get() == Nginx::short_size, "get");
+    std::vector<Contender> contenders = make();
+    for (Contender& each : contenders)
+        each.get(2);
     Placed const placed(place);
+    std::vector<double> times;
     for (auto _ : state) {
-        constexpr int count = 500;
-        auto const start = Clock::now();
-        peer.runner.run(get_in_turn(peer.session, peer.url, count));
-        set_time(state, seconds_since(start), count);
+        double total = 0;
+        for (int round = 0; round < rounds; ++round) {
+            std::vector<double> seconds;
+            for (Contender& each : contenders) {
+                auto const start = Clock::now();
+                each.get(requests);
+                seconds.push_back(seconds_since(start));
+            }
+            auto const time = std::accumulate(seconds.begin(), seconds.end(), 0.0);
+            for (std::size_t i = 0; i < contenders.size(); ++i)
+                contenders[i].shares.push_back(seconds[i] / time);
+            times.push_back(time);
+            total += time;
+        }
+        state.SetIterationTime(total);
     }
+    for (Contender& each : contenders)
+        state.counters[each.peer] = median(each.shares) * median(times) * 1e9 / requests;
+}
+
+std::vector<Contender> plain_contenders() {
+    auto const base = Nginx::plain();
+    return {
+        contender<Raw>("raw", base),
+        contender<Beast>("beast", base),
+        contender_on_the_loop(base),
+        contender<Curl>("curl", base),
+        contender<OnRunner>("syncopate_runner", base),
+        contender<CppHttplib>("httplib", base),
+        contender<OnClient>("syncopate_client", base)};
+}
+
+std::vector<Contender> secure_contenders() {
+    auto const base = Nginx::secure();
+    return {
+        contender<BeastTls>("beast", base), contender_on_the_loop(base),
+        contender<Curl>("curl", base), contender<OnRunner>("syncopate_runner", base),
+        contender<OnClient>("syncopate_client", base)};
+}
+
+std::vector<Contender> resuming_contenders() {
+    auto const base = Nginx::secure();
+    return {contender<CurlAnew>("curl", base), contender<OnRunnerAnew>("syncopate_runner", base)};
 }
 
 constexpr int at_once = 64;
@@ -205,43 +269,18 @@ void add_timed(
     add(workload, place, peer, function)->UseManualTime();
 }
 
-template <class Peer>
-void add_in_turn(std::string const& peer) {
+template <class MakeContenders>
+void add_in_rounds(std::string const& workload, MakeContenders make) {
     for (Place const place : {Place::one_core, Place::anywhere})
-        add_timed("http_get", place, peer, [](benchmark::State& state, Place where) {
-            in_turn<Peer>(state, where, Nginx::plain());
-        });
-}
-
-template <class Peer>
-void add_in_turn_over_tls(std::string const& peer, std::string const& workload = "https_get") {
-    for (Place const place : {Place::one_core, Place::anywhere})
-        add_timed(workload, place, peer, [](benchmark::State& state, Place where) {
-            in_turn<Peer>(state, where, Nginx::secure());
+        add_timed(workload, place, "in_rounds", [make](benchmark::State& state, Place where) {
+            in_rounds(state, where, make);
         });
 }
 
 [[maybe_unused]] bool const registered = [] {
-    add_in_turn<Raw>("raw");
-    add_in_turn<Beast>("beast");
-    add_in_turn<Curl>("curl");
-    add_in_turn<CppHttplib>("httplib");
-    add_in_turn<OnRunner>("syncopate_runner");
-    add_in_turn<OnClient>("syncopate_client");
-    add_in_turn_over_tls<BeastTls>("beast");
-    add_in_turn_over_tls<Curl>("curl");
-    add_in_turn_over_tls<OnRunner>("syncopate_runner");
-    add_in_turn_over_tls<OnClient>("syncopate_client");
-    add_in_turn_over_tls<CurlAnew>("curl", "https_resumed");
-    add_in_turn_over_tls<OnRunnerAnew>("syncopate_runner", "https_resumed");
-    for (Place const place : {Place::one_core, Place::anywhere}) {
-        add_timed("http_get", place, "syncopate_loop", [](benchmark::State& state, Place where) {
-            on_the_loop(state, where, Nginx::plain());
-        });
-        add_timed("https_get", place, "syncopate_loop", [](benchmark::State& state, Place where) {
-            on_the_loop(state, where, Nginx::secure());
-        });
-    }
+    add_in_rounds("http_get", plain_contenders);
+    add_in_rounds("https_get", secure_contenders);
+    add_in_rounds("https_resumed", resuming_contenders);
     add_timed("http_64", Place::anywhere, "syncopate_loop", many_from_one_loop);
     add_timed("http_64", Place::anywhere, "curl", many_from_curl_threads);
     add_timed("http_64", Place::anywhere, "curl_multi", many_from_curl_multi);

@@ -78,8 +78,15 @@ def load(folder: Path, counter: str) -> dict[str, float]:
     samples = defaultdict(list)
     for file in sorted(folder.glob("*.json")):
         for run in json.loads(file.read_text())["benchmarks"]:
-            if run.get("run_type") != "aggregate" and counter in run:
-                samples["/".join(run["name"].split("/")[:3])].append(run[counter])
+            if run.get("run_type") == "aggregate":
+                continue
+            workload, place, peer = run["name"].split("/")[:3]
+            if counter in run:
+                samples[f"{workload}/{place}/{peer}"].append(run[counter])
+            elif peer == "in_rounds":
+                for each in HTTP_TITLES:
+                    if each in run:
+                        samples[f"{workload}/{place}/{each}"].append(run[each])
     return {name: statistics.median(values) for name, values in samples.items()}
 
 

@@ -12,7 +12,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 . cmake/prepare.sh
 prepare build bench
 
-repetitions=7 min_time=0.05 processes=7 publish=()
+repetitions=7 min_time=0.05 processes=3 publish=()
 case ${1-} in
     --quick)
         repetitions=1 min_time=0.001 processes=1
@@ -48,10 +48,10 @@ for subject in call callers stream tasks structured offload; do
     run "$subject" . "$subject"
 done
 echo "== Running: http"
-run http -one_core http
+run http -in_rounds http
 # Here clients are close to each other, and how a process happens to lie in memory counts.
 for ((process = 1; process <= processes; ++process)); do
-    run http one_core "http_one_core_$process"
+    run http in_rounds "http_in_rounds_$process"
 done
 echo "== Running: the Python peers"
 python3 tests/bench/python_peers.py "$repetitions" > "$results/python.json"
