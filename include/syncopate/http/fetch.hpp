@@ -45,9 +45,8 @@ public:
                 Exchange& exchange = fetch.exchange();
                 Exchange::Failure failure(exchange);
                 auto outgoing = fetch.make_outgoing();
-                auto stage = Exchange::Stage::stale;
-                // A second time, on another connection, if the first was a stale one.
-                for (auto lease = fetch.lease(); stage != Exchange::Stage::answered;) {
+                auto lease = fetch.lease();
+                for (;;) {
                     if (!lease.has_connection())
                         co_await fetch.complete(lease);
                     fetch.tell_connection(lease);
@@ -55,7 +54,7 @@ public:
                     auto const cancellation = co_await asio::this_coro::cancellation_state;
                     if (cancellation.cancelled() != asio::cancellation_type::none)
                         ::syncopate::detail::throw_cancellation();
-                    stage = exchange.begin(outgoing, std::move(lease));
+                    auto stage = exchange.begin(outgoing, std::move(lease));
                     if (stage == Exchange::Stage::waiting) {
                         if (outgoing.body().stream()) {
                             Upload upload(exchange, outgoing);
@@ -68,8 +67,10 @@ public:
                         exchange.check_wait();
                         stage = exchange.take_answer(outgoing);
                     }
-                    if (stage == Exchange::Stage::stale)
-                        lease = exchange.take_lease();
+                    if (stage == Exchange::Stage::answered)
+                        break;
+                    // On another connection: the first was a stale one.
+                    lease = exchange.take_lease();
                 }
                 failure.dismiss();
                 fetch.take_cookies();
