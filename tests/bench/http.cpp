@@ -67,7 +67,7 @@ double median(std::vector<double> values) {
 template <class MakeContenders>
 void in_rounds(benchmark::State& state, Place place, MakeContenders make) {
     constexpr int rounds = 20;
-    constexpr int requests = 25;  // of a turn
+    constexpr int requests = 100;  // of a turn
     Nginx::place(place);
     std::vector<Contender> contenders = make();
     for (Contender& each : contenders)

@@ -84,26 +84,35 @@ inline bool ends_in_number(std::string_view name) noexcept {
     return std::ranges::all_of(label, [](char c) { return c >= '0' && c <= '9'; });
 }
 
-/// bytes: of an IPv4 address, the first four.
-inline bool parse_address(int family, std::string_view address, in6_addr& bytes) noexcept {
-    std::array<char, INET6_ADDRSTRLEN> text{};
-    if (address.size() >= text.size() || address.find('\0') != address.npos)
-        return false;
-    std::ranges::copy(address, text.begin());
-    return inet_pton(family, text.data(), &bytes) == 1;
-}
-
-inline bool is_ipv4_address(std::string_view address) noexcept {
-    in6_addr bytes{};
-    return parse_address(AF_INET, address, bytes);
+/// Four decimal numbers up to 255, without leading zeros: what inet_pton takes, and faster.
+constexpr bool is_ipv4_address(std::string_view address) noexcept {
+    int numbers = 0;
+    for (std::size_t i = 0; i <= address.size(); ++i) {
+        auto const begin = i;
+        unsigned value = 0;
+        for (; i < address.size() && address[i] != '.'; ++i) {
+            auto const digit = static_cast<unsigned char>(address[i] - '0');
+            bool const is_leading_zero = i > begin && value == 0;
+            value = value * 10 + digit;
+            if (digit > 9 || value > 255 || is_leading_zero)
+                return false;
+        }
+        if (i == begin)
+            return false;
+        ++numbers;
+    }
+    return numbers == 4;
 }
 
 /// Empty if it is none.
 inline std::string canonical_ipv6_address(std::string_view address) {
     in6_addr bytes{};
-    if (!parse_address(AF_INET6, address, bytes))
-        return {};
     std::array<char, INET6_ADDRSTRLEN> text{};
+    if (address.size() >= text.size() || address.find('\0') != address.npos)
+        return {};
+    std::ranges::copy(address, text.begin());
+    if (inet_pton(AF_INET6, text.data(), &bytes) != 1)
+        return {};
     return inet_ntop(AF_INET6, &bytes, text.data(), text.size());
 }
 
