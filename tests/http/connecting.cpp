@@ -103,7 +103,8 @@ private:
             --at_once;
             if (host.starts_with("unknown"))
                 throw_error(Errc::host_not_found, host + ": no such name");
-            return both_loopbacks;
+            // Not both_loopbacks: the process may be ending by now.
+            return {ipv6_loopback, ipv4_loopback};
         }
 
         Gate released;
