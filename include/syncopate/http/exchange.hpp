@@ -53,16 +53,16 @@ public:
     /// Whether it has something on the loop. Also from other threads: if it has not, it never will again.
     bool is_attached() const noexcept { return is_attached_.load(std::memory_order_acquire); }
 
-    /// For the time in which something is done with the exchange: if that fails or is given up, nothing is left
-    /// on the loop. Meanwhile nobody else takes the connection away, though it may be closed.
-    class Failure {
+    /// Stands for the time in which something is done with the exchange: if that fails or is given up, nothing is
+    /// left on the loop. Meanwhile nobody else takes the connection away, though it may be closed.
+    class Guard {
     public:
-        explicit Failure(Exchange& exchange) noexcept : exchange_(&exchange) {
+        explicit Guard(Exchange& exchange) noexcept : exchange_(&exchange) {
             exchange.is_in_use_ = true;
         }
-        Failure(Failure const&) = delete;
-        Failure& operator=(Failure const&) = delete;
-        ~Failure() {
+        Guard(Guard const&) = delete;
+        Guard& operator=(Guard const&) = delete;
+        ~Guard() {
             if (!exchange_)
                 return;
             exchange_->is_in_use_ = false;
@@ -107,19 +107,19 @@ public:
     /// out:       the decoded bytes are appended, some 512 KiB at most.
     /// Returns:   whether there were any.
     bool take_available(std::string& out) {
-        Failure failure(*this);
+        Guard guard(*this);
         bool const was_something = take_body(out);
-        failure.dismiss();
+        guard.dismiss();
         return was_something;
     }
-
-    /// Whether all of the message has come: what take_available() does not find will not come.
-    bool is_complete() const noexcept { return incoming_.is_complete(); }
 
     /// The same, and waits until there is something.
     ///
     /// Returns:   false at the end.
     asio::awaitable<bool> read_some(std::string& out);
+
+    /// Whether all of the message has come: what take_available() does not find will not come.
+    bool is_complete() const noexcept { return incoming_.is_complete(); }
 
     /// Reads the rest, if it is short, so that the connection can be used again. Nothing is decoded.
     asio::awaitable<void> drain();
@@ -132,7 +132,7 @@ public:
 
     /// The end, when nobody waits: if all has come already, the connection can be used again.
     void leave() noexcept {
-        Failure const detach_in_the_end(*this);
+        Guard const detach_in_the_end(*this);
         if (!lease_.has_connection() || !incoming_.has_head())
             return;
         try {
@@ -228,10 +228,10 @@ inline void Exchange::begin_body() {
 }
 
 inline asio::awaitable<bool> Exchange::read_some(std::string& out) {
-    Failure failure(*this);
+    Guard guard(*this);
     while (!take_body(out)) {
         if (incoming_.is_complete()) {
-            failure.dismiss();
+            guard.dismiss();
             co_return false;
         }
         if (connection().read_error()) {
@@ -242,7 +242,7 @@ inline asio::awaitable<bool> Exchange::read_some(std::string& out) {
         co_await wait();
         check_wait(Errc::body_timed_out);
     }
-    failure.dismiss();
+    guard.dismiss();
     co_return true;
 }
 
@@ -288,7 +288,7 @@ inline void Exchange::end_message() {
 }
 
 inline asio::awaitable<void> Exchange::drain() {
-    Failure const detach_in_the_end(*this);
+    Guard const detach_in_the_end(*this);
     auto const deadline = std::min(total_, deadline_from(Deadline::clock::now(), longest_drain));
     incoming_.stop_decoding();
     std::size_t drained = 0;

@@ -43,7 +43,7 @@ public:
             fetch.tell(fetch.trace().request_start);
             for (;;) {
                 Exchange& exchange = fetch.exchange();
-                Exchange::Failure failure(exchange);
+                Exchange::Guard guard(exchange);
                 auto outgoing = fetch.make_outgoing();
                 auto lease = fetch.lease();
                 for (;;) {
@@ -72,7 +72,7 @@ public:
                     // On another connection: the first was a stale one.
                     lease = exchange.take_lease();
                 }
-                failure.dismiss();
+                guard.dismiss();
                 fetch.take_cookies();
                 auto next = fetch.next();
                 if (!next)
