@@ -2,9 +2,9 @@
 #pragma once
 
 #include <syncopate/concepts.hpp>
-#include <syncopate/detail/async_generator.hpp>
-#include <syncopate/detail/at_once.hpp>
-#include <syncopate/detail/generator_core.hpp>
+#include <syncopate/detail/iteration/async_generator.hpp>
+#include <syncopate/detail/iteration/drain.hpp>
+#include <syncopate/detail/iteration/generator_core.hpp>
 
 #include <boost/asio/awaitable.hpp>
 

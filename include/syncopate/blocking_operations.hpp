@@ -4,12 +4,12 @@
 #include <syncopate/blocking_range.hpp>
 #include <syncopate/concepts.hpp>
 #include <syncopate/context_guard.hpp>
-#include <syncopate/detail/bridge.hpp>
-#include <syncopate/detail/context_holder.hpp>
-#include <syncopate/detail/range_source.hpp>
-#include <syncopate/detail/read_ahead.hpp>
-#include <syncopate/detail/task_call.hpp>
-#include <syncopate/detail/with_context.hpp>
+#include <syncopate/detail/call/task_call.hpp>
+#include <syncopate/detail/context/context_holder.hpp>
+#include <syncopate/detail/context/with_context.hpp>
+#include <syncopate/detail/iteration/range_source.hpp>
+#include <syncopate/detail/iteration/read_ahead.hpp>
+#include <syncopate/detail/loop/loop.hpp>
 #include <syncopate/error.hpp>
 
 #include <chrono>

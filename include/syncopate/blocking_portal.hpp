@@ -2,7 +2,7 @@
 #pragma once
 
 #include <syncopate/blocking_operations.hpp>
-#include <syncopate/detail/portal_loop.hpp>
+#include <syncopate/detail/loop/portal_loop.hpp>
 #include <syncopate/options.hpp>
 
 #include <boost/asio/any_io_executor.hpp>

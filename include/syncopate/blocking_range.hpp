@@ -1,7 +1,7 @@
 // An asynchronous iterable as a range of synchronous code.
 #pragma once
 
-#include <syncopate/detail/range_source.hpp>
+#include <syncopate/detail/iteration/range_source.hpp>
 
 #include <cstddef>
 #include <iterator>

@@ -1,7 +1,7 @@
 // A number of tokens, for which tasks of any loop wait in turn.
 #pragma once
 
-#include <syncopate/detail/token_counter.hpp>
+#include <syncopate/detail/work/token_counter.hpp>
 
 #include <boost/asio/awaitable.hpp>
 

@@ -1,8 +1,8 @@
 // The scope of an asynchronous context in synchronous code.
 #pragma once
 
-#include <syncopate/detail/bridge.hpp>
-#include <syncopate/detail/context_task.hpp>
+#include <syncopate/detail/context/context_task.hpp>
+#include <syncopate/detail/loop/loop.hpp>
 #include <syncopate/error.hpp>
 
 #include <exception>

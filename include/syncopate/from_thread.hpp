@@ -2,10 +2,10 @@
 #pragma once
 
 #include <syncopate/concepts.hpp>
-#include <syncopate/detail/loop_function.hpp>
-#include <syncopate/detail/wait_graph.hpp>
-#include <syncopate/detail/work.hpp>
-#include <syncopate/detail/workers_call.hpp>
+#include <syncopate/detail/loop/wait_graph.hpp>
+#include <syncopate/detail/work/work.hpp>
+#include <syncopate/detail/workers/from_thread_call.hpp>
+#include <syncopate/detail/workers/from_thread_function.hpp>
 #include <syncopate/error.hpp>
 
 #include <concepts>

@@ -3,7 +3,7 @@
 
 #include <syncopate/http/client.hpp>
 #include <syncopate/http/content.hpp>
-#include <syncopate/http/cookies.hpp>
+#include <syncopate/http/detail/cookies/cookies.hpp>
 #include <syncopate/http/error.hpp>
 #include <syncopate/http/headers.hpp>
 #include <syncopate/http/json.hpp>

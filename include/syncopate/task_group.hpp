@@ -2,11 +2,11 @@
 #pragma once
 
 #include <syncopate/concepts.hpp>
-#include <syncopate/detail/child.hpp>
-#include <syncopate/detail/nursery.hpp>
-#include <syncopate/detail/outcome.hpp>
-#include <syncopate/detail/passed.hpp>
-#include <syncopate/detail/startup.hpp>
+#include <syncopate/detail/group/child.hpp>
+#include <syncopate/detail/group/nursery.hpp>
+#include <syncopate/detail/group/startup.hpp>
+#include <syncopate/detail/task/outcome.hpp>
+#include <syncopate/detail/task/owned_or_ref.hpp>
 #include <syncopate/error.hpp>
 
 #include <boost/asio/awaitable.hpp>

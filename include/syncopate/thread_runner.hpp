@@ -2,7 +2,7 @@
 #pragma once
 
 #include <syncopate/blocking_operations.hpp>
-#include <syncopate/detail/thread_loop.hpp>
+#include <syncopate/detail/loop/thread_loop.hpp>
 #include <syncopate/options.hpp>
 
 #include <boost/asio/io_context.hpp>

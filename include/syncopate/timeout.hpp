@@ -2,12 +2,12 @@
 #pragma once
 
 #include <syncopate/concepts.hpp>
-#include <syncopate/detail/alarm.hpp>
-#include <syncopate/detail/child.hpp>
-#include <syncopate/detail/deadline.hpp>
-#include <syncopate/detail/nursery.hpp>
-#include <syncopate/detail/outcome.hpp>
-#include <syncopate/detail/passed.hpp>
+#include <syncopate/detail/group/child.hpp>
+#include <syncopate/detail/group/nursery.hpp>
+#include <syncopate/detail/task/outcome.hpp>
+#include <syncopate/detail/task/owned_or_ref.hpp>
+#include <syncopate/detail/wait/alarm.hpp>
+#include <syncopate/detail/wait/deadline.hpp>
 #include <syncopate/error.hpp>
 
 #include <boost/asio/awaitable.hpp>

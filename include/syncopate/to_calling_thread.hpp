@@ -1,10 +1,10 @@
 // Code that has to run on the synchronous side's thread: the caller who is blocked in run() does it.
 #pragma once
 
-#include <syncopate/detail/do_work.hpp>
-#include <syncopate/detail/origin.hpp>
-#include <syncopate/detail/work.hpp>
-#include <syncopate/detail/work_place.hpp>
+#include <syncopate/detail/loop/work_executor.hpp>
+#include <syncopate/detail/task/caller_link.hpp>
+#include <syncopate/detail/work/offload.hpp>
+#include <syncopate/detail/work/work.hpp>
 #include <syncopate/error.hpp>
 
 #include <boost/asio/any_io_executor.hpp>

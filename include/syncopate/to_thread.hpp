@@ -2,9 +2,9 @@
 #pragma once
 
 #include <syncopate/capacity_limiter.hpp>
-#include <syncopate/detail/do_work.hpp>
-#include <syncopate/detail/pool_places.hpp>
-#include <syncopate/detail/work.hpp>
+#include <syncopate/detail/work/offload.hpp>
+#include <syncopate/detail/work/work.hpp>
+#include <syncopate/detail/workers/pool_selection.hpp>
 #include <syncopate/worker_pool.hpp>
 
 #include <boost/asio/awaitable.hpp>

@@ -1,8 +1,8 @@
 // Threads for blocking code.
 #pragma once
 
-#include <syncopate/detail/deadline.hpp>
-#include <syncopate/detail/worker_threads.hpp>
+#include <syncopate/detail/wait/deadline.hpp>
+#include <syncopate/detail/workers/worker_threads.hpp>
 #include <syncopate/error.hpp>
 
 #include <algorithm>

@@ -2,7 +2,7 @@
 //
 // The first byte chooses the encoding, the second how the body is cut.
 
-#include <syncopate/http/decode.hpp>
+#include <syncopate/http/detail/message/body_decoder.hpp>
 #include <syncopate/http/error.hpp>
 
 #include <algorithm>

@@ -1,10 +1,10 @@
 // Any text is refused, or is a URL in its one form, and so is where any Location leads from there. The
 // first line of the input is the URL; what follows is the Location, and a parameter's name and value.
 
+#include <syncopate/http/detail/url/percent_encoding.hpp>
+#include <syncopate/http/detail/url/url_parser.hpp>
 #include <syncopate/http/error.hpp>
-#include <syncopate/http/percent_encoding.hpp>
 #include <syncopate/http/url.hpp>
-#include <syncopate/http/url_parser.hpp>
 
 #if __has_include(<boost/url.hpp>)
 #include <boost/url.hpp>

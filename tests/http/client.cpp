@@ -7,9 +7,9 @@
 #include <syncopate/blocking_portal.hpp>
 #include <syncopate/error.hpp>
 #include <syncopate/http/client.hpp>
+#include <syncopate/http/detail/message/text_lines.hpp>
 #include <syncopate/http/error.hpp>
 #include <syncopate/http/json.hpp>
-#include <syncopate/http/lines.hpp>
 #include <syncopate/runner.hpp>
 #include <syncopate/thread_runner.hpp>
 

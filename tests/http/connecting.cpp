@@ -8,13 +8,13 @@
 #include "support/raw_server.hpp"
 #include "support/tasks.hpp"
 #include "support/temporary_directory.hpp"
-#include <syncopate/detail/origin.hpp>
-#include <syncopate/http/basic_auth.hpp>
-#include <syncopate/http/connector.hpp>
+#include <syncopate/detail/task/caller_link.hpp>
+#include <syncopate/http/detail/connection/proxy.hpp>
+#include <syncopate/http/detail/connection/resolver.hpp>
+#include <syncopate/http/detail/connection/socket.hpp>
+#include <syncopate/http/detail/connection/tcp_connect.hpp>
+#include <syncopate/http/detail/message/basic_auth.hpp>
 #include <syncopate/http/error.hpp>
-#include <syncopate/http/proxy.hpp>
-#include <syncopate/http/resolver.hpp>
-#include <syncopate/http/socket.hpp>
 #include <syncopate/http/url.hpp>
 #include <syncopate/timeout.hpp>
 

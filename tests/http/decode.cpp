@@ -2,7 +2,7 @@
 
 #include "support/catch.hpp"
 #include "support/errors.hpp"
-#include <syncopate/http/decode.hpp>
+#include <syncopate/http/detail/message/body_decoder.hpp>
 #include <syncopate/http/error.hpp>
 
 #include <algorithm>

@@ -6,12 +6,12 @@
 #include "support/raw_server.hpp"
 #include "support/tasks.hpp"
 #include <syncopate/async_generator.hpp>
+#include <syncopate/http/detail/message/response_parser.hpp>
 #include <syncopate/http/error.hpp>
 #include <syncopate/http/options.hpp>
 #include <syncopate/http/progress.hpp>
 #include <syncopate/http/request.hpp>
 #include <syncopate/http/response.hpp>
-#include <syncopate/http/wire.hpp>
 
 #include <boost/asio/awaitable.hpp>
 

@@ -5,12 +5,12 @@
 #include "support/errors.hpp"
 #include "support/raw_server.hpp"
 #include "support/temporary_directory.hpp"
+#include <syncopate/http/detail/connection/socket.hpp>
+#include <syncopate/http/detail/connection/tls.hpp>
+#include <syncopate/http/detail/connection/tls_sessions.hpp>
+#include <syncopate/http/detail/connection/tls_stream.hpp>
 #include <syncopate/http/error.hpp>
 #include <syncopate/http/options.hpp>
-#include <syncopate/http/socket.hpp>
-#include <syncopate/http/tls.hpp>
-#include <syncopate/http/tls_sessions.hpp>
-#include <syncopate/http/tls_stream.hpp>
 
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/error.hpp>

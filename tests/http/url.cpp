@@ -2,8 +2,8 @@
 
 #include "support/catch.hpp"
 #include "support/errors.hpp"
+#include <syncopate/http/detail/url/percent_encoding.hpp>
 #include <syncopate/http/error.hpp>
-#include <syncopate/http/percent_encoding.hpp>
 #include <syncopate/http/url.hpp>
 
 #include <array>

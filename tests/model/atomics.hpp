@@ -4,7 +4,7 @@
 #include "memory.hpp"
 #include "mutation.hpp"
 #include "scheduler.hpp"
-#include <syncopate/detail/futex.hpp>
+#include <syncopate/detail/wait/futex.hpp>
 
 #include <atomic>
 #include <cstdint>

@@ -4,8 +4,8 @@
 #include "hand_over.hpp"
 #include "plain.hpp"
 #include "scheduler.hpp"
-#include <syncopate/detail/cancel_handshake.hpp>
-#include <syncopate/detail/wake_word.hpp>
+#include <syncopate/detail/call/cancel_handshake.hpp>
+#include <syncopate/detail/wait/one_shot_event.hpp>
 
 #include <chrono>
 #include <optional>
@@ -156,5 +156,5 @@ TEST_CASE("an end that does not wait for the cancellation is found") {
 TEST_CASE("every memory order of CancelHandshake is needed") {
     check_every_order_is_needed<
         TwoRequests<Submission::fails>, TwoRequests<Submission::succeeds>, Deadlined>(
-        "detail/cancel_handshake.hpp");
+        "detail/call/cancel_handshake.hpp");
 }

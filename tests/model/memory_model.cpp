@@ -5,7 +5,7 @@
 #include "scheduler.hpp"
 #include "search.hpp"
 #include "support/catch.hpp"
-#include <syncopate/detail/futex.hpp>
+#include <syncopate/detail/wait/futex.hpp>
 
 #include <array>
 #include <atomic>

@@ -4,9 +4,9 @@
 #include "hand_over.hpp"
 #include "plain.hpp"
 #include "scheduler.hpp"
-#include <syncopate/detail/injection_queue.hpp>
-#include <syncopate/detail/operation.hpp>
-#include <syncopate/detail/parking_spot.hpp>
+#include <syncopate/detail/loop/injection_queue.hpp>
+#include <syncopate/detail/loop/operation.hpp>
+#include <syncopate/detail/wait/parking_spot.hpp>
 
 #include <atomic>
 #include <cstdint>
@@ -188,9 +188,10 @@ TEST_CASE("a loop that does not look once more after parking is found") {
 }
 
 TEST_CASE("every memory order of ParkingSpot is needed") {
-    check_every_order_is_needed<OneProducer, TwoProducers<>>("detail/parking_spot.hpp");
+    check_every_order_is_needed<OneProducer, TwoProducers<>>("detail/wait/parking_spot.hpp");
 }
 
 TEST_CASE("every memory order of InjectionQueue is needed") {
-    check_every_order_is_needed<Closing, OneProducer, TwoProducers<>>("detail/injection_queue.hpp");
+    check_every_order_is_needed<Closing, OneProducer, TwoProducers<>>(
+        "detail/loop/injection_queue.hpp");
 }

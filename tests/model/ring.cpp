@@ -4,8 +4,8 @@
 #include "hand_over.hpp"
 #include "plain.hpp"
 #include "scheduler.hpp"
-#include <syncopate/detail/ring.hpp>
-#include <syncopate/detail/wake_word.hpp>
+#include <syncopate/detail/iteration/ring.hpp>
+#include <syncopate/detail/wait/one_shot_event.hpp>
 
 #include <cstddef>
 #include <optional>
@@ -139,5 +139,5 @@ TEST_CASE("a producer that does not look again for room is found") {
 
 TEST_CASE("every memory order of Ring is needed") {
     check_every_order_is_needed<Empty, OneItem, OneItemAndNoEnd, OneFullCell, TwoFullCells>(
-        "detail/ring.hpp");
+        "detail/iteration/ring.hpp");
 }

@@ -3,7 +3,7 @@
 #include "check.hpp"
 #include "plain.hpp"
 #include "scheduler.hpp"
-#include <syncopate/detail/wake_word.hpp>
+#include <syncopate/detail/wait/one_shot_event.hpp>
 
 #include <chrono>
 #include <cstdint>
@@ -199,5 +199,5 @@ TEST_CASE("every memory order of WakeWord is needed") {
     using P = model::Platform;
     check_every_order_is_needed<
         Result<P>, Deadlined<P>, TwoWaiters<P>, Polling<P>, PollingForNews<P>, Called<P>,
-        CalledAtTheEnd<P>>("detail/wake_word.hpp");
+        CalledAtTheEnd<P>>("detail/wait/one_shot_event.hpp");
 }

@@ -5,8 +5,8 @@
 #include <syncopate/error.hpp>
 #include <syncopate/http/client_response.hpp>
 #include <syncopate/http/client_stream.hpp>
-#include <syncopate/http/client_tasks.hpp>
-#include <syncopate/http/download_file.hpp>
+#include <syncopate/http/detail/client/client_tasks.hpp>
+#include <syncopate/http/detail/client/download_file.hpp>
 #include <syncopate/http/options.hpp>
 #include <syncopate/http/progress.hpp>
 #include <syncopate/http/request.hpp>

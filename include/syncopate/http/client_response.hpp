@@ -1,8 +1,8 @@
 // What a server answered, as a whole: for synchronous code.
 #pragma once
 
+#include <syncopate/http/detail/message/text_lines.hpp>
 #include <syncopate/http/headers.hpp>
-#include <syncopate/http/lines.hpp>
 #include <syncopate/http/response.hpp>
 
 #include <exception>

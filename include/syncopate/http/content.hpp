@@ -2,8 +2,8 @@
 #pragma once
 
 #include <syncopate/async_generator.hpp>
+#include <syncopate/http/detail/session/exchange.hpp>
 #include <syncopate/http/error.hpp>
-#include <syncopate/http/exchange.hpp>
 
 #include <boost/asio/awaitable.hpp>
 

@@ -1,13 +1,13 @@
 // What is asked of a server.
 #pragma once
 
-#include <syncopate/http/basic_auth.hpp>
-#include <syncopate/http/body.hpp>
+#include <syncopate/http/detail/message/basic_auth.hpp>
+#include <syncopate/http/detail/message/field_syntax.hpp>
+#include <syncopate/http/detail/message/request_body.hpp>
+#include <syncopate/http/detail/url/percent_encoding.hpp>
 #include <syncopate/http/error.hpp>
-#include <syncopate/http/field_syntax.hpp>
 #include <syncopate/http/headers.hpp>
 #include <syncopate/http/multipart.hpp>
-#include <syncopate/http/percent_encoding.hpp>
 #include <syncopate/http/progress.hpp>
 #include <syncopate/http/url.hpp>
 

@@ -2,11 +2,11 @@
 #pragma once
 
 #include <syncopate/http/content.hpp>
+#include <syncopate/http/detail/session/exchange.hpp>
+#include <syncopate/http/detail/session/session_core.hpp>
 #include <syncopate/http/error.hpp>
-#include <syncopate/http/exchange.hpp>
 #include <syncopate/http/headers.hpp>
 #include <syncopate/http/progress.hpp>
-#include <syncopate/http/session_core.hpp>
 #include <syncopate/http/url.hpp>
 
 #include <boost/asio/awaitable.hpp>

@@ -1,14 +1,14 @@
 // A client's session: its connections, its settings, and what it remembers from one request to the next.
 #pragma once
 
-#include <syncopate/http/connection.hpp>
-#include <syncopate/http/fetch.hpp>
+#include <syncopate/http/detail/connection/connection.hpp>
+#include <syncopate/http/detail/connection/pool.hpp>
+#include <syncopate/http/detail/session/request_flow.hpp>
+#include <syncopate/http/detail/session/session_core.hpp>
+#include <syncopate/http/detail/session/tls_shutdown.hpp>
 #include <syncopate/http/options.hpp>
-#include <syncopate/http/pool.hpp>
 #include <syncopate/http/request.hpp>
 #include <syncopate/http/response.hpp>
-#include <syncopate/http/session_core.hpp>
-#include <syncopate/http/tls_goodbye.hpp>
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/this_coro.hpp>

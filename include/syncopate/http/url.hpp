@@ -1,9 +1,9 @@
 // Url: where a request goes, checked once, and in one form for all who use it.
 #pragma once
 
+#include <syncopate/http/detail/url/percent_encoding.hpp>
+#include <syncopate/http/detail/url/url_parser.hpp>
 #include <syncopate/http/headers.hpp>
-#include <syncopate/http/percent_encoding.hpp>
-#include <syncopate/http/url_parser.hpp>
 
 #include <algorithm>
 #include <cstddef>

@@ -1,12 +1,12 @@
 // WebSockets: messages both ways, over a connection of a session.
 #pragma once
 
+#include <syncopate/http/detail/session/session_core.hpp>
+#include <syncopate/http/detail/websocket/core.hpp>
+#include <syncopate/http/detail/websocket/handshake.hpp>
 #include <syncopate/http/error.hpp>
 #include <syncopate/http/headers.hpp>
 #include <syncopate/http/session.hpp>
-#include <syncopate/http/session_core.hpp>
-#include <syncopate/http/websocket_core.hpp>
-#include <syncopate/http/websocket_handshake.hpp>
 #include <syncopate/http/websocket_message.hpp>
 #include <syncopate/http/websocket_request.hpp>
 

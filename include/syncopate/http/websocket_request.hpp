@@ -1,8 +1,8 @@
 // What a client asks for when it opens a WebSocket.
 #pragma once
 
+#include <syncopate/http/detail/message/field_syntax.hpp>
 #include <syncopate/http/error.hpp>
-#include <syncopate/http/field_syntax.hpp>
 #include <syncopate/http/headers.hpp>
 #include <syncopate/http/request.hpp>
 

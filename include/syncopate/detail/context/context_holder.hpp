@@ -1,0 +1,116 @@
+// A context task for each kind of source: keeps the source, the context made from it, and its value.
+#pragma once
+
+#include <syncopate/concepts.hpp>
+#include <syncopate/detail/context/context_task.hpp>
+#include <syncopate/detail/loop/loop.hpp>
+#include <syncopate/detail/task/owned_or_ref.hpp>
+
+#include <boost/asio/awaitable.hpp>
+
+#include <exception>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <source_location>
+#include <type_traits>
+#include <utility>
+
+namespace syncopate::detail {
+
+/// Where a context lies: in place where its user has it, or here.
+template <class C>
+class ContextSlot {
+public:
+    void refer_to(C& context) noexcept { context_ = &context; }
+
+    template <class... Args>
+    void emplace(Args&&... args) {
+        context_ = &owned_.emplace(std::forward<Args>(args)...);
+    }
+
+    C& operator*() const noexcept { return *context_; }
+
+    void reset() noexcept { owned_.reset(); }
+
+private:
+    std::optional<C> owned_;
+    C* context_ = nullptr;
+};
+
+/// Constructs from what a function returns without a move, so that a factory may make what cannot be
+/// moved.
+template <class F>
+struct ResultOf {
+    F& function;
+    operator std::invoke_result_t<F&>() { return std::invoke(function); }
+};
+
+/// S: the type of the source with its value category, as for Passed.
+template <ContextSource S>
+class ContextHolder final : public ContextTask {
+    using Context = context_t<S>;
+
+public:
+    /// V, as ContextGuard<V> and enter_context name it.
+    using Value = context_value_t<Context>;
+
+    ContextHolder(Bridge& bridge, S&& source, AtClose at_close, std::source_location where)
+        : ContextTask(bridge, at_close, where), source_(std::forward<S>(source)) {}
+
+    /// The value. May be asked for after a successful enter(), even if the runner is being closed and
+    /// the value is gone by then: its address is written before that, and never again.
+    std::remove_reference_t<Value>& value() noexcept { return *address_; }
+
+private:
+    using Entered = awaitable_result_t<decltype(std::declval<Context&>().aenter())>;
+
+    boost::asio::awaitable<void> do_enter() override {
+        if constexpr (AsyncContext<S>)
+            context_.refer_to(source_.get());
+        else if constexpr (Awaitable<S>)
+            context_.emplace(co_await std::move(source_.get()));
+        else if constexpr (TaskFactory<S>)
+            context_.emplace(co_await std::invoke(source_.get()));
+        else if constexpr (std::is_lvalue_reference_v<std::invoke_result_t<SourceObject&>>)
+            context_.refer_to(std::invoke(source_.get()));
+        else
+            context_.emplace(ResultOf<SourceObject>{source_.get()});
+
+        if constexpr (std::is_void_v<Entered>) {
+            co_await (*context_).aenter();
+            address_ = &*context_;
+        } else {
+            value_.emplace(co_await (*context_).aenter());
+            if constexpr (std::is_reference_v<Value>)
+                address_ = &value_->get();
+            else
+                address_ = &*value_;
+        }
+    }
+
+    boost::asio::awaitable<bool> do_exit(std::exception_ptr error) override {
+        if constexpr (SuppressingContext<Context>) {
+            co_return co_await (*context_).aexit(std::move(error));
+        } else {
+            co_await (*context_).aexit(std::move(error));
+            co_return false;
+        }
+    }
+
+    void destroy_context() noexcept override {
+        value_.reset();
+        context_.reset();
+        source_.release();
+    }
+
+    using SourceObject = std::remove_reference_t<S>;
+    struct NoValue {};
+
+    Passed<S> source_;
+    ContextSlot<Context> context_;
+    std::remove_reference_t<Value>* address_ = nullptr;
+    std::optional<std::conditional_t<std::is_void_v<Entered>, NoValue, Entered>> value_;
+};
+
+}  // namespace syncopate::detail

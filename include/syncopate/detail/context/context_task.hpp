@@ -1,0 +1,214 @@
+// The task of one asynchronous context: enters it, stays parked while its scope lasts, and leaves it.
+#pragma once
+
+#include <syncopate/detail/call/call.hpp>
+#include <syncopate/detail/loop/loop.hpp>
+#include <syncopate/detail/loop/operation.hpp>
+#include <syncopate/detail/loop/task_record.hpp>
+#include <syncopate/detail/task/outcome.hpp>
+#include <syncopate/detail/wait/one_shot_event.hpp>
+#include <syncopate/error.hpp>
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/cancellation_state.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include <exception>
+#include <memory>
+#include <source_location>
+#include <utility>
+
+namespace syncopate::detail {
+
+/// aenter and aexit run in this one task, so that what must not change tasks (a task group, a timeout
+/// scope) can span them. The task keeps itself until it has ended; its guard may keep it for longer.
+class ContextTask : public Call,
+                    private OpenContext,
+                    public std::enable_shared_from_this<ContextTask> {
+public:
+    /// What aexit is given when close() leaves the context: nothing, or Errc::runner_closed.
+    enum class AtClose { leaves_normally, leaves_with_error };
+    ContextTask(Bridge& bridge, AtClose at_close, std::source_location where)
+        : Call(bridge, where), at_close_(at_close), keep_bridge_(bridge.shared_from_this()) {}
+    virtual ~ContextTask() = default;
+
+    using Call::bridge;
+
+    /// Enters the context, and returns when that is done.
+    /// Throws: what aenter throws; the context has not been entered then.
+    void enter() {
+        Bridge::Blocking blocking(bridge(), entered_);
+        bridge().require_open();
+        keep_self_ = shared_from_this();
+        submit();
+        blocking.wait();
+        if (entry_.error() && reason() != Errc{} && is_cancellation(entry_.error()))
+            bridge().throw_error(reason());
+        entry_.take();
+    }
+
+    /// Has the context left, with this exception, and waits for that. Once.
+    ///
+    /// Returns: whether the exception was suppressed, or what aexit threw. Where close() left the
+    ///          context, that has taken the error.
+    /// Throws:  DeadlockError if the wait could never end, std::bad_alloc; nothing has been done then.
+    Outcome<bool> exit(std::exception_ptr error, Wait::Refuse refused) {
+        Bridge::Blocking blocking(bridge(), left_, refused);
+        request_exit(std::move(error), Exit::awaited);
+        blocking.wait();
+        return std::move(exit_outcome_);
+    }
+
+    /// Has it left without waiting. What aexit throws goes to on_error.
+    void exit_unattended(std::exception_ptr error) noexcept {
+        try {
+            request_exit(std::move(error), Exit::unattended);
+        } catch (...) {
+            bridge().report(std::current_exception());  // it stays open until the loop is closed
+        }
+    }
+
+    bool has_been_left() const noexcept { return left_.is_set(); }
+
+private:
+    /// Whether somebody waits for the exit, and so takes what it throws.
+    enum class Exit { awaited, unattended };
+
+    void request_exit(std::exception_ptr error, Exit kind) {
+        requested_error_ = std::move(error);
+        requested_kind_ = kind;
+        keep_self_for_exit_ = shared_from_this();
+        try {
+            bridge().submit(exit_);
+        } catch (...) {
+            keep_self_for_exit_.reset();
+            if (!has_been_left())  // by a loop that has ended since
+                throw;
+        }
+    }
+
+    /// Makes and enters the context.
+    virtual boost::asio::awaitable<void> do_enter() = 0;
+    /// Leaves it. True: the exception is suppressed.
+    virtual boost::asio::awaitable<bool> do_exit(std::exception_ptr error) = 0;
+    /// Destroys what do_enter made.
+    virtual void destroy_context() noexcept = 0;
+
+    boost::asio::awaitable<void> body() final {
+        namespace this_coro = boost::asio::this_coro;
+        try {
+            co_await do_enter();
+            entry_.emplace();
+        } catch (...) {
+            fail(std::current_exception());
+        }
+        co_await this_coro::throw_if_cancelled(false);
+        if (has_left_loop())
+            co_await return_to_loop();
+        if (!entry_.error()) {
+            bridge().context_entered(*this);
+            co_await stay();
+            // From here on nothing cancels the task: an exit must be able to wait.
+            co_await this_coro::reset_cancellation_state(boost::asio::disable_cancellation());
+            co_await leave();
+            if (has_left_loop())
+                co_await return_to_loop();
+        }
+        destroy_context();
+    }
+
+    /// Lets the caller go on, and parks until the context is to be left.
+    boost::asio::awaitable<void> stay() {
+        if (Errc const refusal = bridge().refusal(); refusal != Errc{}) {
+            // Closing began while the context was entered: its caller gets the error, not the scope.
+            leave_for_close(refusal);
+            entry_.fail(bridge().error(refusal));
+            co_return;
+        }
+        boost::asio::steady_timer timer(
+            bridge().executor(), boost::asio::steady_timer::time_point::max());
+        parked_ = &timer;
+        entered_.set();
+        co_await timer.async_wait(boost::asio::as_tuple(boost::asio::use_awaitable));
+        parked_ = nullptr;
+    }
+
+    boost::asio::awaitable<void> leave() {
+        try {
+            exit_outcome_.emplace(co_await do_exit(std::move(exit_error_)));
+        } catch (...) {
+            exit_outcome_.fail(std::current_exception());
+        }
+        if (exit_taker_ == Taker::guard)
+            co_return;
+        if (auto error = std::exchange(exit_outcome_, {}).error())
+            exit_taker_ == Taker::close ? bridge().exit_failed(error) : bridge().report(error);
+    }
+
+    void run_exit() noexcept {
+        auto const keep = std::move(keep_self_for_exit_);
+        unpark(
+            std::move(requested_error_),
+            requested_kind_ == Exit::awaited ? Taker::guard : Taker::on_error);
+    }
+
+    void leave_for_close(Errc reason) noexcept final {
+        unpark(
+            at_close_ == AtClose::leaves_normally ? nullptr : bridge().error(reason), Taker::close);
+    }
+
+    enum class Taker { nobody_yet, guard, close, on_error };
+
+    /// Has the context left with this error. The first to say so gets what aexit throws.
+    void unpark(std::exception_ptr error, Taker taker) noexcept {
+        if (exit_taker_ != Taker::nobody_yet)
+            return;
+        exit_taker_ = taker;
+        exit_error_ = std::move(error);
+        if (parked_ && !bridge().is_lost())
+            parked_->cancel();
+    }
+
+    void stop(Errc reason) noexcept final {
+        if (OpenContext::is_linked())
+            leave_for_close(reason);
+        else
+            emit_cancellation();
+    }
+
+    void fail(std::exception_ptr error) noexcept final { entry_.fail(std::move(error)); }
+
+    void finished() noexcept final {
+        auto const keep = std::move(keep_self_);
+        if (entry_.empty())
+            entry_.fail(bridge().error(Errc::loop_failed));
+        if (OpenContext::is_linked())
+            bridge().context_left(*this);
+        entered_.set();
+        left_.set();
+    }
+
+    AtClose const at_close_;
+    std::shared_ptr<Bridge> const keep_bridge_;
+    std::shared_ptr<ContextTask> keep_self_;
+    Outcome<void> entry_;
+    WakeWord entered_;
+    WakeWord left_;
+
+    // Carried by the exit operation.
+    MemberOperation<ContextTask, &ContextTask::run_exit> exit_{*this};
+    std::shared_ptr<ContextTask> keep_self_for_exit_;
+    std::exception_ptr requested_error_;
+    Exit requested_kind_ = Exit::awaited;
+
+    // The loop's own, until left_ is set.
+    boost::asio::steady_timer* parked_ = nullptr;
+    Taker exit_taker_ = Taker::nobody_yet;
+    std::exception_ptr exit_error_;
+    Outcome<bool> exit_outcome_;
+};
+
+}  // namespace syncopate::detail

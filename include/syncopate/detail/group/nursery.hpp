@@ -1,0 +1,262 @@
+// Tasks that belong together: where they are started, cancelled and waited for.
+#pragma once
+
+#include <syncopate/detail/group/child.hpp>
+#include <syncopate/detail/intrusive_list.hpp>
+#include <syncopate/detail/loop/unhandled.hpp>
+#include <syncopate/detail/task/outcome.hpp>
+#include <syncopate/detail/task/parked_coroutine.hpp>
+#include <syncopate/detail/task/spawn.hpp>
+#include <syncopate/error.hpp>
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/cancellation_type.hpp>
+#include <boost/asio/dispatch.hpp>
+
+#include <concepts>
+#include <cstddef>
+#include <exception>
+#include <memory>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+namespace syncopate::detail {
+
+/// Runs children for the one coroutine that supervises it. The first failure cancels all of them.
+/// Everything here happens on one loop or strand, the supervisor's: there are no locks.
+///
+/// Whatever may end children (starting one, cancelling them) happens under a Hold, so that the
+/// supervisor, which is resumed inside the end of the last child, does not destroy the nursery under it.
+///
+/// The loop may be destroyed at any time. A supervisor that waits lies in the nursery, which lies in the
+/// supervisor's own frame; it is owned by the children together, and goes with the last of them.
+class Nursery {
+public:
+    /// What becomes of the supervisor's own cancellation: it cancels the children, or waits for them.
+    enum class Outside { cancels, waits };
+
+    Nursery() = default;
+    explicit Nursery(boost::asio::any_io_executor executor, Outside outside = Outside::cancels)
+        : executor_(std::move(executor)), outside_(outside), is_open_(true) {}
+    Nursery(Nursery const&) = delete;
+    Nursery& operator=(Nursery const&) = delete;
+    /// Children that are left go on by themselves.
+    ~Nursery() {
+        for (auto* const list : {&starting_, &running_, &cancelled_})
+            while (!list->empty())
+                list->front().leave();
+    }
+
+    /// Makes it as good as new, on this executor. It has no children.
+    void open(boost::asio::any_io_executor executor) noexcept {
+        executor_ = std::move(executor);
+        is_open_ = true;
+        is_cancelled_ = is_cancelled_from_outside_ = has_lost_one_ = false;
+    }
+
+    /// Makes a child and runs it, up to its first suspension. It may have ended then.
+    /// Throws: Errc::runner_closed, what making the child throws; then it has not run.
+    template <std::derived_from<Child> C, class... Args>
+    void start(Args&&... args) {
+        if (!is_open_)
+            throw std::system_error(
+                make_error_code(Errc::runner_closed), "the TaskGroup is not open");
+        Hold const hold(*this);
+        auto owned = std::make_unique<C>(*this, std::forward<Args>(args)...);
+        C& child = *owned;
+        starting_.push_back(child);
+        spawn(executor_, child.signal_.slot(), run(std::move(owned)));
+        // Those that were started meanwhile have left the list.
+        if (starting_.empty() || &starting_.back() != &child)
+            return;
+        child.move_to(running_);
+        child.is_running_ = true;
+        if (is_cancelled_)
+            cancel(child);
+    }
+
+    /// The same, for one whose failure to start is nobody's to catch.
+    template <std::derived_from<Child> C, class... Args>
+    void start_or_fail(Args&&... args) noexcept {
+        try {
+            start<C>(std::forward<Args>(args)...);
+        } catch (...) {
+            fail(std::current_exception());
+        }
+    }
+
+    /// Cancels all children, also those to come.
+    void cancel() noexcept {
+        Hold const hold(*this);
+        is_cancelled_ = true;
+        while (!running_.empty())
+            cancel(running_.front());
+    }
+
+    /// Cancels a running child, once: what it does thereafter is its clean-up.
+    void cancel(Child& child) noexcept {
+        if (std::exchange(child.is_cancelled_, true))
+            return;
+        Hold const hold(*this);
+        child.move_to(cancelled_);
+        try {
+            child.signal_.emit(boost::asio::cancellation_type::all);
+        } catch (...) {
+            report_unclaimed(std::current_exception());
+        }
+    }
+
+    /// Keeps a failure, and cancels the children.
+    void fail(std::exception_ptr error) noexcept {
+        try {
+            failures_.push_back(error);
+        } catch (...) {
+            report_unclaimed(std::move(error));
+        }
+        cancel();
+    }
+
+    bool is_cancelled() const noexcept { return is_cancelled_; }
+    bool is_cancelled_from_outside() const noexcept { return is_cancelled_from_outside_; }
+
+    /// Nothing can be started from now on.
+    void close() noexcept { is_open_ = false; }
+
+    /// In the order in which they came up.
+    std::vector<std::exception_ptr> take_failures() {
+        if (has_lost_one_)
+            failures_.push_back(std::make_exception_ptr(
+                std::system_error(make_error_code(Errc::loop_failed), "a child of the task")));
+        return std::exchange(failures_, {});
+    }
+
+    /// Throws the first failure. The others are reported as unclaimed.
+    void throw_failure() {
+        auto const failures = take_failures();
+        if (failures.empty())
+            return;
+        for (std::size_t i = 1; i < failures.size(); ++i)
+            report_unclaimed(failures[i]);
+        std::rethrow_exception(failures.front());
+    }
+
+    /// Has `begin` start children, and returns when all have ended. Throws nothing, but for a
+    /// cancellation that came before it.
+    ///
+    /// begin:     does not throw: what it could not start is a failure.
+    template <std::invocable Begin>
+    boost::asio::awaitable<void> supervise(Begin& begin) {
+        return supervisor_.wait(
+            begin, [this] { return unfinished_ == 0; }, [this] { cancel_from_outside(); });
+    }
+
+private:
+    friend class Child;
+
+    /// As long as one exists, the supervisor is not resumed.
+    class Hold {
+    public:
+        explicit Hold(Nursery& nursery) noexcept : nursery_(nursery) { ++nursery_.unfinished_; }
+        Hold(Hold const&) = delete;
+        Hold& operator=(Hold const&) = delete;
+        ~Hold() { nursery_.one_less(); }
+
+    private:
+        Nursery& nursery_;
+    };
+
+    void one_less() {
+        if (--unfinished_ == 0)
+            supervisor_.resume();
+    }
+
+    void cancel_from_outside() noexcept {
+        is_cancelled_from_outside_ = true;
+        if (outside_ == Outside::cancels)
+            cancel();
+    }
+
+    template <class C>
+    static BottomCoroutine run(std::unique_ptr<C> child) {
+        std::exception_ptr error;
+        try {
+            co_await child->begin();
+        } catch (...) {
+            error = std::current_exception();
+        }
+        return_to_loop(std::move(child), std::move(error));
+    }
+
+    /// The task may have moved to another thread, as Asio lets it with bind_executor.
+    template <class C>
+    static void return_to_loop(std::unique_ptr<C> child, std::exception_ptr error) {
+        if (!child->nursery_)
+            return end(std::move(child), std::move(error));
+        auto const executor = child->nursery_->executor_;
+        boost::asio::dispatch(
+            executor, [child = std::move(child), error = std::move(error)]() mutable {
+                end(std::move(child), std::move(error));
+            });
+    }
+
+    template <class C>
+    static void end(std::unique_ptr<C> child, std::exception_ptr error) noexcept {
+        Nursery* const nursery = child->nursery_;
+        child->unlink();
+        if (nursery)
+            child->settle(std::move(error));
+        else if (error && !is_cancellation(error))
+            report_unclaimed(std::move(error));
+        child->nursery_ = nullptr;
+        child.reset();  // the task and what it captured go before anybody is told
+        if (nursery)
+            nursery->one_less();
+    }
+
+    void lost(Child const& child) noexcept {
+        has_lost_one_ |= child.is_running_;
+        if (--unfinished_ == 0)
+            supervisor_.drop();
+    }
+
+    boost::asio::any_io_executor executor_;
+    Outside outside_ = Outside::cancels;
+    bool is_open_ = false;
+    bool is_cancelled_ = false;
+    bool is_cancelled_from_outside_ = false;
+    bool has_lost_one_ = false;
+    std::size_t unfinished_ = 0;  // children and holds
+    IntrusiveList<Child> starting_;
+    IntrusiveList<Child> running_;
+    IntrusiveList<Child> cancelled_;
+    std::vector<std::exception_ptr> failures_;
+    Waiter supervisor_;
+};
+
+inline Child::Child(Nursery& nursery) noexcept : nursery_(&nursery) {
+    ++nursery.unfinished_;
+}
+
+inline Child::~Child() {
+    unlink();
+    if (nursery_)
+        nursery_->lost(*this);
+}
+
+inline bool Child::is_failure(std::exception_ptr const& error) const noexcept {
+    bool const was_cancelled = is_cancelled_ || nursery_->is_cancelled();
+    return error && !(was_cancelled && is_cancellation(error));
+}
+
+template <Task T>
+void ResultChild<T>::settle(std::exception_ptr error) noexcept {
+    if (this->is_failure(error))
+        return this->nursery().fail(std::move(error));
+    if constexpr (std::is_void_v<Result>)
+        if (!error)
+            outcome_.emplace();
+}
+
+}  // namespace syncopate::detail

@@ -1,0 +1,133 @@
+// A child that somebody waits for until it is ready.
+#pragma once
+
+#include <syncopate/concepts.hpp>
+#include <syncopate/detail/group/child.hpp>
+#include <syncopate/detail/group/nursery.hpp>
+#include <syncopate/detail/task/outcome.hpp>
+#include <syncopate/detail/task/owned_or_ref.hpp>
+#include <syncopate/detail/task/parked_coroutine.hpp>
+#include <syncopate/error.hpp>
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/error.hpp>
+#include <boost/system/system_error.hpp>
+
+#include <exception>
+#include <functional>
+#include <memory>
+#include <system_error>
+#include <utility>
+
+namespace syncopate {
+
+template <class V>
+class Ready;
+
+namespace detail {
+
+/// What the child, its Ready and the coroutine that waits have in common. The first outcome counts: the
+/// value that the child is ready with, or its end.
+template <class V>
+class Startup {
+public:
+    template <class... Value>
+    void ready(Value&&... value) {
+        if (!outcome_.empty() || is_given_up_)
+            return;
+        outcome_.emplace(std::forward<Value>(value)...);
+        waiter_.resume_from_task();
+    }
+
+    /// Takes what the child ended with. Returns whether that is the outcome.
+    bool end(std::exception_ptr const& error) noexcept {
+        child_ = nullptr;
+        if (!outcome_.empty())
+            return false;
+        outcome_.fail(error ? error : without_value());
+        waiter_.resume();
+        return true;
+    }
+
+    /// The child's coroutine has been destroyed.
+    void lost() noexcept {
+        child_ = nullptr;
+        waiter_.drop();
+    }
+
+    /// Has `start` start the child, and waits for the outcome. To cancel the wait is to cancel the
+    /// child, and to wait for its end.
+    template <class Start>
+    boost::asio::awaitable<void> wait(Nursery& nursery, Start& start) {
+        return waiter_.wait(
+            start, [this] { return !outcome_.empty(); }, [this, &nursery] { give_up(nursery); });
+    }
+
+    void belongs_to(Child& child) noexcept { child_ = &child; }
+    void could_not_start(std::exception_ptr error) noexcept { outcome_.fail(std::move(error)); }
+
+    V take() { return outcome_.take(); }
+
+private:
+    void give_up(Nursery& nursery) noexcept {
+        is_given_up_ = true;
+        if (child_)
+            nursery.cancel(*child_);
+    }
+
+    std::exception_ptr without_value() const {
+        if (is_given_up_)
+            return std::make_exception_ptr(
+                boost::system::system_error(boost::asio::error::operation_aborted));
+        return std::make_exception_ptr(
+            std::system_error(make_error_code(Errc::never_ready), "TaskGroup::start"));
+    }
+
+    Outcome<V> outcome_;
+    Waiter waiter_;
+    Child* child_ = nullptr;  // null before its start and after its end
+    bool is_given_up_ = false;
+};
+
+template <class V, class F>
+class StartedChild final : public Child {
+public:
+    StartedChild(Nursery& nursery, Passed<F> function, std::shared_ptr<Startup<V>> startup)
+        : Child(nursery), function_(std::move(function)), startup_(std::move(startup)) {
+        startup_->belongs_to(*this);
+    }
+    ~StartedChild() {
+        if (startup_)
+            startup_->lost();
+    }
+
+    boost::asio::awaitable<void> begin() {
+        return std::invoke(function_.get(), Ready<V>(startup_));
+    }
+
+    void settle(std::exception_ptr error) noexcept {
+        if (!std::exchange(startup_, nullptr)->end(error) && is_failure(error))
+            nursery().fail(std::move(error));
+    }
+
+private:
+    Passed<F> function_;
+    std::shared_ptr<Startup<V>> startup_;
+};
+
+template <class V, class F>
+boost::asio::awaitable<V> start_child(Nursery& nursery, Passed<F> function) {
+    auto const startup = std::make_shared<Startup<V>>();
+    auto const start = [&]() noexcept {
+        try {
+            nursery.start<StartedChild<V, F>>(std::move(function), startup);
+        } catch (...) {
+            startup->could_not_start(std::current_exception());
+        }
+    };
+    co_await startup->wait(nursery, start);
+    co_return startup->take();
+}
+
+}  // namespace detail
+}  // namespace syncopate

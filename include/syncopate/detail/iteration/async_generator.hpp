@@ -1,0 +1,268 @@
+// The body of an AsyncGenerator: what it awaits and yields, and the anext() that runs it.
+#pragma once
+
+#include <syncopate/concepts.hpp>
+#include <syncopate/detail/iteration/drain.hpp>
+#include <syncopate/detail/iteration/generator_core.hpp>
+
+#include <boost/asio/async_result.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/this_coro.hpp>
+
+#include <concepts>
+#include <coroutine>
+#include <exception>
+#include <memory>
+#include <optional>
+#include <type_traits>
+#include <utility>
+#include <variant>
+
+namespace syncopate::detail {
+
+// What Asio's coroutines can await even when cancelled. Named one by one, since Asio's promise
+// cannot be asked: an int converts to throw_if_cancelled(), and so it would take `co_await 1`.
+template <class A>
+struct ThisCoroTraits : std::false_type {};
+template <>
+struct ThisCoroTraits<asio::this_coro::executor_t> : std::true_type {};
+template <>
+struct ThisCoroTraits<asio::this_coro::cancellation_state_t> : std::true_type {};
+template <>
+struct ThisCoroTraits<asio::this_coro::reset_cancellation_state_0_t> : std::true_type {};
+template <class Filter>
+struct ThisCoroTraits<asio::this_coro::reset_cancellation_state_1_t<Filter>> : std::true_type {};
+template <class In, class Out>
+struct ThisCoroTraits<asio::this_coro::reset_cancellation_state_2_t<In, Out>> : std::true_type {};
+template <>
+struct ThisCoroTraits<asio::this_coro::throw_if_cancelled_0_t> : std::true_type {};
+template <>
+struct ThisCoroTraits<asio::this_coro::throw_if_cancelled_1_t> : std::true_type {};
+
+template <class A>
+concept ThisCoroRequest = ThisCoroTraits<std::remove_cvref_t<A>>::value;
+
+// What the body can await.
+template <class A>
+concept AwaitableInGenerator = Awaitable<A> || DeferredOperation<A> || ThisCoroRequest<A>;
+
+template <class A>
+struct AwaitedInGenerator : TaskResult<A> {};
+template <ThisCoroRequest A>
+struct AwaitedInGenerator<A> {
+    using AsioPromise = std::coroutine_traits<asio::awaitable<void>>::promise_type;
+    using type =
+        decltype(std::declval<AsioPromise&>().await_transform(std::declval<A>()).await_resume());
+};
+
+// What the body waits for. The body is no Asio coroutine: it leaves this in its promise and
+// suspends, and the anext() that resumed it, which is one, awaits drive() in its stead.
+class PendingOperation {
+public:
+    enum class Cancelled { refused, allowed };
+
+    explicit PendingOperation(Cancelled policy) noexcept : when_cancelled(policy) {}
+    PendingOperation(PendingOperation const&) = delete;
+    PendingOperation& operator=(PendingOperation const&) = delete;
+
+    virtual asio::awaitable<void> drive() = 0;
+
+    void fail(std::exception_ptr error) noexcept { error_ = std::move(error); }
+
+    // Whether a cancelled task may await it. If so, whoever awaits drive(), which a cancelled task
+    // may not, turns throwing off before, and drive() turns it back to what it was.
+    Cancelled const when_cancelled;
+    bool throw_if_cancelled = true;
+
+protected:
+    ~PendingOperation() = default;
+
+    void rethrow_failure() {
+        if (error_)
+            std::rethrow_exception(std::exchange(error_, nullptr));
+    }
+
+private:
+    std::exception_ptr error_;
+};
+
+// The part of the promise that does not depend on T.
+class GeneratorPromiseBase {
+public:
+    std::suspend_always initial_suspend() const noexcept { return {}; }
+    std::suspend_always final_suspend() const noexcept { return {}; }
+    void return_void() const noexcept {}
+    void unhandled_exception() noexcept { error_ = std::current_exception(); }
+
+    template <AwaitableInGenerator A>
+    auto await_transform(A&& operand);
+
+    void wait_for(PendingOperation& operation) noexcept { pending_ = &operation; }
+    bool is_waiting() const noexcept { return pending_ != nullptr; }
+    PendingOperation* take_pending() noexcept { return std::exchange(pending_, nullptr); }
+    std::exception_ptr take_error() noexcept { return std::exchange(error_, nullptr); }
+
+private:
+    PendingOperation* pending_ = nullptr;
+    std::exception_ptr error_;
+};
+
+// Lives in the body's frame, as the operand does, until the body has the result.
+template <AwaitableInGenerator A>
+class GeneratorAwaiter final : public PendingOperation {
+    using Result = typename AwaitedInGenerator<A>::type;
+
+public:
+    GeneratorAwaiter(A&& operand, GeneratorPromiseBase& promise) noexcept
+        : PendingOperation(ThisCoroRequest<A> ? Cancelled::allowed : Cancelled::refused),
+          operand_(std::forward<A>(operand)), promise_(promise) {}
+
+    bool await_ready() const noexcept { return false; }
+    void await_suspend(std::coroutine_handle<> /*body*/) noexcept { promise_.wait_for(*this); }
+    Result await_resume() {
+        rethrow_failure();
+        if constexpr (!std::is_void_v<Result>)
+            return std::move(*result_);
+    }
+
+    asio::awaitable<void> drive() override {
+        if constexpr (std::is_same_v<A, asio::awaitable<void>>)
+            return std::move(operand_);
+        else
+            return drive_into_result();
+    }
+
+private:
+    asio::awaitable<void> drive_into_result() {
+        if constexpr (ThisCoroRequest<A>)
+            co_await asio::this_coro::throw_if_cancelled(throw_if_cancelled);
+        if constexpr (std::is_void_v<Result>)
+            co_await std::forward<A>(operand_);
+        else
+            result_.emplace(co_await std::forward<A>(operand_));
+    }
+
+    A&& operand_;
+    GeneratorPromiseBase& promise_;
+    std::optional<std::conditional_t<std::is_void_v<Result>, std::monostate, Result>> result_;
+};
+
+template <AwaitableInGenerator A>
+auto GeneratorPromiseBase::await_transform(A&& operand) {
+    return GeneratorAwaiter<A>(std::forward<A>(operand), *this);
+}
+
+// All of the promise but get_return_object(), which is AsyncGenerator's.
+template <class T>
+class GeneratorPromise : public GeneratorPromiseBase {
+    // The body's suspension keeps what an lvalue was copied to.
+    class CopyAwaiter {
+    public:
+        CopyAwaiter(T const& value, GeneratorPromise& promise) : copy_(value), promise_(promise) {}
+        bool await_ready() const noexcept { return false; }
+        void await_suspend(std::coroutine_handle<> /*body*/) noexcept {
+            promise_.item_ = std::addressof(copy_);
+        }
+        void await_resume() const noexcept {}
+
+    private:
+        T copy_;
+        GeneratorPromise& promise_;
+    };
+
+public:
+    static_assert(std::move_constructible<T>, "an AsyncGenerator moves its items out");
+
+    std::suspend_always yield_value(T&& value) noexcept {
+        item_ = std::addressof(value);
+        return {};
+    }
+    CopyAwaiter yield_value(T const& value)
+        requires std::copy_constructible<T>
+    {
+        return CopyAwaiter(value, *this);
+    }
+
+    T* take_item() noexcept { return std::exchange(item_, nullptr); }
+
+private:
+    T* item_ = nullptr;
+};
+
+// anext(): runs the body up to its next item, and drives what it awaits on the way. So the body
+// runs in the task that wants the item, with that task's executor and cancellation. (A member, because
+// GCC warns of the frame of a free function template whose T is in an unnamed namespace.)
+template <class T, std::derived_from<GeneratorPromise<T>> Promise>
+struct NextItem {
+    static asio::awaitable<std::optional<T>> of(GeneratorCore* core) {
+        if (!core || !core->begin_step())
+            co_return std::nullopt;
+        GeneratorStep step(*core);
+        core->follow(co_await asio::this_coro::executor);
+
+        auto const body = std::coroutine_handle<Promise>::from_address(core->frame());
+        if (!body.promise().is_waiting())  // from an at_once()
+            body.resume();
+        while (PendingOperation* const pending = body.promise().take_pending()) {
+            // Asio refuses a cancelled task's co_await right here: that is the body's to know, too.
+            try {
+                asio::awaitable<void> driving = pending->drive();
+                if (pending->when_cancelled == PendingOperation::Cancelled::allowed) {
+                    pending->throw_if_cancelled = co_await asio::this_coro::throw_if_cancelled();
+                    co_await asio::this_coro::throw_if_cancelled(false);
+                }
+                co_await std::move(driving);
+            } catch (...) {
+                pending->fail(std::current_exception());
+            }
+            body.resume();
+        }
+
+        if (T* const item = body.promise().take_item()) {
+            step.body_goes_on();
+            co_return std::move(*item);
+        }
+        if (std::exception_ptr error = body.promise().take_error())
+            std::rethrow_exception(std::move(error));
+        co_return std::nullopt;
+    }
+
+    // The same without a coroutine and for many items, on the thread of the executor, as long as the
+    // body awaits nothing. Where it does, the next anext() goes on from there.
+    template <class Sink>
+    static AtOnce at_once(GeneratorCore* core, asio::any_io_executor const& executor, Sink sink) {
+        if (!core || !core->begin_step())
+            return AtOnce::ended;
+        GeneratorStep step(*core);
+        core->follow(executor);
+
+        auto const body = std::coroutine_handle<Promise>::from_address(core->frame());
+        for (;;) {
+            if (!body.promise().is_waiting())
+                body.resume();
+            if (body.promise().is_waiting()) {
+                step.body_goes_on();
+                return AtOnce::waits;
+            }
+            T* const item = body.promise().take_item();
+            if (!item)
+                break;
+            if (!sink(std::move(*item))) {
+                step.body_goes_on();
+                return AtOnce::stopped;
+            }
+        }
+        if (std::exception_ptr error = body.promise().take_error())
+            std::rethrow_exception(std::move(error));
+        return AtOnce::ended;
+    }
+};
+
+// aclose(): the step ends the body, since nothing tells it to go on.
+inline asio::awaitable<void> close_generator(GeneratorCore* core) {
+    if (core && core->begin_step())
+        GeneratorStep const step(*core);
+    co_return;
+}
+
+}  // namespace syncopate::detail

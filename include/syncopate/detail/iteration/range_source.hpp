@@ -1,0 +1,92 @@
+// Where the items of a BlockingRange come from: one hop to the loop for each.
+#pragma once
+
+#include <syncopate/concepts.hpp>
+#include <syncopate/detail/call/task_call.hpp>
+#include <syncopate/detail/iteration/iteration.hpp>
+#include <syncopate/detail/loop/loop.hpp>
+
+#include <boost/asio/awaitable.hpp>
+
+#include <exception>
+#include <memory>
+#include <optional>
+#include <source_location>
+#include <utility>
+
+namespace syncopate::detail {
+
+/// Items for one consumer thread. After the end, or an exception, there are no more.
+template <class T>
+class RangeSource {
+public:
+    RangeSource() = default;
+    RangeSource(RangeSource const&) = delete;
+    RangeSource& operator=(RangeSource const&) = delete;
+    virtual ~RangeSource() = default;
+
+    /// The next item. Blocks.
+    virtual std::optional<T> next() = 0;
+
+    /// Ends the iteration and cleans up on the loop. Blocks, unless this is the loop's own thread.
+    virtual void close() noexcept = 0;
+};
+
+/// The clean-up of an iteration that is given up early.
+template <AsyncIterable I>
+struct CleanUp {
+    using clean_up_tag = void;
+
+    boost::asio::awaitable<void> operator()() const { return iteration->close(); }
+
+    std::shared_ptr<Iteration<I>> iteration;
+};
+
+/// Cleans up on the loop: waits for it where that is possible, else leaves it to the loop. A loop that
+/// has been closed meanwhile has nothing to clean up with.
+template <AsyncIterable I>
+void close_iteration(
+    Bridge& bridge, std::shared_ptr<Iteration<I>> iteration, std::source_location where) noexcept {
+    if (!iteration || iteration->is_over() || bridge.is_closed())
+        return;
+    CleanUp<I> clean_up{std::move(iteration)};
+    try {
+        try {
+            BlockingCall<CleanUp<I>&>(bridge, clean_up, where)
+                .run(Deadline::max(), Wait::Refuse::cycles);
+        } catch (DeadlockError const&) {
+            BackgroundCall<CleanUp<I>>::start(bridge, std::move(clean_up), where);
+        }
+    } catch (...) {
+        if (bridge.is_open())
+            bridge.report(std::current_exception());
+    }
+}
+
+/// Produces each item when it is asked for.
+template <AsyncIterable I>
+class StepSource final : public RangeSource<iterable_value_t<I>> {
+    using Item = iterable_value_t<I>;
+
+public:
+    StepSource(std::shared_ptr<Bridge> bridge, I&& iterable, std::source_location where)
+        : bridge_(std::move(bridge)), where_(where),
+          iteration_(std::make_shared<Iteration<I>>(std::forward<I>(iterable))) {}
+
+    std::optional<Item> next() override {
+        if (iteration_->is_over())
+            return std::nullopt;
+        auto step = [this] { return iteration_->next(); };
+        BlockingCall<decltype(step)&> call(*bridge_, step, where_);
+        return call.run();
+    }
+
+    void close() noexcept override { close_iteration(*bridge_, std::move(iteration_), where_); }
+
+private:
+    std::shared_ptr<Bridge> bridge_;
+    std::source_location where_;
+    std::shared_ptr<Iteration<I>> iteration_;
+};
+
+}  // namespace syncopate::detail

@@ -1,0 +1,217 @@
+// Items produced ahead of their consumer: a task on the loop pumps them into a ring.
+#pragma once
+
+#include <syncopate/concepts.hpp>
+#include <syncopate/detail/call/call.hpp>
+#include <syncopate/detail/iteration/drain.hpp>
+#include <syncopate/detail/iteration/iteration.hpp>
+#include <syncopate/detail/iteration/range_source.hpp>
+#include <syncopate/detail/iteration/ring.hpp>
+#include <syncopate/detail/loop/loop.hpp>
+#include <syncopate/detail/loop/operation.hpp>
+#include <syncopate/detail/wait/one_shot_event.hpp>
+#include <syncopate/detail/wait/spin_wait.hpp>
+#include <syncopate/error.hpp>
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/cancellation_state.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include <cstddef>
+#include <exception>
+#include <memory>
+#include <optional>
+#include <source_location>
+#include <utility>
+
+namespace syncopate::detail {
+
+/// The pump. It starts an item only when there is room for it, keeps itself until it has ended, and
+/// cleans up the iteration when it is stopped.
+template <AsyncIterable I>
+class Pump final : public Call, public std::enable_shared_from_this<Pump<I>> {
+    using Item = iterable_value_t<I>;
+
+public:
+    Pump(Bridge& bridge, I&& iterable, std::size_t count, std::source_location where)
+        : Call(bridge, where), keep_bridge_(bridge.shared_from_this()),
+          iteration_(std::forward<I>(iterable)), ring_(count) {}
+
+    using Call::bridge;
+
+    void start() {
+        keep_self_ = this->shared_from_this();
+        submit();
+    }
+
+    /// On the consumer's thread.
+    std::optional<Item> next() {
+        if (bridge().is_served_here())
+            bridge().throw_blocks_itself();
+        std::optional<Item> item;
+        for (;;) {
+            bridge().require_open();
+            if (ring_.pop_into(item)) {
+                if (ring_.must_wake_producer())
+                    submit_resume();
+                return item;
+            }
+            if (ring_.is_finished() && !ring_.has_items()) {
+                if (error_)
+                    std::rethrow_exception(std::exchange(error_, nullptr));
+                return item;
+            }
+            if (bridge().may_look() && lull_.pass([this] { return is_worth_a_look(); }))
+                continue;
+            WakeWord word;
+            Bridge::Blocking blocking(bridge(), word);
+            ring_.wait_for_item(word, [&] { blocking.wait(); });
+        }
+    }
+
+    /// Stops it, and waits for its end where that is possible.
+    void close() noexcept {
+        request_cancel(Errc::cancelled);
+        try {
+            Bridge::Blocking(bridge(), ended_, Wait::Refuse::cycles).wait();
+        } catch (std::exception const&) {
+            // It cannot be waited for. It keeps itself, and ends without us.
+        }
+    }
+
+private:
+    /// How many items may pass before the loop gets a turn, should the iterable never suspend.
+    static constexpr std::size_t items_per_turn = 1024;
+
+    bool is_worth_a_look() noexcept { return ring_.has_items() || ring_.is_finished(); }
+
+    boost::asio::awaitable<void> body() override {
+        namespace this_coro = boost::asio::this_coro;
+        try {
+            for (std::size_t left = items_per_turn; reason() == Errc{};) {
+                // Again after a wake-up: it may have been meant for an earlier announcement.
+                while (reason() == Errc{} && ring_.is_full() && ring_.producer_waits())
+                    co_await park();
+                if (reason() != Errc{})
+                    break;
+                auto const came_to =
+                    iteration_.give_at_once(bridge().executor(), [this, &left](Item&& item) {
+                        ring_.push(std::move(item));
+                        return --left > 0 && !ring_.is_full();
+                    });
+                if (came_to == AtOnce::ended)
+                    break;
+                if (came_to == AtOnce::waits) {
+                    auto item = co_await iteration_.next();
+                    if (has_left_loop())
+                        co_await return_to_loop();
+                    if (!item)
+                        break;
+                    ring_.push(std::move(*item));
+                    --left;
+                }
+                if (left == 0) {
+                    co_await boost::asio::post(boost::asio::use_awaitable);
+                    left = items_per_turn;
+                }
+            }
+        } catch (...) {
+            error_ = std::current_exception();
+        }
+        co_await this_coro::reset_cancellation_state(boost::asio::disable_cancellation());
+        if (has_left_loop())
+            co_await return_to_loop();
+        try {
+            co_await iteration_.close();
+        } catch (...) {
+            bridge().report(std::current_exception());
+        }
+        if (has_left_loop())
+            co_await return_to_loop();
+    }
+
+    boost::asio::awaitable<void> park() {
+        if (!std::exchange(resumed_, false)) {
+            boost::asio::steady_timer timer(
+                bridge().executor(), boost::asio::steady_timer::time_point::max());
+            parked_ = &timer;
+            co_await timer.async_wait(boost::asio::as_tuple(boost::asio::use_awaitable));
+            parked_ = nullptr;
+            resumed_ = false;
+        }
+    }
+
+    void unpark() noexcept {
+        resumed_ = true;
+        if (parked_ && !bridge().is_lost())
+            parked_->cancel();
+    }
+
+    void submit_resume() noexcept {
+        // The operation must outlive its way through the queue even if the range does not.
+        keep_self_for_resume_ = this->shared_from_this();
+        try {
+            bridge().submit(resume_);
+        } catch (...) {
+            keep_self_for_resume_.reset();  // the loop has ended, and the pump with it
+        }
+    }
+
+    void run_resume() noexcept {
+        auto const keep = std::move(keep_self_for_resume_);
+        unpark();
+    }
+
+    void stop(Errc) noexcept override {
+        if (parked_)
+            unpark();
+        else
+            emit_cancellation();
+    }
+
+    void fail(std::exception_ptr error) noexcept override { error_ = std::move(error); }
+
+    void finished() noexcept override {
+        auto const keep = std::move(keep_self_);
+        ring_.finish();
+        ended_.set();
+    }
+
+    std::shared_ptr<Bridge> const keep_bridge_;
+    std::shared_ptr<Pump> keep_self_;
+    Iteration<I> iteration_;
+    Ring<Item> ring_;
+    WakeWord ended_;
+    std::exception_ptr error_;  // the loop's, until the ring is finished
+
+    MemberOperation<Pump, &Pump::run_resume> resume_{*this};
+    std::shared_ptr<Pump> keep_self_for_resume_;
+
+    Lull lull_;  // the consumer's
+
+    // The loop's own.
+    boost::asio::steady_timer* parked_ = nullptr;
+    bool resumed_ = false;
+};
+
+template <AsyncIterable I>
+class ReadAheadSource final : public RangeSource<iterable_value_t<I>> {
+public:
+    ReadAheadSource(Bridge& bridge, I&& iterable, std::size_t count, std::source_location where)
+        : pump_(std::make_shared<Pump<I>>(bridge, std::forward<I>(iterable), count, where)) {
+        pump_->start();
+    }
+
+    std::optional<iterable_value_t<I>> next() override { return pump_->next(); }
+
+    void close() noexcept override { pump_->close(); }
+
+private:
+    std::shared_ptr<Pump<I>> pump_;
+};
+
+}  // namespace syncopate::detail

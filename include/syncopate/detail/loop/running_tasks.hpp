@@ -1,0 +1,72 @@
+// The tasks that run on a loop: counted, to be named while they last, and cancelled at its end.
+#pragma once
+
+#include <syncopate/detail/intrusive_list.hpp>
+#include <syncopate/detail/loop/task_record.hpp>
+#include <syncopate/error.hpp>
+
+#include <atomic>
+#include <cstddef>
+#include <mutex>
+#include <string>
+
+namespace syncopate::detail {
+
+/// The loop writes, and others read to name what runs. A task is listed until it has ended, and counts
+/// until its user has been told.
+class RunningTasks {
+public:
+    // On the loop.
+
+    void started(TaskRecord& task) noexcept {
+        std::lock_guard lock(mutex_);
+        listed_.push_back(task);
+        count_.fetch_add(1, std::memory_order_relaxed);
+    }
+
+    void ended(TaskRecord& task) noexcept {
+        std::lock_guard lock(mutex_);
+        task.unlink();
+    }
+
+    void told() noexcept { count_.fetch_sub(1, std::memory_order_release); }
+
+    /// Whether none counts. Acquires what was done before told().
+    bool none() const noexcept { return count_.load(std::memory_order_acquire) == 0; }
+
+    /// Cancels those that were not cancelled before, newest first. To cancel one may end others.
+    void cancel_all(Errc reason) noexcept {
+        for (;;) {
+            std::unique_lock lock(mutex_);
+            if (listed_.empty())
+                return;
+            TaskRecord& task = listed_.back();
+            task.unlink();
+            cancelled_.push_back(task);
+            lock.unlock();
+            task.cancel(reason);
+        }
+    }
+
+    // From any thread.
+
+    /// The call sites of those that have not ended, in words.
+    std::string descriptions() const {
+        std::string all;
+        auto const add = [&](TaskRecord const& task) {
+            all += (all.empty() ? "" : "; ") + task.description();
+        };
+        std::lock_guard lock(mutex_);
+        listed_.for_each(add);
+        cancelled_.for_each(add);
+        return all;
+    }
+
+private:
+    std::atomic<std::size_t> count_{0};
+    mutable std::mutex mutex_;
+    mutable IntrusiveList<TaskRecord> listed_;
+    mutable IntrusiveList<TaskRecord> cancelled_;
+};
+
+}  // namespace syncopate::detail

@@ -1,0 +1,116 @@
+// A loop on a thread of its own, which starts when it is first needed.
+#pragma once
+
+#include <syncopate/detail/loop/operation.hpp>
+#include <syncopate/detail/loop/own_loop.hpp>
+#include <syncopate/detail/loop/wait_graph.hpp>
+#include <syncopate/detail/wait/deadline.hpp>
+#include <syncopate/detail/wait/one_shot_event.hpp>
+#include <syncopate/detail/wait/spin_wait.hpp>
+
+#include <boost/asio/io_context.hpp>
+
+#include <atomic>
+#include <chrono>
+#include <memory>
+#include <mutex>
+#include <thread>
+
+#include <pthread.h>
+
+namespace syncopate::detail {
+
+class ThreadLoop final : public OwnLoop {
+public:
+    static std::shared_ptr<ThreadLoop> create(Options options) {
+        auto loop = std::make_shared<ThreadLoop>(std::move(options));
+        loop->initialise();
+        return loop;
+    }
+
+    using OwnLoop::OwnLoop;
+
+    void prepare() override {
+        start();
+        require_open();
+    }
+
+    void submit(Operation& operation) override {
+        start();
+        OwnLoop::submit(operation);
+    }
+
+    /// Starts the thread, if that has not happened yet. Safe for concurrent first use.
+    /// Throws: std::system_error if the system has no thread to give; the next use tries again.
+    void start() {
+        if (started_.load(std::memory_order_acquire))
+            return;
+        std::lock_guard lock(thread_mutex_);
+        if (started_.load(std::memory_order_relaxed))
+            return;
+        require_open();
+        thread_ = std::thread([self = shared_from_this(), this] { serve(); });
+        started_.store(true, std::memory_order_release);
+    }
+
+    bool may_look() const noexcept override {
+        return options().spin().value_or(std::chrono::nanoseconds::max()) >
+               std::chrono::nanoseconds::zero();
+    }
+
+    void abandon() noexcept override {
+        begin_close(Errc::runner_closed);
+        std::lock_guard lock(thread_mutex_);
+        if (thread_.joinable())
+            thread_.detach();  // it shares the ownership of the loop
+    }
+
+private:
+    void begin_close(Errc reason) noexcept override {
+        std::lock_guard lock(thread_mutex_);
+        if (!refuse(reason))
+            return;
+        if (started_.load(std::memory_order_relaxed))
+            submit_close();
+        else
+            set_closed();
+    }
+
+    bool after_close(Deadline) override {
+        std::lock_guard lock(thread_mutex_);
+        if (thread_.joinable())
+            thread_.join();
+        return true;
+    }
+
+    bool more_comes() noexcept override {
+        return watch_.more_comes([this] { return has_calls(); });
+    }
+    bool looks_again(bool worked) noexcept override { return watch_.looks_again(worked); }
+
+    bool block(WakeWord& word, Deadline deadline) noexcept override {
+        auto const found = [&word] { return word.has_news(); };
+        auto const sleep = [&word, deadline] { return word.wait_until(deadline); };
+        if (auto const limit = options().spin()) {
+            auto const end = deadline_after(*limit);
+            return Patience::look_until(end < deadline ? end : deadline, found) || sleep();
+        }
+        return Patience::of_this_thread().wait(deadline, found, sleep);
+    }
+
+    void serve() noexcept {
+        ::pthread_setname_np(::pthread_self(), options().name().substr(0, 15).c_str());
+        ServingScope const serving(identity(), ServingScope::Kind::own_thread);
+        while (!has_ended())
+            turn([](boost::asio::io_context& context) { context.run(); });
+        destroy_remains();
+        set_closed();
+    }
+
+    Watchfulness watch_{options().spin()};  // the loop thread's
+    std::atomic<bool> started_{false};
+    std::mutex thread_mutex_;
+    std::thread thread_;
+};
+
+}  // namespace syncopate::detail

@@ -1,0 +1,69 @@
+// A task as a load: it is awaited on its loop, and what it ends with is kept.
+#pragma once
+
+#include <syncopate/concepts.hpp>
+#include <syncopate/detail/task/outcome.hpp>
+#include <syncopate/detail/task/owned_or_ref.hpp>
+#include <syncopate/detail/task/pooled_coroutine.hpp>
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/this_coro.hpp>
+
+#include <exception>
+#include <functional>
+#include <type_traits>
+#include <utility>
+
+namespace syncopate::detail {
+
+/// T is the type of a Task as the user passed it, with its value category. Base is a Load that knows
+/// how the coroutine gets back, has_left_loop() and return_to_loop(), should the task have moved to
+/// another thread.
+template <Task T, class Base>
+    requires std::is_base_of_v<Load, Base>
+class CarriedTask : public Base {
+protected:
+    template <class... Args>
+    explicit CarriedTask(T&& task, Args&&... args)
+        : Base(std::forward<Args>(args)...), task_(std::forward<T>(task)) {}
+    ~CarriedTask() = default;
+
+    Outcome<task_result_t<T>>& outcome() noexcept { return outcome_; }
+    Outcome<task_result_t<T>> const& outcome() const noexcept { return outcome_; }
+
+    void fail(std::exception_ptr error) noexcept final { outcome_.fail(std::move(error)); }
+
+private:
+    boost::asio::awaitable<void> body() final {
+        try {
+            if constexpr (std::is_void_v<task_result_t<T>>) {
+                co_await awaited();
+                outcome_.emplace();
+            } else {
+                outcome_.emplace(co_await awaited());
+            }
+        } catch (...) {
+            outcome_.fail(std::current_exception());
+        }
+        // From here on no co_await throws. (co_spawn's own would, and Asio 1.26 would lose the
+        // completion of a task that was cancelled and never suspended.)
+        co_await boost::asio::this_coro::throw_if_cancelled(false);
+        if (this->has_left_loop())
+            co_await this->return_to_loop();
+        else if (this->would_be_posted())
+            co_await this->pretend_suspension();
+        task_.release();
+    }
+
+    decltype(auto) awaited() {
+        if constexpr (TaskFactory<T>)
+            return std::invoke(task_.get());
+        else
+            return std::move(task_.get());
+    }
+
+    Passed<T> task_;
+    Outcome<task_result_t<T>> outcome_;
+};
+
+}  // namespace syncopate::detail

@@ -1,0 +1,48 @@
+// The kernel's wait-on-address, which std::atomic::wait offers without a deadline only.
+#pragma once
+
+#include <syncopate/detail/wait/deadline.hpp>
+
+#include <atomic>
+#include <chrono>
+#include <climits>
+#include <cstdint>
+#include <ctime>
+
+#include <linux/futex.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+namespace syncopate::detail {
+
+using FutexWord = std::atomic<std::uint32_t>;
+static_assert(sizeof(FutexWord) == sizeof(std::uint32_t) && FutexWord::is_always_lock_free);
+
+/// Sleeps while the word holds `expected`, until it is woken or the deadline has passed
+/// (`Deadline::max()`: never). May return early: the caller looks again.
+inline void futex_wait(FutexWord& word, std::uint32_t expected, Deadline deadline) noexcept {
+    timespec absolute{};
+    timespec* limit = nullptr;
+    if (deadline != Deadline::max()) {
+        // FUTEX_WAIT_BITSET takes an absolute time of CLOCK_MONOTONIC, which steady_clock is here.
+        auto const since_boot = deadline.time_since_epoch();
+        auto const seconds = std::chrono::floor<std::chrono::seconds>(since_boot);
+        if (seconds.count() < 0)
+            return;
+        absolute.tv_sec = static_cast<std::time_t>(seconds.count());
+        absolute.tv_nsec =
+            static_cast<long>(std::chrono::nanoseconds(since_boot - seconds).count());
+        limit = &absolute;
+    }
+    ::syscall(
+        SYS_futex, &word, FUTEX_WAIT_BITSET_PRIVATE, expected, limit, nullptr,
+        FUTEX_BITSET_MATCH_ANY);
+}
+
+/// Wakes all that sleep on the word. Uses its address only: the word may be gone by now, and then a
+/// sleeper on whatever came to lie there wakes early, and looks again.
+inline void futex_wake_all(FutexWord const* word) noexcept {
+    ::syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, INT_MAX, nullptr, nullptr, 0);
+}
+
+}  // namespace syncopate::detail

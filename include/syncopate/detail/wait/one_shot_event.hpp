@@ -1,0 +1,90 @@
+// A one-shot event that threads wait for, and whose setter does not touch it afterwards. While one
+// waits, it can be called to do something else.
+#pragma once
+
+#include <syncopate/detail/wait/deadline.hpp>
+#include <syncopate/detail/wait/futex.hpp>
+#include <syncopate/detail/wait/platform.hpp>
+
+#include <atomic>
+#include <cstdint>
+
+namespace syncopate::detail {
+
+/// Set once, by one thread; awaited by any number. It may lie in the frame of a waiting function,
+/// which returns, and takes the word with it, as soon as it sees the word set.
+///
+/// Memory order. set() publishes with release; a waiter that reads `set_` with acquire sees all that
+/// was written before. The exchange is the setter's last access: from then on it holds the address,
+/// not the object, so a waiter that returns at once invalidates nothing that is still in use. No
+/// wake-up is lost: a waiter sleeps only after its own compare-exchange from `pending` to `sleeping`
+/// (or after it saw another's `sleeping`), and the modification order of one variable puts that
+/// either before the setter's exchange, which then returns `sleeping` and wakes, or after it, when
+/// the compare-exchange fails with `set_`. The kernel compares the word once more before it sleeps.
+///
+/// call() is for one waiter, and comes from the thread that will set the word, so that it happens before
+/// that: the word is there as long as it runs. For its wake-up the same argument holds. What the
+/// waiter is called for is handed over under a lock, and not by the word; who sees the call cannot have
+/// taken the lock before the caller did.
+template <Platform P = LinuxPlatform>
+class BasicWakeWord {
+public:
+    BasicWakeWord() = default;
+    BasicWakeWord(BasicWakeWord const&) = delete;
+    BasicWakeWord& operator=(BasicWakeWord const&) = delete;
+
+    bool is_set() const noexcept { return state_.load(std::memory_order_acquire) == set_; }
+
+    /// Whether it is set, or the waiter has been called.
+    bool has_news() const noexcept { return state_.load(std::memory_order_acquire) >= called; }
+
+    void set() noexcept {
+        auto const* const address = &state_;
+        if (state_.exchange(set_, std::memory_order_release) == sleeping)
+            P::futex_wake_all(address);
+    }
+
+    /// Has the waiter return from its wait, to take the call. Nothing if the word is set.
+    void call() noexcept {
+        auto seen = state_.load(std::memory_order_relaxed);
+        while (seen != set_ &&
+               !state_.compare_exchange_weak(
+                   seen, called, std::memory_order_relaxed, std::memory_order_relaxed)) {
+        }
+        if (seen == sleeping)
+            P::futex_wake_all(&state_);
+    }
+
+    /// By the waiter, when there is news: whether it has been called. If not, the word is set.
+    bool take_call() noexcept {
+        auto seen = called;
+        return state_.compare_exchange_strong(seen, pending, std::memory_order_acquire);
+    }
+
+    /// Returns whether there was news before the deadline.
+    bool wait_until(Deadline deadline) noexcept {
+        for (;;) {
+            std::uint32_t seen = pending;
+            state_.compare_exchange_strong(seen, sleeping, std::memory_order_acquire);
+            if (seen >= called)
+                return true;
+            if (deadline != Deadline::max() && P::now() >= deadline)
+                return false;
+            P::futex_wait(state_, sleeping, deadline);
+        }
+    }
+
+    void wait() noexcept { wait_until(Deadline::max()); }
+
+private:
+    static constexpr std::uint32_t pending = 0;
+    static constexpr std::uint32_t sleeping = 1;
+    static constexpr std::uint32_t called = 2;
+    static constexpr std::uint32_t set_ = 3;
+
+    Atomic<P, std::uint32_t> state_{pending};
+};
+
+using WakeWord = BasicWakeWord<>;
+
+}  // namespace syncopate::detail

@@ -1,0 +1,50 @@
+// Work that nobody does yet, first in, first out.
+#pragma once
+
+#include <syncopate/detail/intrusive_list.hpp>
+#include <syncopate/detail/work/work.hpp>
+
+#include <boost/smart_ptr/intrusive_ptr.hpp>
+
+namespace syncopate::detail {
+
+using WorkPointer = boost::intrusive_ptr<Work>;
+
+/// Shares the ownership of what is in it, and allocates nothing. Not thread-safe.
+class WorkQueue {
+public:
+    void push(Work& work) noexcept {
+        intrusive_ptr_add_ref(&work);
+        works_.push_back(work);
+    }
+
+    /// The oldest; null if there is none.
+    WorkPointer take() noexcept {
+        if (works_.empty())
+            return nullptr;
+        return take(works_.front());
+    }
+
+    /// Nothing if it is not in the queue.
+    void remove(Work& work) noexcept {
+        if (link_of(work).is_linked())
+            take(work);
+    }
+
+    template <class F>
+    void for_each(F f) const {
+        works_.for_each(f);
+    }
+
+private:
+    static ListHook<Work>& link_of(Work& work) noexcept { return work; }
+
+    static WorkPointer take(Work& work) noexcept {
+        link_of(work).unlink();
+        return {&work, false};
+    }
+
+    mutable IntrusiveList<Work> works_;
+};
+
+}  // namespace syncopate::detail

@@ -1,0 +1,120 @@
+// A task that a worker waits for.
+#pragma once
+
+#include <syncopate/concepts.hpp>
+#include <syncopate/detail/task/caller_link.hpp>
+#include <syncopate/detail/task/carried_task.hpp>
+#include <syncopate/detail/task/outcome.hpp>
+#include <syncopate/detail/task/pooled_coroutine.hpp>
+#include <syncopate/detail/wait/one_shot_event.hpp>
+#include <syncopate/detail/work/work.hpp>
+#include <syncopate/detail/workers/from_thread_wait.hpp>
+#include <syncopate/error.hpp>
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/dispatch.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include <exception>
+#include <system_error>
+#include <utility>
+
+namespace syncopate::detail {
+
+/// The load of such a task. It is not among the tasks that the loop's close() waits for: the task that
+/// waits for the worker is.
+class WorkersLoad : public Load, private WorkersTask {
+public:
+    explicit WorkersLoad(Work& work) noexcept : work_(work) {}
+
+protected:
+    ~WorkersLoad() = default;
+
+    Work const& work() const noexcept { return work_; }
+
+    /// Runs the task, if the loop takes it, and waits for its end.
+    /// Throws: DeadlockError.
+    void run_on_loop() {
+        WorkersWait waiting(work_, done_);
+        thread_.word = &done_;
+        thread_.worker = waiting.worker();
+        set_blocked_thread(thread_);
+        work_.post(Start(*this));
+        waiting.wait();
+    }
+
+    bool has_left_loop() const noexcept { return true; }
+    boost::asio::awaitable<void> return_to_loop() {
+        return boost::asio::dispatch(executor_, boost::asio::use_awaitable);
+    }
+
+private:
+    // Dropped by a loop that ends, it lets go of the load, whose last hold this is.
+    class Start {
+    public:
+        Start(WorkersLoad& load) noexcept : hold_(load), load_(&load) {}
+        void operator()(boost::asio::any_io_executor const& executor) noexcept {
+            load_->start(executor);
+            hold_.release();
+        }
+
+    private:
+        Hold hold_;
+        WorkersLoad* load_;
+    };
+
+    void start(boost::asio::any_io_executor const& executor) noexcept {
+        executor_ = executor;
+        work_.set_task(this);
+        try {
+            Carrier::spawn(executor, *this, work_.origin());
+        } catch (...) {
+            fail(std::current_exception());
+        }
+        if (work_.is_cancelled())
+            cancel();
+    }
+
+    void cancel() noexcept final {
+        try {
+            emit_cancellation();
+        } catch (...) {
+            // No memory to tell an operation: the task goes on, and is awaited.
+        }
+    }
+
+    void end() noexcept final {
+        if (std::exchange(executor_, {}))  // it has been started
+            work_.set_task(nullptr);
+        done_.set();
+    }
+
+    Work& work_;
+    BlockedThread thread_;
+    boost::asio::any_io_executor executor_;
+    WakeWord done_;
+};
+
+/// The task itself. T is its type with its value category.
+template <Task T>
+class WorkersCall final : public CarriedTask<T, WorkersLoad> {
+public:
+    using Result = task_result_t<T>;
+
+    WorkersCall(Work& work, T&& task) : CarriedTask<T, WorkersLoad>(std::forward<T>(task), work) {}
+
+    Result run() {
+        this->run_on_loop();
+        auto& outcome = this->outcome();
+        bool const is_cancelled = this->work().is_cancelled();
+        if (outcome.empty())
+            throw std::system_error(
+                make_error_code(is_cancelled ? Errc::cancelled : Errc::loop_failed));
+        if (is_cancelled && outcome.error() && is_cancellation(outcome.error()))
+            throw std::system_error(make_error_code(Errc::cancelled));
+        return outcome.take();
+    }
+};
+
+}  // namespace syncopate::detail

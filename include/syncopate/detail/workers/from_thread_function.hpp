@@ -1,0 +1,69 @@
+// A plain function that a worker has its loop call.
+#pragma once
+
+#include <syncopate/detail/task/outcome.hpp>
+#include <syncopate/detail/task/owned_or_ref.hpp>
+#include <syncopate/detail/wait/one_shot_event.hpp>
+#include <syncopate/detail/work/work.hpp>
+#include <syncopate/detail/workers/from_thread_wait.hpp>
+#include <syncopate/error.hpp>
+
+#include <boost/asio/any_io_executor.hpp>
+
+#include <concepts>
+#include <functional>
+#include <system_error>
+#include <type_traits>
+#include <utility>
+
+namespace syncopate::detail {
+
+/// F is the function's type as the user passed it, with its value category.
+template <std::invocable F>
+class LoopFunction {
+public:
+    using Result = std::invoke_result_t<F>;
+
+    explicit LoopFunction(F&& function) : function_(std::forward<F>(function)) {}
+
+    /// Throws: what the function throws; DeadlockError; Errc::loop_failed, Errc::cancelled where the loop
+    ///         does not take it.
+    Result call_from(Work& work) {
+        WorkersWait waiting(work, done_);
+        work.post(Delivery(*this));
+        waiting.wait();
+        if (outcome_.empty())
+            throw std::system_error(
+                make_error_code(work.is_cancelled() ? Errc::cancelled : Errc::loop_failed));
+        return outcome_.take();
+    }
+
+private:
+    // Its way to the loop. Called or dropped, it tells the worker.
+    class Delivery {
+    public:
+        explicit Delivery(LoopFunction& function) noexcept : function_(&function) {}
+        Delivery(Delivery&& other) noexcept : function_(std::exchange(other.function_, nullptr)) {}
+        Delivery& operator=(Delivery&&) = delete;
+        ~Delivery() {
+            if (function_)
+                function_->done_.set();
+        }
+        void operator()(boost::asio::any_io_executor const&) noexcept { function_->call(); }
+
+    private:
+        LoopFunction* function_;
+    };
+
+    void call() noexcept {
+        capture(
+            outcome_, [this]() -> Result { return std::invoke(std::forward<F>(function_.get())); });
+        function_.release();
+    }
+
+    Passed<F> function_;
+    Outcome<Result> outcome_;
+    WakeWord done_;
+};
+
+}  // namespace syncopate::detail

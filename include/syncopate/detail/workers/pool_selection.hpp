@@ -1,0 +1,124 @@
+// The pools to which a coroutine can give work.
+#pragma once
+
+#include <syncopate/detail/loop/context_gate.hpp>
+#include <syncopate/detail/loop/loop.hpp>
+#include <syncopate/detail/loop/wait_graph.hpp>
+#include <syncopate/detail/loop/work_executor.hpp>
+#include <syncopate/detail/work/work.hpp>
+#include <syncopate/detail/work/work_queue.hpp>
+#include <syncopate/detail/work/worker_scope.hpp>
+#include <syncopate/detail/workers/worker_threads.hpp>
+#include <syncopate/error.hpp>
+#include <syncopate/options.hpp>
+#include <syncopate/worker_pool.hpp>
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/thread_pool.hpp>
+
+#include <exception>
+#include <memory>
+#include <string>
+#include <system_error>
+#include <utility>
+
+namespace syncopate::detail {
+
+/// A pool that belongs to the user.
+class InPool {
+public:
+    explicit InPool(WorkerPool& pool) noexcept : threads_(threads_of(pool).get()) {}
+
+    WorkPlace* operator()(boost::asio::any_io_executor const&) const noexcept { return threads_; }
+
+private:
+    WorkerThreads* threads_;
+};
+
+/// A pool of Asio's. It has no way to take work back: what has been withdrawn passes through it.
+class InThreadPool {
+public:
+    explicit InThreadPool(boost::asio::thread_pool& pool) noexcept : pool_(&pool) {}
+
+    auto operator()(boost::asio::any_io_executor const&) const {
+        return std::make_unique<Place>(*pool_);
+    }
+
+private:
+    // One piece of work on its way. Dropped by a pool that ends, it is refused.
+    class Delivery {
+    public:
+        explicit Delivery(Work& work) noexcept : work_(&work) {}
+        Delivery(Delivery&&) = default;
+        Delivery& operator=(Delivery&&) = delete;
+        ~Delivery() {
+            if (work_)
+                work_->refuse(std::make_exception_ptr(
+                    std::system_error(make_error_code(Errc::worker_lost), "asio::thread_pool")));
+        }
+        void operator()() noexcept {
+            auto const work = std::exchange(work_, nullptr);
+            WorkerScope const serving(*work);
+            work->run();
+        }
+
+    private:
+        WorkPointer work_;
+    };
+
+    class Place final : public WorkPlace {
+    public:
+        explicit Place(boost::asio::thread_pool& pool) noexcept : pool_(pool) {}
+        void submit(Work& work) override { boost::asio::post(pool_, Delivery(work)); }
+        void withdraw(Work&) noexcept override {}
+
+    private:
+        boost::asio::thread_pool& pool_;
+    };
+
+    boost::asio::thread_pool* pool_;
+};
+
+/// The pool of the runner, or of the execution context.
+class InDefaultPool {
+public:
+    std::shared_ptr<OwnWorkPlace> operator()(boost::asio::any_io_executor const& executor) const {
+        auto const path = ReturnPath::of(executor);
+        auto const* const runner = path->loop() ? path->loop() : Bridge::served_here();
+        if (runner && runner->options().worker_pool() && !path->loop())
+            return std::make_shared<SharedPool>(runner->options().worker_pool());
+        return path->workers([&] { return make(runner); });
+    }
+
+private:
+    /// A pool with several users, which none of them closes.
+    class SharedPool final : public OwnWorkPlace {
+    public:
+        explicit SharedPool(std::shared_ptr<WorkerPool> pool) noexcept : pool_(std::move(pool)) {}
+
+        void submit(Work& work) override { threads_of(*pool_)->submit(work); }
+        void withdraw(Work& work) noexcept override { threads_of(*pool_)->withdraw(work); }
+        bool close_until(Deadline) noexcept override { return true; }
+        std::string description() const override { return {}; }
+
+    private:
+        std::shared_ptr<WorkerPool> const pool_;
+    };
+
+    static std::shared_ptr<OwnWorkPlace> make(Bridge const* runner) {
+        if (!runner)
+            return make(Options());
+        if (auto const& pool = runner->options().worker_pool())
+            return std::make_shared<SharedPool>(pool);
+        return make(runner->options());
+    }
+    static std::shared_ptr<OwnWorkPlace> make(Options const& options) {
+        WorkerPoolOptions pool;
+        pool.name(options.name()).max_workers(options.max_workers());
+        return std::make_shared<WorkerThreads>(WorkerThreads::Settings{
+            pool.name(), pool.max_workers(), pool.keep_alive(), options.spin()});
+    }
+};
+
+}  // namespace syncopate::detail

@@ -1,0 +1,303 @@
+// The threads of a pool: made when needed, reused while idle, gone after a while.
+#pragma once
+
+#include <syncopate/detail/intrusive_list.hpp>
+#include <syncopate/detail/loop/work_executor.hpp>
+#include <syncopate/detail/task/blocked_worker.hpp>
+#include <syncopate/detail/wait/deadline.hpp>
+#include <syncopate/detail/wait/one_shot_event.hpp>
+#include <syncopate/detail/wait/spin_wait.hpp>
+#include <syncopate/detail/work/work.hpp>
+#include <syncopate/detail/work/work_queue.hpp>
+#include <syncopate/detail/work/worker_scope.hpp>
+#include <syncopate/error.hpp>
+
+#include <algorithm>
+#include <chrono>
+#include <condition_variable>
+#include <cstddef>
+#include <exception>
+#include <list>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <system_error>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include <pthread.h>
+
+namespace syncopate::detail {
+
+/// Each thread shares the ownership, because the pool may be destroyed by one of them.
+///
+/// All is under one lock, but for the waiting of a worker that is idle: it has a word of its own, so that
+/// whoever hands over work wakes that one thread, and finds it looking if the last work was short.
+class WorkerThreads final : public OwnWorkPlace,
+                            public std::enable_shared_from_this<WorkerThreads> {
+public:
+    struct Settings {
+        std::string name;
+        std::size_t max_workers;
+        std::chrono::nanoseconds keep_alive;
+        std::optional<std::chrono::nanoseconds> spin;
+    };
+
+    explicit WorkerThreads(Settings settings) : settings_(std::move(settings)) {}
+
+    Settings const& settings() const noexcept { return settings_; }
+
+    void submit(Work& work) override {
+        std::unique_lock lock(mutex_);
+        if (is_closed_)
+            throw closed();
+        if (!idle_.empty())
+            return hand_over(idle_.back(), &work, lock);
+        if (workers_.size() < settings_.max_workers && start_worker(work))
+            return;
+        refuse_to_wait_for_itself(work);
+        queue_.push(work);
+    }
+
+    void withdraw(Work& work) noexcept override {
+        std::lock_guard const lock(mutex_);
+        queue_.remove(work);
+    }
+
+    /// Refuses what is queued from now on. What is being done goes on.
+    void begin_close() noexcept {
+        std::unique_lock lock(mutex_);
+        is_closed_ = true;
+        while (!idle_.empty()) {
+            hand_over(idle_.back(), nullptr, lock);
+            lock.lock();
+        }
+        while (auto const work = queue_.take()) {
+            lock.unlock();
+            work->refuse(std::make_exception_ptr(closed()));
+            lock.lock();
+        }
+    }
+
+    /// Closes, and returns whether all threads had ended before the deadline. Not by one of them.
+    bool close_until(Deadline deadline) noexcept override {
+        begin_close();
+        std::unique_lock lock(mutex_);
+        auto const ended = [this] { return workers_.empty(); };
+        if (deadline == Deadline::max())
+            worker_left_.wait(lock, ended);
+        else if (!worker_left_.wait_until(lock, deadline, ended))
+            return false;
+        auto left = std::move(left_);
+        lock.unlock();
+        join(left);
+        return true;
+    }
+
+    /// Closes, and leaves the threads to themselves.
+    void abandon() noexcept {
+        begin_close();
+        std::lock_guard const lock(mutex_);
+        for (auto& worker : workers_)
+            worker.thread.detach();
+    }
+
+    /// Whether the calling thread is one of them.
+    bool is_served_here() const noexcept {
+        std::lock_guard const lock(mutex_);
+        return std::ranges::any_of(workers_, [](Worker const& worker) {
+            return worker.thread.get_id() == std::this_thread::get_id();
+        });
+    }
+
+    std::size_t size() const noexcept {
+        std::lock_guard const lock(mutex_);
+        return workers_.size();
+    }
+
+    std::string description() const override {
+        std::lock_guard const lock(mutex_);
+        std::string text;
+        for (auto const& worker : workers_)
+            if (worker.work)
+                text +=
+                    (text.empty() ? "" : "; ") + worker.name + ": " + worker.work->description();
+        return text;
+    }
+
+private:
+    struct Worker final : PoolWorker, ListHook<Worker> {
+        Worker(WorkerThreads& owner, Work& first) : pool(owner), work(&first) {}
+
+        void begin_blocking() noexcept override {
+            std::lock_guard const lock(pool.mutex_);
+            if (blocking_calls++ == 0)
+                ++pool.blocked_workers_;
+        }
+        void end_blocking() noexcept override {
+            std::lock_guard const lock(pool.mutex_);
+            if (--blocking_calls == 0)
+                --pool.blocked_workers_;
+        }
+
+        WorkerThreads& pool;
+        std::thread thread;
+        std::string name;
+        WorkPointer work;              // what it does, or is about to do
+        std::optional<WakeWord> word;  // while it is idle: set when it is not
+        int blocking_calls = 0;        // one within another
+    };
+
+    using Workers = std::list<Worker>;
+
+    std::system_error closed() const {
+        return {make_error_code(Errc::runner_closed), "the worker pool \"" + settings_.name + '"'};
+    }
+
+    /// Unlocks: the worker may go on at once.
+    static void hand_over(Worker& worker, Work* work, std::unique_lock<std::mutex>& lock) noexcept {
+        worker.unlink();
+        worker.work = work;
+        lock.unlock();
+        worker.word->set();
+    }
+
+    /// Returns whether there is a thread for the work. That there is none more to be had is an error only
+    /// where there is none at all.
+    bool start_worker(Work& work) {
+        auto& worker = workers_.emplace_back(*this, work);
+        try {
+            worker.name = thread_name(++started_);
+            worker.thread =
+                std::thread([self = shared_from_this(), &worker] { self->serve(worker); });
+        } catch (...) {
+            workers_.pop_back();
+            if (workers_.empty())
+                throw;
+            return false;
+        }
+        return true;
+    }
+
+    /// The kernel keeps 15 bytes, and the number must be among them.
+    std::string thread_name(std::size_t number) const {
+        auto const suffix = '-' + std::to_string(number);
+        return settings_.name.substr(0, 15 - std::min<std::size_t>(15, suffix.size())) + suffix;
+    }
+
+    void serve(Worker& worker) noexcept {
+        ::pthread_setname_np(::pthread_self(), worker.name.c_str());
+        do {
+            bool is_finished = false;
+            {
+                WorkerScope const serving(*worker.work, &worker);
+                is_finished = worker.work->perform();
+            }
+            // It is idle before anybody hears of it: a task that comes back at once finds it so.
+            auto const work = put_down(worker);
+            if (is_finished)
+                work->finish();
+        } while (has_next(worker));
+        leave(worker);
+    }
+
+    /// Takes what is queued next, or is idle.
+    WorkPointer put_down(Worker& worker) noexcept {
+        std::lock_guard const lock(mutex_);
+        auto work = std::exchange(worker.work, queue_.take());
+        if (!worker.work && !is_closed_) {
+            worker.word.emplace();
+            idle_.push_back(worker);
+        }
+        return work;
+    }
+
+    bool has_next(Worker& worker) const noexcept {
+        if (worker.word)
+            wait_for_call(worker);
+        worker.word.reset();
+        return worker.work != nullptr;
+    }
+
+    /// Returns when the worker is not idle any more: it has been called, or nobody needed it.
+    void wait_for_call(Worker& worker) const noexcept {
+        if (wait(*worker.word, deadline_after(settings_.keep_alive)))
+            return;
+        {
+            std::lock_guard const lock(mutex_);
+            if (worker.is_linked())
+                return worker.unlink();
+        }
+        worker.word->wait();  // it is being called just now
+    }
+
+    bool wait(WakeWord& word, Deadline deadline) const noexcept {
+        auto const found = [&word] { return word.is_set(); };
+        auto const sleep = [&word, deadline] { return word.wait_until(deadline); };
+        if (!settings_.spin)
+            return Patience::of_this_thread().wait(deadline, found, sleep);
+        auto const end = deadline_after(*settings_.spin);
+        return Patience::look_until(end < deadline ? end : deadline, found) || sleep();
+    }
+
+    /// Ends the thread. The next one to leave joins it, or the one who closes.
+    void leave(Worker& worker) noexcept {
+        std::unique_lock lock(mutex_);
+        auto const position =
+            std::ranges::find(workers_, &worker, [](Worker const& other) { return &other; });
+        Workers left = std::move(left_);
+        left_.clear();
+        left_.splice(left_.end(), workers_, position);
+        worker_left_.notify_all();
+        lock.unlock();
+        join(left);
+    }
+
+    static void join(Workers& left) noexcept {
+        for (auto& worker : left)
+            if (worker.thread.joinable())
+                worker.thread.join();
+    }
+
+    /// If every worker is blocked until something has been done that is in the queue, or would be with
+    /// this, then nothing of it will be done.
+    void refuse_to_wait_for_itself(Work const& newest) const {
+        if (blocked_workers_ < workers_.size() || !newest.waiting_worker())
+            return;
+        for (auto const& worker : workers_)
+            if (!waits_for(worker, newest) && !waits_for_queue(worker))
+                return;
+        throw DeadlockError(
+            '"' + settings_.name + "\": each of the " + std::to_string(workers_.size()) +
+            " workers waits for work that this pool would have to do");
+    }
+
+    bool waits_for_queue(Worker const& worker) const {
+        bool found = false;
+        queue_.for_each([&](Work const& work) { found = found || waits_for(worker, work); });
+        return found;
+    }
+
+    static bool waits_for(Worker const& worker, Work const& work) noexcept {
+        for (auto const* call = work.waiting_worker().get(); call; call = call->within())
+            if (call->worker() == &worker)
+                return true;
+        return false;
+    }
+
+    Settings const settings_;
+
+    mutable std::mutex mutex_;
+    std::condition_variable worker_left_;
+    Workers workers_;
+    Workers left_;  // to be joined
+    IntrusiveList<Worker> idle_;
+    WorkQueue queue_;
+    std::size_t started_ = 0;
+    std::size_t blocked_workers_ = 0;
+    bool is_closed_ = false;
+};
+
+}  // namespace syncopate::detail

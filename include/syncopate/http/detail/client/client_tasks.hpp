@@ -1,0 +1,96 @@
+// What a Client has its loop do: requests with their whole responses, one or many.
+#pragma once
+
+#include <syncopate/detail/task/outcome.hpp>
+#include <syncopate/gather.hpp>
+#include <syncopate/http/client_response.hpp>
+#include <syncopate/http/request.hpp>
+#include <syncopate/http/session.hpp>
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/cancellation_type.hpp>
+#include <boost/asio/this_coro.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <exception>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace syncopate::http::detail {
+
+inline asio::awaitable<ClientResponse> fetch_whole(ClientSession& session, Request request) {
+    auto response = co_await session.request(std::move(request));
+    auto body = co_await response.text();
+    co_return ClientResponse(std::move(response), std::move(body));
+}
+
+/// Whether the requests after one that failed are still made.
+enum class AfterFailure { stop, go_on };
+
+/// GETs of many URLs, several at a time. In the frame of fetch_all().
+class Batch {
+public:
+    using Outcomes = std::vector<::syncopate::detail::Outcome<ClientResponse>>;
+
+    Batch(ClientSession& session, std::vector<std::string> urls, AfterFailure after_failure)
+        : session_(session), urls_(std::move(urls)), after_failure_(after_failure),
+          outcomes_(urls_.size()) {}
+
+    asio::awaitable<void> run(std::size_t max_concurrency) {
+        auto const count = std::min(std::max<std::size_t>(max_concurrency, 1), urls_.size());
+        std::vector<asio::awaitable<void>> workers;
+        workers.reserve(count);
+        for (std::size_t i = 0; i < count; ++i)
+            workers.push_back(work());
+        return gather(std::move(workers));
+    }
+
+    Outcomes take_outcomes() noexcept { return std::move(outcomes_); }
+
+private:
+    asio::awaitable<void> work() {
+        auto const cancellation = co_await asio::this_coro::cancellation_state;
+        while (next_ < urls_.size()) {
+            auto const index = next_++;
+            try {
+                Request request(Verb::get, std::move(urls_[index]));
+                auto response = co_await fetch_whole(session_, std::move(request));
+                outcomes_[index].emplace(std::move(response));
+            } catch (...) {
+                bool const is_cancelled = cancellation.cancelled() != asio::cancellation_type::none;
+                if (is_cancelled || after_failure_ == AfterFailure::stop)
+                    stop();
+                outcomes_[index].fail(std::current_exception());
+            }
+        }
+    }
+
+    /// In a handler. The first failure is the one that counts: what fails beside it, before it has been
+    /// cancelled, most often fails for the same reason.
+    [[noreturn]] void stop() {
+        if (std::exchange(has_stopped_, true))
+            ::syncopate::detail::throw_cancellation();
+        throw;
+    }
+
+    ClientSession& session_;
+    std::vector<std::string> urls_;
+    AfterFailure const after_failure_;
+    std::size_t next_ = 0;
+    bool has_stopped_ = false;
+    Outcomes outcomes_;  // in the order of the URLs
+};
+
+inline asio::awaitable<Batch::Outcomes> fetch_all(
+    ClientSession& session,
+    std::vector<std::string> urls,
+    std::size_t max_concurrency,
+    AfterFailure after_failure) {
+    Batch batch(session, std::move(urls), after_failure);
+    co_await batch.run(max_concurrency);
+    co_return batch.take_outcomes();
+}
+
+}  // namespace syncopate::http::detail

@@ -1,0 +1,275 @@
+// A connection to a server: bytes there and back, at the same time, for one coroutine that waits for either.
+#pragma once
+
+#include <syncopate/http/detail/connection/deadline_timer.hpp>
+#include <syncopate/http/detail/connection/socket.hpp>
+#include <syncopate/http/detail/connection/tls.hpp>
+#include <syncopate/http/detail/message/input_buffer.hpp>
+#include <syncopate/http/detail/message/request_body.hpp>
+
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/error.hpp>
+#include <boost/asio/socket_base.hpp>
+#include <boost/smart_ptr/intrusive_ptr.hpp>
+#include <boost/smart_ptr/intrusive_ref_counter.hpp>
+#include <boost/system/error_code.hpp>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include <sys/socket.h>
+
+namespace syncopate::http::detail {
+
+namespace asio = boost::asio;
+using boost::system::error_code;
+
+/// Owned by whoever leases it, and by its own pending operations. On the session's loop.
+///
+/// A read is begun before the request is written, and goes on beside it: so a response that comes early is
+/// not lost. Asio begins a read by trying, and that is the look at an idle connection as well, see
+/// begin_exchange().
+class Connection : public boost::intrusive_ref_counter<Connection, boost::thread_unsafe_counter> {
+public:
+    using Pieces = RequestBody::Pieces;
+
+    explicit Connection(Socket socket) : socket_(std::move(socket)) {
+        error_code ignored;
+        static_cast<void>(socket_.non_blocking(true, ignored));
+    }
+
+    Socket& socket() noexcept { return socket_; }
+
+    void secure(std::unique_ptr<TlsStream> tls) noexcept { tls_ = std::move(tls); }
+    TlsStream* tls() noexcept { return tls_.get(); }
+
+    void close() noexcept {
+        error_code ignored;
+        static_cast<void>(socket_.close(ignored));
+    }
+    bool is_open() const noexcept { return socket_.is_open(); }
+
+    /// How thoroughly an idle connection is looked at before it is used again.
+    enum class Look {
+        /// Not at all: it is new.
+        none,
+        /// Whether the server has sent anything. A read that is begun tells that by the way; but only where
+        /// one thread serves the loop, and no other one can be reading by then.
+        for_bytes,
+        /// And whether it has closed. That takes a system call of its own.
+        for_end_too,
+    };
+
+    /// Begins to read the response. Returns false if the connection cannot carry a request: bytes came that
+    /// nobody asked for, which would be taken for the answer, or it was closed.
+    bool begin_exchange(Look look) {
+        request_bytes_ = 0;
+        payload_bytes_ = 0;
+        written_at_once_ = 0;
+        bool const has_input = !input_.empty() || (tls_ && tls_->has_input());
+        if (look != Look::none && (has_input || (look == Look::for_end_too && !is_silent())))
+            return false;
+        char* const first = static_cast<char*>(input_.prepare().data());
+        // No message begins with this byte. If one comes all the same, it is refused as a response.
+        *first = '\0';
+        start_read();
+        return tls_ || look != Look::for_bytes || *first == '\0';
+    }
+
+    // Reading.
+
+    InputBuffer& input() noexcept { return input_; }
+    /// What the last read ended with, if that was not bytes.
+    error_code const& read_error() const noexcept { return read_error_; }
+
+    /// Reads what comes next, unless that is being done.
+    void start_read() {
+        if (is_reading_ || read_error_)
+            return;
+        auto const room = input_.prepare();
+        is_reading_ = true;
+        if (tls_)
+            tls_->async_read_some(room, ReadHandler{this});
+        else
+            socket_.async_read_some(room, ReadHandler{this});
+    }
+
+    // Writing.
+
+    /// What is written next, before the payload. To be filled while nothing is being written.
+    std::string& output() noexcept { return output_; }
+
+    /// Writes output() and the payload.
+    void start_write(std::shared_ptr<Pieces const> payload) {
+        payload_ = std::move(payload);
+        piece_ = 0;
+        offset_ = 0;
+        output_offset_ = 0;
+        if (tls_)
+            merge_small_payload();
+        write_on();
+    }
+    bool is_writing() const noexcept { return is_writing_; }
+    error_code const& write_error() const noexcept { return write_error_; }
+    /// Of the present exchange: all bytes, and those of the payload.
+    std::uint64_t bytes_written() const noexcept { return request_bytes_; }
+    std::uint64_t payload_written() const noexcept { return payload_bytes_; }
+
+    /// Where the coroutine waits: it is resumed when something has been read or written, or failed.
+    Pause& pause() noexcept { return pause_; }
+
+    /// Whether all that it was used for has been done, so that it can be used again.
+    bool is_at_rest() const noexcept {
+        return !is_reading_ && !is_writing_ && !read_error_ && !write_error_ && input_.empty() &&
+               is_open();
+    }
+
+private:
+    using Self = boost::intrusive_ptr<Connection>;
+
+    struct ReadHandler {
+        Self self;
+        void operator()(error_code const& error, std::size_t size) const {
+            self->is_reading_ = false;
+            self->input_.commit(size);
+            self->read_error_ = error;
+            self->pause_.resume();
+        }
+    };
+
+    struct WriteHandler {
+        Self self;
+        void operator()(error_code const& error, std::size_t size = 0) const {
+            self->is_writing_ = false;
+            self->written_at_once_ = 0;
+            self->wrote(size);
+            self->write_error_ = error;
+            if (!error)
+                self->write_on();
+            self->pause_.resume();
+        }
+    };
+
+    /// Nothing has come: no byte, no end and no error.
+    bool is_silent() noexcept {
+        char byte = 0;
+        auto const size = ::recv(socket_.native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+        return size < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
+    }
+
+    /// What is left to be written, the first few pieces of it.
+    std::array<asio::const_buffer, 4> left() const noexcept {
+        std::array<asio::const_buffer, 4> buffers;
+        std::size_t count = 0;
+        if (output_offset_ < output_.size())
+            buffers[count++] = asio::buffer(output_) + output_offset_;
+        if (payload_) {
+            auto skip = offset_;
+            for (auto i = piece_; i < payload_->size() && count < buffers.size(); ++i) {
+                buffers[count++] = asio::buffer((*payload_)[i]) + skip;
+                skip = 0;
+            }
+        }
+        return buffers;
+    }
+
+    void wrote(std::size_t size) noexcept {
+        request_bytes_ += size;
+        auto const of_output = std::min(size, output_.size() - output_offset_);
+        output_offset_ += of_output;
+        size -= of_output;
+        payload_bytes_ += size;
+        if (!payload_)
+            return;
+        offset_ += size;
+        while (piece_ < payload_->size() && offset_ >= (*payload_)[piece_].size())
+            offset_ -= (*payload_)[piece_++].size();
+    }
+
+    bool has_output() const noexcept {
+        return output_offset_ < output_.size() || (payload_ && piece_ < payload_->size());
+    }
+
+    /// Writes without waiting as long as that works: for a request of ordinary size, it does. After so much
+    /// of an exchange's, in however many pieces, others have their turn, and what has come is read.
+    void write_on() {
+        constexpr std::size_t at_once = std::size_t{1024} * 1024;
+        constexpr std::size_t least = std::size_t{4} * 1024;  // what a short write costs, too
+        while (has_output()) {
+            if (tls_)
+                return write_later_over_tls();
+            if (written_at_once_ >= at_once)
+                return write_when_possible();
+            error_code error;
+            auto const size =
+                payload_ ? socket_.write_some(left(), error) : socket_.write_some(left()[0], error);
+            if (error) {
+                if (error == asio::error::would_block || error == asio::error::try_again)
+                    return write_when_possible();
+                write_error_ = error;
+                break;
+            }
+            wrote(size);
+            written_at_once_ += std::max(size, least);
+        }
+        payload_.reset();
+    }
+
+    /// Has a short body share the record of its header.
+    void merge_small_payload() {
+        constexpr std::size_t small = std::size_t{16} * 1024;
+        std::size_t size = 0;
+        if (payload_)
+            for (auto const& piece : *payload_)
+                size += piece.size();
+        if (size == 0 || size > small)
+            return;
+        for (auto const& piece : *payload_)
+            output_ += piece;
+        payload_.reset();
+        payload_bytes_ += size;
+    }
+
+    void write_when_possible() {
+        is_writing_ = true;
+        socket_.async_wait(asio::socket_base::wait_write, WriteHandler{this});
+    }
+
+    // One buffer at a time, since TLS copies them anyway.
+    void write_later_over_tls() {
+        is_writing_ = true;
+        auto const buffers = left();
+        auto const first = std::ranges::find_if(
+            buffers, [](asio::const_buffer const& buffer) { return buffer.size() > 0; });
+        tls_->async_write_some(*first, WriteHandler{this});
+    }
+
+    Socket socket_;
+    std::unique_ptr<TlsStream> tls_;
+    Pause pause_;
+
+    InputBuffer input_;
+    error_code read_error_;
+    bool is_reading_ = false;
+
+    bool is_writing_ = false;
+    error_code write_error_;
+    std::string output_;
+    std::size_t output_offset_ = 0;
+    std::shared_ptr<Pieces const> payload_;
+    std::size_t piece_ = 0;
+    std::size_t offset_ = 0;
+    std::size_t written_at_once_ = 0;
+    std::uint64_t request_bytes_ = 0;
+    std::uint64_t payload_bytes_ = 0;
+};
+
+using ConnectionPointer = boost::intrusive_ptr<Connection>;
+
+}  // namespace syncopate::http::detail

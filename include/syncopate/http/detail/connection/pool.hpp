@@ -1,0 +1,297 @@
+// The connections of a session: who has one, which are idle, and who waits for one.
+#pragma once
+
+#include <syncopate/detail/task/outcome.hpp>
+#include <syncopate/http/detail/connection/connection.hpp>
+#include <syncopate/http/detail/connection/deadline_timer.hpp>
+#include <syncopate/http/error.hpp>
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/post.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <functional>
+#include <list>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace syncopate::http::detail {
+
+class Pool;
+
+/// What the pool counts of one server.
+struct PoolHost {
+    std::size_t connections = 0;  // idle ones included
+    std::size_t waiting = 0;
+};
+
+/// The right to have one connection to a host. When it goes, somebody who waits gets it.
+class Permit {
+public:
+    Permit() = default;
+    Permit(Pool& pool, PoolHost& host) noexcept;
+    Permit(Permit&& other) noexcept
+        : pool_(std::exchange(other.pool_, nullptr)), host_(other.host_) {}
+    Permit& operator=(Permit&& other) noexcept {
+        std::swap(pool_, other.pool_);
+        std::swap(host_, other.host_);
+        return *this;
+    }
+    ~Permit();
+
+    explicit operator bool() const noexcept { return pool_ != nullptr; }
+    PoolHost* host() const noexcept { return host_; }
+
+private:
+    Pool* pool_ = nullptr;
+    PoolHost* host_ = nullptr;
+};
+
+/// A permit and its connection, for as long as an exchange needs it. The connection is closed in the end,
+/// unless it is given back to the pool.
+class Lease {
+public:
+    Lease() = default;
+    /// Without a connection: it is to be made.
+    explicit Lease(Permit permit) noexcept : permit_(std::move(permit)) {}
+    Lease(Lease&&) noexcept = default;
+    Lease& operator=(Lease&& other) noexcept {
+        std::swap(permit_, other.permit_);
+        std::swap(connection_, other.connection_);
+        std::swap(is_reused_, other.is_reused_);
+        other.reset();
+        return *this;
+    }
+    ~Lease() { reset(); }
+
+    explicit operator bool() const noexcept { return static_cast<bool>(permit_); }
+
+    bool has_connection() const noexcept { return connection_ != nullptr; }
+    Connection& connection() const noexcept { return *connection_; }
+    void set_connection(ConnectionPointer connection) noexcept {
+        connection_ = std::move(connection);
+        is_reused_ = false;
+    }
+    /// Gives up both.
+    void reset() noexcept {
+        if (!permit_)
+            return;  // there is no connection without
+        close_connection();
+        Permit const gone = std::move(permit_);
+    }
+    /// Closes it. The permit stays, for another one.
+    void close_connection() noexcept {
+        if (connection_)
+            connection_->close();
+        connection_.reset();
+    }
+    /// Whether the connection has carried a request before.
+    bool is_reused() const noexcept { return is_reused_; }
+
+private:
+    friend class Pool;
+
+    Permit permit_;
+    ConnectionPointer connection_;
+    bool is_reused_ = false;
+};
+
+/// On the session's loop, so without a lock. Idle connections are taken newest first. Who waits is served
+/// first come, first served, except that nobody waits behind one whose host has all that it may have.
+class Pool {
+public:
+    struct Limits {
+        std::size_t connections;
+        std::size_t connections_per_host;  // 0: none
+    };
+
+    Pool(asio::any_io_executor executor, Limits limits)
+        : executor_(std::move(executor)), limits_(limits) {}
+    Pool(Pool const&) = delete;
+    Pool& operator=(Pool const&) = delete;
+
+    /// An idle connection to this server, or the permit for a new one; empty if it takes waiting.
+    Lease try_lease(std::string_view key, Deadline now) {
+        return waiting_.empty() && !is_closed_ ? take(host_of(key), now) : Lease();
+    }
+
+    /// The same, and waits.
+    ///
+    /// Throws:    Errc::total_timed_out when the deadline passes; operation_aborted; Errc::session_closed.
+    asio::awaitable<Lease> lease(std::string key, Deadline deadline, Watchdog& watchdog) {
+        if (is_closed_)
+            throw_error(Errc::session_closed, key);
+        auto const waiter = std::make_shared<Waiter>(host_of(key));
+        Queueing const queueing(*this, waiter);
+        serve(Deadline::clock::now());  // who waits already may wait for another host
+        co_await waiter->pause.until(deadline, watchdog);
+        // Served while it was cancelled, say: what it does not take goes to the next, with the waiter.
+        if (waiter->pause.end() == Pause::End::cancelled)
+            ::syncopate::detail::throw_cancellation();
+        if (waiter->lease)
+            co_return std::move(waiter->lease);
+        throw_error(is_closed_ ? Errc::session_closed : Errc::total_timed_out, key);
+    }
+
+    /// Takes back a connection that is at rest. until: the end of its idle time.
+    void give_back(Lease&& lease, Deadline now, Deadline until) {
+        if (is_closed_)
+            return;
+        lease.connection().input().shrink();
+        std::erase_if(idle_, [&](Idle const& idle) { return idle.until <= now; });
+        idle_.push_back({std::move(lease), until});
+        serve(now);
+    }
+
+    /// Ends the waits. Idle connections are left to the caller.
+    std::vector<Lease> close() {
+        is_closed_ = true;
+        while (!waiting_.empty()) {
+            auto const waiter = waiting_.front();
+            dequeue(*waiter);
+            waiter->pause.resume();
+        }
+        std::vector<Lease> leases;
+        for (Idle& idle : std::exchange(idle_, {}))
+            leases.push_back(std::move(idle.lease));
+        return leases;
+    }
+
+    /// All connections; those that are idle; the requests that wait for one.
+    std::size_t connections() const noexcept { return connections_; }
+    std::size_t idle() const noexcept { return idle_.size(); }
+    std::size_t waiting() const noexcept { return waiting_.size(); }
+
+private:
+    friend class Permit;
+
+    struct Idle {
+        Lease lease;
+        Deadline until;
+    };
+
+    struct Waiter {
+        explicit Waiter(PoolHost& wanted) noexcept : host(wanted) {}
+
+        PoolHost& host;
+        Pause pause;
+        Lease lease;
+        bool is_queued = false;
+        std::list<std::shared_ptr<Waiter>>::iterator position;
+    };
+    using WaiterPointer = std::shared_ptr<Waiter>;
+
+    /// A waiter's place in the queue, however its wait ends.
+    class Queueing {
+    public:
+        Queueing(Pool& pool, WaiterPointer waiter) : pool_(pool), waiter_(std::move(waiter)) {
+            waiter_->position = pool_.waiting_.insert(pool_.waiting_.end(), waiter_);
+            waiter_->is_queued = true;
+            ++waiter_->host.waiting;
+        }
+        Queueing(Queueing const&) = delete;
+        Queueing& operator=(Queueing const&) = delete;
+        ~Queueing() {
+            pool_.dequeue(*waiter_);
+            --waiter_->host.waiting;
+            Lease const unclaimed = std::move(waiter_->lease);
+        }
+
+    private:
+        Pool& pool_;
+        WaiterPointer waiter_;
+    };
+
+    PoolHost& host_of(std::string_view key) {
+        auto const found = hosts_.find(key);
+        if (found != hosts_.end())
+            return found->second;
+        // Hosts are forgotten when a new one comes, and not each time that one has no connections.
+        std::erase_if(hosts_, [](auto const& entry) {
+            return entry.second.connections == 0 && entry.second.waiting == 0;
+        });
+        return hosts_[std::string(key)];
+    }
+
+    Lease take(PoolHost& host, Deadline now) {
+        for (auto i = idle_.size(); i-- > 0;) {
+            if (idle_[i].lease.permit_.host() != &host)
+                continue;
+            Lease lease = std::move(idle_[i].lease);
+            bool const is_fresh = now < idle_[i].until;
+            idle_.erase(idle_.begin() + static_cast<std::ptrdiff_t>(i));
+            lease.is_reused_ = true;
+            if (!is_fresh)
+                lease.close_connection();
+            return lease;
+        }
+        if (limits_.connections_per_host > 0 && host.connections >= limits_.connections_per_host)
+            return {};
+        if (connections_ < limits_.connections)
+            return Lease(Permit(*this, host));
+        if (idle_.empty())
+            return {};
+        // In the place of the connection that has been idle for longest.
+        Permit permit(*this, host);
+        bool const was_serving = std::exchange(is_serving_, true);  // what it frees is taken
+        idle_.erase(idle_.begin());
+        is_serving_ = was_serving;
+        return Lease(std::move(permit));
+    }
+
+    /// Gives what there is to those who wait. They go on later, so that this can be called anywhere.
+    void serve(Deadline now) noexcept {
+        if (std::exchange(is_serving_, true))
+            return;
+        for (auto next = waiting_.begin(); next != waiting_.end() && !is_exhausted();) {
+            auto const waiter = *next++;
+            waiter->lease = take(waiter->host, now);
+            if (!waiter->lease)
+                continue;
+            dequeue(*waiter);
+            try {
+                asio::post(executor_, [waiter] { waiter->pause.resume(); });
+            } catch (...) {  // no memory: it goes on when its time is up
+            }
+        }
+        is_serving_ = false;
+    }
+    void dequeue(Waiter& waiter) noexcept {
+        if (std::exchange(waiter.is_queued, false))
+            waiting_.erase(waiter.position);
+    }
+
+    bool is_exhausted() const noexcept {
+        return connections_ >= limits_.connections && idle_.empty();
+    }
+
+    asio::any_io_executor executor_;
+    Limits limits_;
+    bool is_closed_ = false;
+    bool is_serving_ = false;
+    std::size_t connections_ = 0;
+    std::map<std::string, PoolHost, std::less<>> hosts_;
+    std::list<WaiterPointer> waiting_;
+    std::vector<Idle> idle_;  // the one that was given back first comes first
+};
+
+inline Permit::Permit(Pool& pool, PoolHost& host) noexcept : pool_(&pool), host_(&host) {
+    ++pool_->connections_;
+    ++host_->connections;
+}
+
+inline Permit::~Permit() {
+    if (!pool_)
+        return;
+    --pool_->connections_;
+    --host_->connections;
+    pool_->serve(Deadline::clock::now());
+}
+
+}  // namespace syncopate::http::detail

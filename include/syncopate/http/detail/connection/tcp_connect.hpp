@@ -1,0 +1,172 @@
+// Connections are made here: over TCP, to the first address that answers, and to Unix domain sockets.
+#pragma once
+
+#include <syncopate/detail/task/outcome.hpp>
+#include <syncopate/http/detail/connection/socket.hpp>
+#include <syncopate/http/error.hpp>
+#include <syncopate/task_group.hpp>
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/cancellation_type.hpp>
+#include <boost/asio/deferred.hpp>
+#include <boost/asio/error.hpp>
+#include <boost/asio/ip/address.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/local/stream_protocol.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/system/error_code.hpp>
+#include <boost/system/system_error.hpp>
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <fcntl.h>
+#include <sys/socket.h>
+
+namespace syncopate::http::detail {
+
+/// How long an attempt to connect has a chance before the next one starts beside it: RFC 8305, 8.
+inline constexpr std::chrono::milliseconds connection_attempt_delay{250};
+
+/// How long a Unix domain socket whose backlog is full is left alone.
+inline constexpr std::chrono::milliseconds full_backlog_delay{10};
+
+/// The order in which addresses are tried: of either family in turn, the first one's first; RFC 8305, 4.
+inline std::vector<asio::ip::address> interleaved(std::vector<asio::ip::address> addresses) {
+    std::vector<asio::ip::address> first_family;
+    std::vector<asio::ip::address> others;
+    for (auto const& address : addresses)
+        (address.is_v6() == addresses.front().is_v6() ? first_family : others).push_back(address);
+
+    std::vector<asio::ip::address> result;
+    result.reserve(addresses.size());
+    for (std::size_t i = 0; result.size() < addresses.size(); ++i) {
+        if (i < first_family.size())
+            result.push_back(first_family[i]);
+        if (i < others.size())
+            result.push_back(others[i]);
+    }
+    return result;
+}
+
+/// One attempt. Throws: what the system says.
+inline asio::awaitable<Socket> connect_to(
+    Socket::endpoint_type endpoint, asio::any_io_executor executor) {
+    Socket socket(executor);
+    socket.open(endpoint.protocol());
+    ::fcntl(socket.native_handle(), F_SETFD, FD_CLOEXEC);  // Asio leaves that to its users
+    if (endpoint.protocol().family() != AF_UNIX)
+        socket.set_option(asio::ip::tcp::no_delay(true));
+    co_await socket.async_connect(endpoint, asio::deferred);
+    co_return std::move(socket);
+}
+
+/// Attempts that run beside each other: the "Happy Eyeballs" of RFC 8305.
+class ConnectRace {
+public:
+    explicit ConnectRace(asio::any_io_executor executor)
+        : executor_(std::move(executor)), next_(executor_) {}
+
+    /// Throws: the error of the attempt that failed last, when all have.
+    asio::awaitable<Socket> run(std::vector<asio::ip::address> addresses, std::uint16_t port) {
+        auto const body = [&](TaskGroup& group) { return start_all(group, addresses, port); };
+        co_await with_task_group(body);
+        if (!winner_)
+            throw boost::system::system_error(error_);
+        co_return std::move(*winner_);
+    }
+
+private:
+    asio::awaitable<void> start_all(
+        TaskGroup& group, std::vector<asio::ip::address> const& addresses, std::uint16_t port) {
+        auto const cancellation = co_await asio::this_coro::cancellation_state;
+        for (auto const& address : addresses) {
+            if (cancellation.cancelled() != asio::cancellation_type::none)
+                co_return;
+            next_.expires_after(connection_attempt_delay);
+            group.start_soon(take_part(group, asio::ip::tcp::endpoint(address, port)));
+            boost::system::error_code ignored;
+            co_await next_.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+        }
+    }
+
+    asio::awaitable<void> take_part(TaskGroup& group, asio::ip::tcp::endpoint endpoint) {
+        try {
+            auto socket = co_await connect_to(endpoint, executor_);
+            if (!winner_)
+                winner_ = std::move(socket);
+            group.cancel();
+        } catch (boost::system::system_error const& error) {
+            error_ = error.code();
+            next_.expires_at(asio::steady_timer::time_point::min());  // also for who waits later
+        }
+    }
+
+    asio::any_io_executor const executor_;
+    asio::steady_timer next_;  // expires when the next attempt is to start
+    std::optional<Socket> winner_;
+    boost::system::error_code error_ = asio::error::host_unreachable;
+};
+
+[[noreturn]] inline void throw_connect_error(
+    std::string const& origin, boost::system::error_code const& error) {
+    if (error == asio::error::operation_aborted)
+        syncopate::detail::throw_cancellation();
+    throw_error(Errc::connect_failed, origin + ": " + error.message());
+}
+
+/// Connects to the first address that accepts. The next one gets its turn when one has failed, or has
+/// not answered for a while.
+///
+/// origin:    names the server in messages.
+/// executor:  the socket's: the loop's own, since the socket outlives the task.
+/// Throws:    Errc::connect_failed.
+/// Cancel:    closes all that was opened.
+inline asio::awaitable<Socket> connect_tcp(
+    std::vector<asio::ip::address> addresses,
+    std::uint16_t port,
+    std::string origin,
+    asio::any_io_executor executor) {
+    try {
+        if (addresses.size() == 1) {
+            asio::ip::tcp::endpoint const endpoint(addresses.front(), port);
+            co_return co_await connect_to(endpoint, executor);
+        }
+        ConnectRace race(executor);
+        co_return co_await race.run(interleaved(std::move(addresses)), port);
+    } catch (boost::system::system_error const& error) {
+        throw_connect_error(origin, error.code());
+    }
+}
+
+/// The same, to a Unix domain socket. Waits while the server's backlog is full, as TCP does.
+inline asio::awaitable<Socket> connect_unix(
+    std::string path, std::string origin, asio::any_io_executor executor) {
+    try {
+        asio::local::stream_protocol::endpoint const endpoint(path);
+        asio::steady_timer timer(executor);
+        for (;;) {
+            auto socket = co_await connect_to(endpoint, executor);
+            // Then Linux refuses with EAGAIN, and Asio takes the socket, which is writable, for connected.
+            boost::system::error_code error;
+            static_cast<void>(socket.remote_endpoint(error));
+            if (!error)
+                co_return std::move(socket);
+            timer.expires_after(full_backlog_delay);
+            co_await timer.async_wait(asio::deferred);
+        }
+    } catch (boost::system::system_error const& error) {
+        throw_connect_error(origin, error.code());
+    }
+}
+
+}  // namespace syncopate::http::detail

@@ -1,0 +1,142 @@
+// One TLS connection: whom it expects to meet, and why a handshake failed.
+#pragma once
+
+#include <syncopate/http/detail/connection/socket.hpp>
+#include <syncopate/http/detail/connection/tls_sessions.hpp>
+#include <syncopate/http/error.hpp>
+
+#include <boost/asio/error.hpp>
+#include <boost/asio/ip/address.hpp>
+#include <boost/asio/ssl/context.hpp>
+#include <boost/asio/ssl/error.hpp>
+#include <boost/asio/ssl/stream.hpp>
+#include <boost/system/error_code.hpp>
+#include <boost/system/system_error.hpp>
+#include <openssl/bio.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <openssl/x509.h>
+#include <openssl/x509v3.h>
+
+#include <memory>
+#include <string>
+#include <utility>
+
+namespace syncopate::http::detail {
+
+/// What TLS, or what is below it, says about a failure, in words.
+inline std::string tls_error_text(boost::system::error_code const& error) {
+    if (error.category() == asio::error::get_ssl_category())
+        if (auto const* const reason =
+                ERR_reason_error_string(static_cast<unsigned long>(error.value())))
+            return reason;
+    return error.message();
+}
+
+/// A stream over a socket that somebody else owns, and that outlives it.
+///
+/// Its end without close_notify is asio::ssl::error::stream_truncated, and not eof.
+class TlsStream final : public asio::ssl::stream<Socket&> {
+public:
+    /// host:      whom the certificate has to be for: Url::server_name().
+    /// origin:    names the server in errors, and its sessions: "https://host:port".
+    TlsStream(
+        Socket& socket,
+        asio::ssl::context& context,
+        std::shared_ptr<TlsSessions> sessions,
+        std::string const& host,
+        std::string origin)
+        : asio::ssl::stream<Socket&>(socket, context), sessions_(std::move(sessions)),
+          origin_(std::move(origin)) {
+        expect(host);
+        if (SSL_set_ex_data(native_handle(), stream_index(), this) != 1)
+            throw_error(Errc::tls_failed, origin_);
+        if (auto const session = sessions_->take(origin_))
+            SSL_set_session(native_handle(), session.get());
+    }
+    TlsStream(TlsStream const&) = delete;
+    TlsStream& operator=(TlsStream const&) = delete;
+
+    ~TlsStream() {
+        // Otherwise OpenSSL takes a connection that ends without close_notify as a reason not to resume its
+        // session, which TLS has not asked for since 1.1.
+        SSL_set_shutdown(native_handle(), SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+    }
+
+    /// Whether the handshake went on with a session of an earlier connection.
+    bool is_resumed() { return SSL_session_reused(native_handle()) == 1; }
+
+    /// Whether something has been received that nobody has read yet.
+    bool has_input() {
+        return SSL_has_pending(native_handle()) == 1 ||
+               BIO_ctrl_pending(SSL_get_rbio(native_handle())) > 0;
+    }
+
+    /// Throws what a handshake's error means: operation_aborted as it is, otherwise
+    /// Errc::certificate_refused or Errc::tls_failed, and why.
+    [[noreturn]] void throw_handshake_error(boost::system::error_code const& error) {
+        if (error == asio::error::operation_aborted)
+            throw boost::system::system_error(error);
+        if (is_about_certificate(error))
+            throw_error(
+                Errc::certificate_refused,
+                origin_ + ": " +
+                    X509_verify_cert_error_string(SSL_get_verify_result(native_handle())));
+        throw_error(Errc::tls_failed, origin_ + ": " + tls_error_text(error));
+    }
+
+    /// Has the context hand the sessions that servers offer to the streams.
+    static void collect_sessions(SSL_CTX* context) {
+        SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
+        SSL_CTX_sess_set_new_cb(context, &TlsStream::remember);
+    }
+
+private:
+    void expect(std::string const& host) {
+        auto* const ssl = native_handle();
+        boost::system::error_code no_address;
+        asio::ip::make_address(host, no_address);
+        if (!no_address) {
+            if (X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), host.c_str()) != 1)
+                throw_error(Errc::tls_failed, origin_);
+            return;
+        }
+        SSL_set_hostflags(
+            ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS | X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
+        // An empty name would be no check at all.
+        if (host.empty() || SSL_set1_host(ssl, host.c_str()) != 1 ||
+            SSL_set_tlsext_host_name(ssl, host.c_str()) != 1)
+            throw_error(Errc::tls_failed, origin_);
+    }
+
+    static bool is_about_certificate(boost::system::error_code const& error) {
+        return error.category() == asio::error::get_ssl_category() &&
+               ERR_GET_REASON(static_cast<unsigned long>(error.value())) ==
+                   SSL_R_CERTIFICATE_VERIFY_FAILED;
+    }
+
+    /// Where an SSL has its stream. Asio itself uses the application's data.
+    static int stream_index() {
+        static int const index = SSL_get_ex_new_index(0, nullptr, nullptr, nullptr, nullptr);
+        return index;
+    }
+
+    /// Called by OpenSSL: in the handshake, and with TLS 1.3 in a later read.
+    /// Returns whether the reference has been taken over; the one that is kept is another.
+    static int remember(SSL* ssl, SSL_SESSION* session) noexcept {
+        auto* const stream = static_cast<TlsStream*>(SSL_get_ex_data(ssl, stream_index()));
+        SSL_SESSION_up_ref(session);
+        TlsSession kept(session);
+        try {
+            stream->sessions_->put(stream->origin_, std::move(kept));
+        } catch (...) {
+            // Out of memory: the next handshake will be a whole one.
+        }
+        return 0;
+    }
+
+    std::shared_ptr<TlsSessions> sessions_;
+    std::string origin_;
+};
+
+}  // namespace syncopate::http::detail

@@ -1,0 +1,90 @@
+// What the text of a Set-Cookie field says: RFC 6265, 5.2.
+#pragma once
+
+#include <syncopate/http/detail/cookies/cookie_date.hpp>
+#include <syncopate/http/detail/message/list_syntax.hpp>
+#include <syncopate/http/detail/url/percent_encoding.hpp>
+#include <syncopate/http/headers.hpp>
+
+#include <algorithm>
+#include <charconv>
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+#include <system_error>
+
+namespace syncopate::http::detail {
+
+/// A cookie as a server wants it, whether it may or not. Views into the field's text.
+struct SetCookie {
+    std::string_view name;
+    std::string_view value;
+    std::string_view domain;  // without a leading dot; empty: none is named
+    std::string_view path;    // empty: none is named
+    std::optional<CookieTime> expires;
+    bool is_secure = false;
+    bool is_http_only = false;
+};
+
+/// When a cookie of that Max-Age expires, as near as the clock can tell; nothing if it is no number.
+inline std::optional<CookieTime> expiry_of_age(std::string_view max_age, CookieTime now) noexcept {
+    using std::chrono::seconds;
+    std::int64_t age = 0;
+    auto const* const begin = max_age.data();
+    auto const* const end = begin + max_age.size();
+    auto const [stop, error] = std::from_chars(begin, end, age);
+    if (error == std::errc::invalid_argument || stop != end)
+        return std::nullopt;
+    bool const is_too_long = error == std::errc::result_out_of_range;
+    if (age < 0 || (is_too_long ? max_age.front() == '-' : age == 0))
+        return CookieTime::min();
+    auto const longest = std::chrono::floor<seconds>(CookieTime::max() - now);
+    if (is_too_long || seconds(age) > longest)
+        return CookieTime::max();
+    return now + seconds(age);
+}
+
+/// Nothing for a field that is to be ignored: no name, or a control byte. Attributes that are unknown, or have
+/// no meaning, are left out; of several, the last one counts.
+inline std::optional<SetCookie> parse_set_cookie(std::string_view text, CookieTime now) noexcept {
+    if (std::ranges::any_of(text, [](char c) { return is_control(c) && c != '\t'; }))
+        return std::nullopt;
+    auto pair = take_element(text, ';');
+    if (pair.find('=') == pair.npos || pair.find('\t') != pair.npos)
+        return std::nullopt;
+    SetCookie cookie;
+    cookie.name = take_element(pair, '=');
+    cookie.value = trimmed(pair);
+    if (cookie.name.empty())
+        return std::nullopt;
+
+    std::optional<CookieTime> end_of_age;
+    while (!text.empty()) {
+        auto attribute = take_element(text, ';');
+        auto const name = take_element(attribute, '=');
+        auto value = trimmed(attribute);
+        auto const is = [&](std::string_view other) { return equals_ignoring_case(name, other); };
+        if (is("Expires")) {
+            if (auto const time = CookieDate::parse(value))
+                cookie.expires = time;
+        } else if (is("Max-Age")) {
+            if (auto const time = expiry_of_age(value, now))
+                end_of_age = time;
+        } else if (is("Domain") && !value.empty()) {
+            value.remove_prefix(value.front() == '.' ? 1 : 0);
+            cookie.domain = value;
+        } else if (is("Path")) {
+            cookie.path = value.starts_with('/') ? value : std::string_view();
+        } else if (is("Secure")) {
+            cookie.is_secure = true;
+        } else if (is("HttpOnly")) {
+            cookie.is_http_only = true;
+        }
+    }
+    if (end_of_age)
+        cookie.expires = end_of_age;
+    return cookie;
+}
+
+}  // namespace syncopate::http::detail

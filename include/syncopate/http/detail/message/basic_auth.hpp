@@ -1,0 +1,34 @@
+// A user's name and password, as a header carries them.
+#pragma once
+
+#include <syncopate/http/detail/url/percent_encoding.hpp>
+#include <syncopate/http/error.hpp>
+
+#include <openssl/evp.h>
+
+#include <algorithm>
+#include <string>
+#include <string_view>
+
+namespace syncopate::http::detail {
+
+inline std::string to_base64(std::string_view data) {
+    std::string text(4 * ((data.size() + 2) / 3), '\0');
+    // The null that it adds falls on the string's own.
+    ::EVP_EncodeBlock(
+        reinterpret_cast<unsigned char*>(text.data()),
+        reinterpret_cast<unsigned char const*>(data.data()), static_cast<int>(data.size()));
+    return text;
+}
+
+/// The value of Authorization or Proxy-Authorization: RFC 7617.
+/// Throws: Errc::invalid_request.
+inline std::string basic_credentials(std::string_view user, std::string_view password) {
+    if (std::ranges::any_of(user, is_control) || std::ranges::any_of(password, is_control))
+        throw_error(Errc::invalid_request, "a control byte in a user name or a password");
+    if (user.find(':') != std::string_view::npos)
+        throw_error(Errc::invalid_request, "a colon in a user name");
+    return "Basic " + to_base64(std::string(user).append(":").append(password));
+}
+
+}  // namespace syncopate::http::detail

@@ -1,0 +1,53 @@
+// The fields that every request of a session has, unless it brings its own.
+#pragma once
+
+#include <syncopate/http/detail/message/field_syntax.hpp>
+#include <syncopate/http/error.hpp>
+#include <syncopate/http/headers.hpp>
+#include <syncopate/http/options.hpp>
+#include <syncopate/version.hpp>
+
+#include <string>
+#include <string_view>
+
+namespace syncopate::http::detail {
+
+inline void append_field(std::string& out, std::string_view name, std::string_view value) {
+    out.append(name).append(std::string_view(": ")).append(value).append(std::string_view("\r\n"));
+}
+
+/// Those that the user has set for the session, and behind them those of the library.
+class DefaultFields {
+public:
+    /// Throws:    Errc::invalid_request for what cannot be true of all requests, or must not be sent.
+    explicit DefaultFields(SessionOptions const& options) : headers_(options.headers()) {
+        for (auto const field : headers_)
+            require_field(field.name(), field.value());
+        if (headers_.contains("Content-Length") || headers_.contains("Transfer-Encoding"))
+            throw_error(Errc::invalid_request, "a framing for all requests of a session");
+        if (headers_.get_all("Host").size() > 1)
+            throw_error(Errc::invalid_request, "more than one Host");
+        add("User-Agent", "syncopate/" + std::to_string(SYNCOPATE_VERSION_MAJOR) + '.' +
+                              std::to_string(SYNCOPATE_VERSION_MINOR));
+        add("Accept", "*/*");
+        if (options.decompress())
+            add("Accept-Encoding", "gzip, deflate");
+        for (auto const field : headers_)
+            append_field(text_, field.name(), field.value());
+    }
+
+    Headers const& headers() const noexcept { return headers_; }
+    /// All of them, as they are sent.
+    std::string const& text() const noexcept { return text_; }
+
+private:
+    void add(std::string_view name, std::string_view value) {
+        if (!headers_.contains(name))
+            headers_.add(name, value);
+    }
+
+    Headers headers_;
+    std::string text_;
+};
+
+}  // namespace syncopate::http::detail

@@ -1,0 +1,148 @@
+// A response while its bytes come: its header, and its body, decoded as far as anybody wants it.
+#pragma once
+
+#include <syncopate/http/detail/message/body_decoder.hpp>
+#include <syncopate/http/detail/message/input_buffer.hpp>
+#include <syncopate/http/detail/message/response_parser.hpp>
+#include <syncopate/http/error.hpp>
+#include <syncopate/http/headers.hpp>
+#include <syncopate/http/options.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace syncopate::http::detail {
+
+/// Takes what it can from a connection's input, and never waits.
+class Incoming {
+public:
+    /// head:      where the header is put; empty.
+    /// server:    names the server in errors. Both outlive this.
+    Incoming(SessionOptions const& options, ResponseHead& head, std::string_view server)
+        : options_(options), head_(head), server_(server) {}
+
+    /// Whether anything of a response has come.
+    bool has_begun() const noexcept { return parser_.has_value() || interim_responses_ > 0; }
+    /// Whether the header of the final response is there.
+    bool has_head() const noexcept { return has_head_; }
+    /// Whether all of the message has come, though perhaps not all of it has been decoded.
+    bool is_complete() const noexcept { return has_head_ && parser_->is_done(); }
+    /// Whether another message can follow on the connection.
+    bool allows_another() const noexcept { return is_complete() && parser_->keep_alive(); }
+    /// Whether only the end of the connection ends it.
+    bool needs_end() const noexcept { return parser_->need_eof(); }
+    /// How much of the body has not come yet, if that is known.
+    auto length_left() const noexcept { return parser_->content_length_remaining(); }
+    bool is_encoded() const noexcept { return decoder_.has_value(); }
+    /// Bytes of the body, not decoded.
+    std::uint64_t received() const noexcept { return received_; }
+
+    /// Parses the header; interim responses are passed over. Returns has_head().
+    ///
+    /// body:      none for the response to a HEAD request.
+    bool take_head(InputBuffer& input, ResponseParser::Body body) {
+        while (!has_head_ && !input.empty()) {
+            if (!parser_) {
+                ResponseLimits const limits{
+                    options_.max_header_size(), options_.max_header_fields()};
+                parser_.emplace(head_, limits, body, server_);
+            }
+            parse(input, nullptr);
+            if (!parser_->is_header_done())
+                break;
+            has_head_ = !is_interim(head_);
+            if (!has_head_)
+                pass_over_interim();
+        }
+        return has_head_;
+    }
+
+    /// To be called once after the header, if the body is to be decoded.
+    void decode() {
+        std::string encodings;
+        for (auto const value : head_.headers.get_all("Content-Encoding"))
+            encodings.append(encodings.empty() ? "" : ",").append(value);
+        if (encodings.empty() || is_complete())
+            return;
+        decoder_.emplace(encodings, options_.max_encodings());
+        if (decoder_->is_identity())
+            decoder_.reset();
+    }
+
+    /// Appends what has come of the body, decoded. Returns whether there was anything.
+    ///
+    /// input:     null if there is no more.
+    bool take_body(InputBuffer* input, std::string& out) {
+        auto const before = out.size();
+        for (bool goes_on = true; goes_on && out.size() == before;) {
+            if (!encoded_left_.empty() || may_have_decoded_more_) {
+                decoder_->decode(encoded_left_, out, decoded_at_once);
+                may_have_decoded_more_ = out.size() - before == decoded_at_once;
+                continue;
+            }
+            if (is_complete())
+                break;
+            encoded_.clear();
+            auto& sink = decoder_ ? encoded_ : out;
+            auto const size = sink.size();
+            goes_on = input && !input->empty() && parse(*input, &sink) > 0;
+            received_ += sink.size() - size;
+            encoded_left_ = encoded_;
+        }
+        if (is_complete() && decoder_ && out.size() == before)
+            decoder_->finish();
+        return out.size() > before;
+    }
+
+    /// Drops what has come of the body, as it is. Returns how many bytes of the message that were.
+    std::size_t skip(InputBuffer& input) { return input.empty() ? 0 : parse(input, nullptr); }
+    /// Drops what has come and has not been decoded.
+    void stop_decoding() noexcept {
+        decoder_.reset();
+        encoded_left_ = {};
+        may_have_decoded_more_ = false;
+    }
+
+    /// The connection has ended. Returns is_complete().
+    bool take_end() { return parser_->parse_end(); }
+
+private:
+    static constexpr std::size_t decoded_at_once = std::size_t{256} * 1024;
+
+    std::size_t parse(InputBuffer& input, std::string* sink) {
+        auto const used = parser_->parse(input.view(), sink);
+        input.consume(used);
+        return used;
+    }
+
+    void pass_over_interim() {
+        parser_.reset();
+        if (head_.status == 101)
+            throw_error(
+                Errc::malformed_response,
+                std::string(server_) + ": it switches to a protocol that was not asked for");
+        head_ = {};
+        if (++interim_responses_ > options_.max_interim_responses())
+            throw_error(
+                Errc::header_too_large, std::string(server_) + ": too many interim responses");
+    }
+
+    SessionOptions const& options_;
+    ResponseHead& head_;
+    std::string_view const server_;
+
+    std::optional<ResponseParser> parser_;
+    std::size_t interim_responses_ = 0;
+    bool has_head_ = false;
+
+    std::uint64_t received_ = 0;
+    std::optional<BodyDecoder> decoder_;  // if there is something to decode
+    std::string encoded_;
+    std::string_view encoded_left_;  // of that
+    bool may_have_decoded_more_ = false;
+};
+
+}  // namespace syncopate::http::detail

@@ -1,0 +1,154 @@
+// The making of a connection: from a URL's host to a stream that a request can be written to.
+#pragma once
+
+#include <syncopate/detail/group/child.hpp>
+#include <syncopate/detail/group/nursery.hpp>
+#include <syncopate/detail/task/outcome.hpp>
+#include <syncopate/detail/task/owned_or_ref.hpp>
+#include <syncopate/detail/wait/alarm.hpp>
+#include <syncopate/http/detail/connection/connection.hpp>
+#include <syncopate/http/detail/connection/proxy.hpp>
+#include <syncopate/http/detail/connection/tcp_connect.hpp>
+#include <syncopate/http/detail/session/session_core.hpp>
+#include <syncopate/http/detail/session/session_loop.hpp>
+#include <syncopate/http/error.hpp>
+#include <syncopate/http/url.hpp>
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/deferred.hpp>
+#include <boost/asio/ip/address.hpp>
+#include <boost/asio/ssl/stream_base.hpp>
+#include <boost/asio/this_coro.hpp>
+
+#include <algorithm>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace syncopate::http::detail {
+
+/// One connection while it is made.
+class Dial {
+public:
+    /// proxy:     null: none.
+    Dial(
+        std::shared_ptr<SessionCore> core,
+        SessionLoopPointer loop,
+        Url const& url,
+        Proxy const* proxy)
+        : core_(std::move(core)), loop_(std::move(loop)), url_(url), proxy_(proxy),
+          origin_(url.origin()) {}
+    Dial(Dial const&) = delete;
+    Dial& operator=(Dial const&) = delete;
+
+    /// total:     the request's own deadline.
+    /// Throws:    what went wrong on the way; Errc::connect_timed_out, Errc::tls_handshake_timed_out,
+    ///            Errc::total_timed_out, Errc::session_closed.
+    asio::awaitable<ConnectionPointer> run(Deadline total) {
+        using namespace ::syncopate::detail;
+        auto const limit = core_->options().connect_timeout();
+        auto const deadline =
+            std::min(total, limit.count() > 0 ? deadline_after(limit) : Deadline::max());
+        auto const executor = co_await asio::this_coro::executor;
+
+        Outcome<ConnectionPointer> outcome;
+        Nursery nursery(executor);
+        bool is_late = false;
+        auto const expire = [&]() noexcept {
+            is_late = true;
+            nursery.cancel();
+        };
+        std::optional<Alarm<decltype(expire)>> alarm;
+        if (deadline != Deadline::max())
+            alarm.emplace(executor, deadline, expire);
+        Abortable session_end(nursery);
+        loop_->add(session_end);
+
+        auto connecting = connect();
+        auto const begin = [&]() noexcept {
+            nursery.start_or_fail<ResultChild<asio::awaitable<ConnectionPointer>>>(
+                Passed<asio::awaitable<ConnectionPointer>>(std::move(connecting)), outcome);
+        };
+        co_await nursery.supervise(begin);
+
+        nursery.throw_failure();
+        if (!outcome.empty())
+            co_return outcome.take();
+        if (session_end.has_come())
+            throw_error(Errc::session_closed, origin_);
+        if (!is_late)
+            throw_cancellation();
+        throw_error(deadline == total ? Errc::total_timed_out : phase_, origin_);
+    }
+
+private:
+    /// Cancels the attempt when the session is closed.
+    class Abortable final : public SessionUser {
+    public:
+        explicit Abortable(::syncopate::detail::Nursery& nursery) noexcept : nursery_(nursery) {}
+        Abortable(Abortable const&) = delete;
+        Abortable& operator=(Abortable const&) = delete;
+        ~Abortable() { unlink(); }
+
+        bool has_come() const noexcept { return has_come_; }
+
+        void abort() noexcept override {
+            has_come_ = true;
+            nursery_.cancel();
+        }
+
+    private:
+        ::syncopate::detail::Nursery& nursery_;
+        bool has_come_ = false;
+    };
+
+    asio::awaitable<ConnectionPointer> connect() {
+        auto socket = co_await open_socket();
+        ConnectionPointer const connection(new Connection(std::move(socket)));
+        if (proxy_ && (url_.is_secure() || url_.scheme() == "ws"))
+            co_await open_tunnel(connection->socket(), url_.authority(), *proxy_);
+        if (!url_.is_secure())
+            co_return connection;
+        phase_ = Errc::tls_handshake_timed_out;
+        connection->secure(core_->tls().make_stream(
+            connection->socket(), std::string(url_.server_name()), origin_));
+        auto* const tls = connection->tls();
+        auto const [error] = co_await tls->async_handshake(
+            asio::ssl::stream_base::client, asio::as_tuple(asio::deferred));
+        if (error)
+            tls->throw_handshake_error(error);
+        co_return connection;
+    }
+
+    asio::awaitable<Socket> open_socket() {
+        auto const& unix_socket = core_->options().unix_socket();
+        if (!unix_socket.empty())
+            return connect_unix(unix_socket, origin_, loop_->executor);
+        return proxy_ ? open_tcp(proxy_->host(), proxy_->port(), proxy_->origin())
+                      : open_tcp(std::string(url_.host()), url_.port(), origin_);
+    }
+
+    asio::awaitable<Socket> open_tcp(std::string host, std::uint16_t port, std::string origin) {
+        boost::system::error_code is_name;
+        auto const address = asio::ip::make_address(host, is_name);
+        std::vector<asio::ip::address> addresses{address};
+        if (is_name)
+            addresses = co_await loop_->resolver.resolve(std::move(host));
+        co_return co_await connect_tcp(
+            std::move(addresses), port, std::move(origin), loop_->executor);
+    }
+
+    std::shared_ptr<SessionCore> const core_;
+    SessionLoopPointer const loop_;
+    Url const& url_;
+    Proxy const* const proxy_;
+    std::string const origin_;
+    Errc phase_ = Errc::connect_timed_out;
+};
+
+}  // namespace syncopate::http::detail

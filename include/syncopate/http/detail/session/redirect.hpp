@@ -1,0 +1,75 @@
+// Where a response sends the client, and what becomes of the request on the way.
+#pragma once
+
+#include <syncopate/http/detail/message/response_parser.hpp>
+#include <syncopate/http/detail/session/request_writer.hpp>
+#include <syncopate/http/error.hpp>
+#include <syncopate/http/url.hpp>
+
+#include <optional>
+#include <string>
+#include <system_error>
+#include <utility>
+
+namespace syncopate::http::detail {
+
+struct Redirect {
+    Url url;
+    Detour detour;
+};
+
+inline bool is_redirect(ResponseHead const& head) noexcept {
+    switch (head.status) {
+    case 301:
+    case 302:
+    case 303:
+    case 307:
+    case 308: return head.headers.contains("Location");
+    default: return false;
+    }
+}
+
+/// RFC 9110, 15.4, and the Fetch standard where that leaves a choice: POST becomes GET after 301 and 302, as
+/// all clients have it.
+inline Detour detour_after(int status, Detour detour) noexcept {
+    bool const becomes_get =
+        (status == 303 && detour.method != Verb::head && detour.method != Verb::get) ||
+        ((status == 301 || status == 302) && detour.method == Verb::post);
+    if (becomes_get) {
+        detour.method = Verb::get;
+        detour.keeps_body = false;
+    }
+    return detour;
+}
+
+/// Nothing if the response leads nowhere.
+///
+/// url, detour:   of the request that it answers.
+/// body:          of that request.
+/// Throws:        Errc::redirect_refused, Errc::body_not_replayable.
+inline std::optional<Redirect> redirect_of(
+    ResponseHead const& head, Url const& url, Detour detour, RequestBody const& body) {
+    if (!is_redirect(head))
+        return std::nullopt;
+    std::string const server(url.origin());
+    std::optional<Url> next;
+    try {
+        next = url.resolved(head.headers["Location"]);
+    } catch (std::system_error const& error) {
+        throw_error(Errc::redirect_refused, server + ": " + error.what());
+    }
+    if (!next->scheme().starts_with("http"))
+        throw_error(Errc::redirect_refused, server + ": to another protocol");
+    if (url.is_secure() && !next->is_secure())
+        throw_error(Errc::redirect_refused, server + ": from https to http");
+    auto changed = detour_after(head.status, detour);
+    if (next->origin() == url.origin())
+        next->inherit_user(url);
+    else
+        changed.keeps_credentials = false;
+    if (changed.keeps_body && !body.can_be_sent())
+        throw_error(Errc::body_not_replayable, server);
+    return Redirect{*std::move(next), changed};
+}
+
+}  // namespace syncopate::http::detail

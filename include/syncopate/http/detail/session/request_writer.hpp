@@ -1,0 +1,233 @@
+// A request as it goes out to one URL: what is checked before a byte is sent, and how it is written.
+#pragma once
+
+#include <syncopate/http/detail/message/basic_auth.hpp>
+#include <syncopate/http/detail/message/default_fields.hpp>
+#include <syncopate/http/detail/message/request_body.hpp>
+#include <syncopate/http/error.hpp>
+#include <syncopate/http/headers.hpp>
+#include <syncopate/http/request.hpp>
+#include <syncopate/http/url.hpp>
+
+#include <boost/beast/http/verb.hpp>
+
+#include <charconv>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace syncopate::http::detail {
+
+/// What a redirect changes in a request.
+struct Detour {
+    Verb method;
+    /// After a redirect to another origin, what proves who the user is stays behind.
+    bool keeps_credentials = true;
+    bool keeps_body = true;
+};
+
+class Outgoing {
+public:
+    using Pieces = RequestBody::Pieces;
+
+    /// What is given must outlive this.
+    ///
+    /// cookies:       the value of the field Cookie, or empty.
+    /// proxy:         the credentials for a proxy that is asked for the URL as a whole; null: no proxy is.
+    /// Throws:        Errc::invalid_request.
+    Outgoing(
+        Request const& request,
+        Url const& url,
+        DefaultFields const& defaults,
+        Detour detour,
+        std::string cookies,
+        std::string const* proxy)
+        : request_(request), url_(url), defaults_(defaults), detour_(detour),
+          cookies_(std::move(cookies)), proxy_(proxy),
+          body_(detour.keeps_body ? request.body() : RequestBody()), length_(body_.size()) {
+        check_framing();
+    }
+
+    RequestBody const& body() const noexcept { return body_; }
+    /// Of the body; nothing if that is not known.
+    std::optional<std::uint64_t> content_length() const noexcept { return length_; }
+    bool is_head() const noexcept { return detour_.method == Verb::head; }
+    bool asks_to_close() const noexcept {
+        return equals_ignoring_case(request_.headers()["Connection"], "close") ||
+               equals_ignoring_case(defaults_.headers()["Connection"], "close");
+    }
+
+    /// Whether it does no harm if the server gets it twice, and it can be sent twice: RFC 9110, 9.2.2.
+    bool may_be_repeated() const noexcept {
+        switch (detour_.method) {
+        case Verb::get:
+        case Verb::head:
+        case Verb::put:
+        case Verb::delete_:
+        case Verb::options:
+        case Verb::trace: return !body_.stream();
+        default: return false;
+        }
+    }
+
+    /// Appends everything up to the body.
+    void write_head(std::string& out) const {
+        out.append(boost::beast::http::to_string(detour_.method)).append(1, ' ');
+        if (proxy_)
+            out.append(url_.origin());
+        out.append(url_.target()).append(std::string_view(" HTTP/1.1\r\n"));
+        write_default(out, "Host", url_.host_field());
+        for (auto const field : request_.headers())
+            if (is_kept(field.name()))
+                append_field(out, field.name(), field.value());
+        auto const authorization = this->authorization();
+        write_defaults(out, !authorization.empty());
+        if (proxy_ && !proxy_->empty())
+            append_field(out, "Proxy-Authorization", *proxy_);
+        if (!authorization.empty() && !is_set_in(request_.headers(), "Authorization"))
+            append_field(out, "Authorization", authorization);
+        if (!cookies_.empty())
+            write_default(out, "Cookie", cookies_);
+        write_framing(out);
+        out.append(std::string_view("\r\n"));
+    }
+
+    /// Appends what stands before a piece of a streamed body, or behind the last one.
+    ///
+    /// piece:     nothing at the end.
+    /// Returns:   the piece, to be sent after that.
+    /// Throws:    Errc::invalid_request if the stream is not as long as its Content-Length.
+    std::shared_ptr<Pieces const> framed(std::optional<std::string> piece, std::string& out) {
+        auto const size = piece ? piece->size() : 0;
+        streamed_ += size;
+        if (length_ && (streamed_ > *length_ || (!piece && streamed_ < *length_)))
+            throw_error(
+                Errc::invalid_request, "the body is not as long as its Content-Length says");
+        if (!length_ && (!piece || size > 0)) {
+            out.append(std::exchange(is_first_chunk_, false) ? "" : "\r\n");
+            append_number(out, size, 16);
+            out.append(piece ? "\r\n" : "\r\n\r\n");
+        }
+        if (size == 0)
+            return nullptr;
+        auto pieces = std::make_shared<Pieces>();
+        pieces->push_back(std::move(*piece));
+        return pieces;
+    }
+
+private:
+    /// Those of the session that the request does not take the place of.
+    void write_defaults(std::string& out, bool has_authorization) const {
+        if (request_.headers().empty() && !has_authorization && !has_content_type() &&
+            detour_.keeps_credentials && detour_.keeps_body) {
+            out.append(defaults_.text());
+            return;
+        }
+        for (auto const field : defaults_.headers()) {
+            auto const name = field.name();
+            bool const is_replaced =
+                request_.headers().contains(name) ||
+                (has_authorization && equals_ignoring_case(name, "Authorization")) ||
+                (has_content_type() && equals_ignoring_case(name, "Content-Type"));
+            if (is_kept(name) && !is_replaced)
+                append_field(out, name, field.value());
+        }
+    }
+    /// Unless it is set by the user.
+    void write_default(std::string& out, std::string_view name, std::string_view value) const {
+        if (!is_set_in(request_.headers(), name) && !is_set_in(defaults_.headers(), name))
+            append_field(out, name, value);
+    }
+    bool is_set_in(Headers const& headers, std::string_view name) const noexcept {
+        return is_kept(name) && headers.contains(name);
+    }
+
+    bool is_kept(std::string_view name) const noexcept {
+        // Written with the body, since it depends on that.
+        if (equals_ignoring_case(name, "Content-Length") ||
+            equals_ignoring_case(name, "Transfer-Encoding"))
+            return false;
+        if (!detour_.keeps_credentials)
+            for (std::string_view const each :
+                 {"Authorization", "Cookie", "Proxy-Authorization", "Host"})
+                if (equals_ignoring_case(name, each))
+                    return false;
+        constexpr std::string_view of_body = "Content-";
+        return detour_.keeps_body || !equals_ignoring_case(name.substr(0, of_body.size()), of_body);
+    }
+
+    std::string authorization() const {
+        if (detour_.keeps_credentials && !request_.authorization().empty())
+            return request_.authorization();
+        return url_.has_user() ? basic_credentials(url_.user(), url_.password()) : std::string();
+    }
+
+    /// The length that the user has set stands only where it is true, or where only the user knows it.
+    void check_framing() {
+        if (request_.headers().empty())
+            return;
+        auto const lengths = request_.headers().get_all("Content-Length");
+        auto const encodings = request_.headers().get_all("Transfer-Encoding");
+        if (request_.headers().get_all("Host").size() > 1)
+            throw_error(Errc::invalid_request, "more than one Host");
+        if (!encodings.empty() && !lengths.empty())
+            throw_error(Errc::invalid_request, "both a Transfer-Encoding and a Content-Length");
+        bool const is_chunked =
+            encodings.size() == 1 && equals_ignoring_case(encodings.front(), "chunked");
+        if (!encodings.empty() && (!is_chunked || !request_.body().stream()))
+            throw_error(
+                Errc::invalid_request,
+                "a Transfer-Encoding that is not chunked, or not of a stream");
+        if (lengths.empty() || !detour_.keeps_body)
+            return;
+        std::uint64_t length = 0;
+        auto const text = lengths.front();
+        auto const* const end = text.data() + text.size();
+        auto const result = std::from_chars(text.data(), end, length);
+        if (lengths.size() > 1 || result.ec != std::errc() || result.ptr != end ||
+            (length_ && length != *length_))
+            throw_error(Errc::invalid_request, "the Content-Length is not that of the body");
+        length_ = length;
+    }
+
+    bool has_content_type() const noexcept {
+        return !body_.is_empty() && !request_.content_type().empty();
+    }
+
+    void write_framing(std::string& out) const {
+        if (has_content_type() && !is_set_in(request_.headers(), "Content-Type"))
+            append_field(out, "Content-Type", request_.content_type());
+        if (!length_)
+            return append_field(out, "Transfer-Encoding", "chunked");
+        // A server waits for no body where none is usual.
+        bool const is_usual = detour_.method == Verb::post || detour_.method == Verb::put ||
+                              detour_.method == Verb::patch;
+        if (body_.is_empty() && !is_usual)
+            return;
+        out.append("Content-Length: ");
+        append_number(out, *length_, 10);
+        out.append("\r\n");
+    }
+
+    static void append_number(std::string& out, std::uint64_t number, int base) {
+        char digits[20];
+        auto const result = std::to_chars(digits, digits + sizeof digits, number, base);
+        out.append(digits, result.ptr);
+    }
+
+    Request const& request_;
+    Url const& url_;
+    DefaultFields const& defaults_;
+    Detour const detour_;
+    std::string const cookies_;
+    std::string const* const proxy_;
+    RequestBody body_;
+    std::optional<std::uint64_t> length_;
+    std::uint64_t streamed_ = 0;
+    bool is_first_chunk_ = true;
+};
+
+}  // namespace syncopate::http::detail

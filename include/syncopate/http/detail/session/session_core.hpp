@@ -1,0 +1,126 @@
+// The state of a session that does not depend on its loop, and the way to that loop from other threads.
+#pragma once
+
+#include <syncopate/detail/task/caller_link.hpp>
+#include <syncopate/http/detail/connection/proxy.hpp>
+#include <syncopate/http/detail/connection/tls.hpp>
+#include <syncopate/http/detail/cookies/cookies.hpp>
+#include <syncopate/http/detail/message/default_fields.hpp>
+#include <syncopate/http/detail/session/session_loop.hpp>
+#include <syncopate/http/error.hpp>
+#include <syncopate/http/options.hpp>
+#include <syncopate/http/url.hpp>
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/execution/context.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/query.hpp>
+
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <stdexcept>
+#include <utility>
+
+namespace syncopate::http::detail {
+
+using SessionLoopPointer = std::shared_ptr<SessionLoop>;
+
+/// Shared by the session and by what it has under way. But for post(), on the loop.
+class SessionCore : public std::enable_shared_from_this<SessionCore> {
+public:
+    explicit SessionCore(SessionOptions options)
+        : options_(std::move(options)), default_fields_(options_), tls_(options_) {
+        if (!options_.proxy().empty())
+            proxy_.emplace(options_.proxy());
+        else if (options_.trust_environment())
+            environment_.emplace();
+        if (options_.cookies())
+            cookies_.emplace();
+    }
+    SessionCore(SessionCore const&) = delete;
+    SessionCore& operator=(SessionCore const&) = delete;
+
+    SessionOptions const& options() const noexcept { return options_; }
+    DefaultFields const& default_fields() const noexcept { return default_fields_; }
+    Tls& tls() noexcept { return tls_; }
+    /// Null unless SessionOptions::cookies is set.
+    CookieJar* cookies() noexcept { return cookies_ ? &*cookies_ : nullptr; }
+    /// Null: none.
+    Proxy const* proxy_for(Url const& url) const {
+        if (!options_.unix_socket().empty())
+            return nullptr;
+        if (proxy_)
+            return &*proxy_;
+        return environment_ ? environment_->find(url) : nullptr;
+    }
+    /// Null before its first use, and after its end.
+    SessionLoopPointer const& loop() const noexcept { return loop_; }
+
+    /// The loop of the session: the one on which this is called first.
+    ///
+    /// executor:  of the calling coroutine.
+    /// Throws:    Errc::session_closed; std::logic_error on another loop.
+    SessionLoopPointer enter(asio::any_io_executor const& executor) {
+        if (is_closed_)
+            throw_error(Errc::session_closed, "request");
+        if (!loop_) {
+            auto loop = std::make_shared<SessionLoop>(
+                ::syncopate::detail::without_origin(executor), options_);
+            loop->on_lost = [weak = weak_from_this()] {
+                if (auto const self = weak.lock())
+                    self->forget_loop();
+            };
+            std::lock_guard const lock(mutex_);
+            loop_ = std::move(loop);
+        } else if (&loop_->context() != &asio::query(executor, asio::execution::context)) {
+            throw std::logic_error("a session is used on another loop than that of its first use");
+        }
+        return loop_;
+    }
+
+    bool is_closed() const noexcept { return is_closed_; }
+
+    /// Takes no more requests, and ends those under way. Returns the connections that were idle.
+    std::vector<Lease> close() {
+        is_closed_ = true;
+        if (!loop_)
+            return {};
+        // Forgotten only when nothing is attached to it any more: what is, is dropped by way of post().
+        auto idle = loop_->close();
+        forget_loop();
+        return idle;
+    }
+
+    /// From any thread, also when the loop has ended: has f called there, or drops it.
+    template <class F>
+    void post(F f) noexcept {
+        try {
+            // The context cannot end meanwhile: it would wait for the lock, to have the loop forgotten.
+            std::lock_guard const lock(mutex_);
+            if (loop_)
+                asio::post(loop_->executor, std::move(f));
+        } catch (...) {  // no memory: left to the end of the loop
+        }
+    }
+
+private:
+    void forget_loop() noexcept {
+        SessionLoopPointer forgotten;
+        std::lock_guard const lock(mutex_);
+        forgotten.swap(loop_);
+    }
+
+    SessionOptions const options_;
+    DefaultFields const default_fields_;
+    Tls tls_;
+    std::optional<Proxy> proxy_;
+    std::optional<EnvironmentProxies> environment_;
+    std::optional<CookieJar> cookies_;
+    bool is_closed_ = false;
+
+    std::mutex mutex_;  // guards loop_ where another thread may read it
+    SessionLoopPointer loop_;
+};
+
+}  // namespace syncopate::http::detail

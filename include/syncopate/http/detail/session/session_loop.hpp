@@ -1,0 +1,125 @@
+// What a session has on its loop, and what becomes of it when the loop ends first.
+#pragma once
+
+#include <syncopate/detail/intrusive_list.hpp>
+#include <syncopate/http/detail/connection/deadline_timer.hpp>
+#include <syncopate/http/detail/connection/pool.hpp>
+#include <syncopate/http/detail/connection/resolver.hpp>
+#include <syncopate/http/options.hpp>
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/execution/context.hpp>
+#include <boost/asio/execution_context.hpp>
+#include <boost/asio/query.hpp>
+
+#include <algorithm>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <utility>
+#include <vector>
+
+namespace syncopate::http::detail {
+
+class SessionLoop;
+
+/// What uses the connections of a session, and has to stop when the session ends.
+class SessionUser : public ::syncopate::detail::ListHook<SessionUser> {
+public:
+    /// The session has been closed: has what waits fail, and lets go of connection and loop. On the loop.
+    virtual void abort() noexcept = 0;
+
+protected:
+    ~SessionUser() = default;
+};
+
+/// Knows the sessions that have sockets in one execution context, and tells them of its end: sessions and
+/// responses may outlive it, and sockets must not.
+class SessionService final : public asio::execution_context::service {
+public:
+    inline static asio::execution_context::id id;
+
+    explicit SessionService(asio::execution_context& context) : service(context) {}
+
+    void add(SessionLoop& loop) {
+        std::lock_guard const lock(mutex_);
+        loops_.push_back(&loop);
+    }
+    void remove(SessionLoop& loop) noexcept {
+        std::lock_guard const lock(mutex_);
+        std::erase(loops_, &loop);
+    }
+
+private:
+    void shutdown() override;
+
+    std::mutex mutex_;
+    std::vector<SessionLoop*> loops_;
+};
+
+/// Owned by the session, and by each coroutine and response that uses it. It goes on the loop, or with it.
+class SessionLoop : public std::enable_shared_from_this<SessionLoop> {
+public:
+    SessionLoop(asio::any_io_executor own, SessionOptions const& options)
+        : executor(std::move(own)), watchdog(std::make_shared<Watchdog>(executor)),
+          pool(executor, {options.max_connections(), options.max_connections_per_host()}),
+          resolver(options.dns_cache_time()),
+          service_(asio::use_service<SessionService>(context())) {
+        service_.add(*this);
+    }
+    SessionLoop(SessionLoop const&) = delete;
+    SessionLoop& operator=(SessionLoop const&) = delete;
+    ~SessionLoop() { service_.remove(*this); }
+
+    asio::execution_context& context() const noexcept {
+        return asio::query(executor, asio::execution::context);
+    }
+
+    void add(SessionUser& user) noexcept { users_.push_back(user); }
+
+    /// Ends what the session is doing. Returns the connections that were idle.
+    std::vector<Lease> close() {
+        auto idle = pool.close();
+        while (!users_.empty()) {
+            SessionUser& user = users_.front();
+            user.unlink();
+            user.abort();
+        }
+        watchdog->stop();
+        return idle;
+    }
+
+    /// The execution context ends: destroys the coroutines that wait here, since nobody will resume them.
+    void lose() noexcept {
+        auto const keep = shared_from_this();
+        watchdog->drop_all();
+        static_cast<void>(close());
+        if (on_lost)
+            std::exchange(on_lost, nullptr)();
+    }
+
+    asio::any_io_executor const executor;
+    std::shared_ptr<Watchdog> const watchdog;
+    Pool pool;
+    Resolver resolver;
+    /// Has the session forget this.
+    std::function<void()> on_lost;
+
+private:
+    SessionService& service_;
+    ::syncopate::detail::IntrusiveList<SessionUser> users_;
+};
+
+inline void SessionService::shutdown() {
+    for (;;) {
+        std::unique_lock lock(mutex_);
+        if (loops_.empty())
+            return;
+        SessionLoop& loop = *loops_.back();
+        loops_.pop_back();
+        lock.unlock();
+        loop.lose();
+    }
+}
+
+}  // namespace syncopate::http::detail

@@ -1,0 +1,196 @@
+// How an exchange sends its request and takes the answer, which may come before all has been sent.
+#pragma once
+
+#include <syncopate/detail/group/child.hpp>
+#include <syncopate/detail/group/nursery.hpp>
+#include <syncopate/detail/task/caller_link.hpp>
+#include <syncopate/detail/task/outcome.hpp>
+#include <syncopate/detail/task/owned_or_ref.hpp>
+#include <syncopate/http/detail/connection/connection.hpp>
+#include <syncopate/http/detail/connection/deadline_timer.hpp>
+#include <syncopate/http/detail/connection/pool.hpp>
+#include <syncopate/http/detail/message/request_body.hpp>
+#include <syncopate/http/detail/session/exchange.hpp>
+#include <syncopate/http/detail/session/request_writer.hpp>
+#include <syncopate/http/error.hpp>
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/error.hpp>
+#include <boost/asio/ssl/error.hpp>
+#include <boost/asio/this_coro.hpp>
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+
+namespace syncopate::http::detail {
+
+/// A body that is produced while it is sent. Lies in the frame of Fetch::run().
+class Upload {
+public:
+    Upload(Exchange& exchange, Outgoing& request)
+        : exchange_(exchange), request_(request), stream_(request.body().stream()) {}
+    Upload(Upload const&) = delete;
+    Upload& operator=(Upload const&) = delete;
+
+    /// Sends the pieces, until they end, or the response comes, or the connection fails.
+    asio::awaitable<void> run() {
+        if (!stream_->claim())
+            exchange_.fail(Errc::body_not_replayable);
+        auto& connection = exchange_.connection();
+        exchange_.is_sent_whole_ = false;
+        for (bool has_more = true; has_more;) {
+            std::optional<std::string> piece;
+            bool const goes_on = co_await next_piece(piece);
+            if (!goes_on)
+                break;
+            has_more = piece.has_value();
+            connection.start_write(request_.framed(std::move(piece), connection.output()));
+            while (connection.is_writing() && !exchange_.take_head(request_)) {
+                connection.start_read();
+                co_await exchange_.wait();
+                exchange_.check_wait(Errc::body_timed_out);
+            }
+            if (connection.is_writing())
+                break;
+            connection.output().clear();
+            if (connection.write_error() || exchange_.take_head(request_))
+                break;
+            exchange_.note_sent();
+            exchange_.is_sent_whole_ = !has_more;
+        }
+        if (!exchange_.is_sent_whole_)
+            co_await stream_->close();
+    }
+
+private:
+    using Piece = std::optional<std::string>;
+
+    /// Asks for the next piece, and looks out for the response meanwhile: the piece may take long.
+    ///
+    /// Returns:   false if the response came first, or the end of the connection.
+    asio::awaitable<bool> next_piece(Piece& piece) {
+        using namespace ::syncopate::detail;
+        auto const executor = co_await asio::this_coro::executor;
+        Nursery nursery(executor);
+        Outcome<Piece> produced;
+        Outcome<void> watched;
+        is_produced_ = false;
+        auto producing = produce();
+        auto watching = watch(nursery);
+        auto const begin = [&]() noexcept {
+            nursery.start_or_fail<ResultChild<asio::awaitable<Piece>>>(
+                Passed<asio::awaitable<Piece>>(std::move(producing)), produced);
+            if (!is_produced_)
+                nursery.start_or_fail<ResultChild<asio::awaitable<void>>>(
+                    Passed<asio::awaitable<void>>(std::move(watching)), watched);
+        };
+        co_await nursery.supervise(begin);
+
+        nursery.throw_failure();
+        if (exchange_.is_aborted_)
+            exchange_.fail(Errc::session_closed);
+        if (is_late_)
+            exchange_.fail(Errc::total_timed_out);
+        if (has_answer())
+            co_return false;
+        if (produced.empty())
+            throw_cancellation();
+        piece = produced.take();
+        co_return true;
+    }
+
+    asio::awaitable<Piece> produce() {
+        auto piece = co_await stream_->next();
+        is_produced_ = true;
+        exchange_.connection().pause().resume();
+        co_return piece;
+    }
+
+    /// Ends when the piece is there; cancels its production when the response comes, or the time is up.
+    asio::awaitable<void> watch(::syncopate::detail::Nursery& nursery) {
+        auto& connection = exchange_.connection();
+        while (!is_late_ && !has_answer()) {
+            connection.start_read();
+            co_await connection.pause().until(exchange_.total_, *exchange_.loop_->watchdog);
+            if (is_produced_)
+                co_return;
+            if (connection.pause().end() == Pause::End::cancelled)
+                ::syncopate::detail::throw_cancellation();
+            is_late_ = connection.pause().end() == Pause::End::expired;
+        }
+        nursery.cancel();
+    }
+
+    bool has_answer() {
+        return exchange_.take_head(request_) || exchange_.connection().read_error();
+    }
+
+    Exchange& exchange_;
+    Outgoing& request_;
+    std::shared_ptr<BodyStream> const stream_;
+    bool is_produced_ = false;
+    bool is_late_ = false;
+};
+
+inline Exchange::Stage Exchange::begin(Outgoing& request, Lease&& lease) {
+    if (is_aborted_)  // while it waited for the connection
+        fail(Errc::session_closed);
+    lease_ = std::move(lease);
+    if (!connection().begin_exchange(look_needed(request))) {
+        lease_.close_connection();
+        return Stage::stale;
+    }
+    asks_to_close_ = request.asks_to_close();
+    progress_.send_total = request.content_length();
+    connection().output().clear();
+    request.write_head(connection().output());
+    if (!request.body().stream())
+        connection().start_write(request.body().pieces());
+    return Stage::waiting;
+}
+
+inline Exchange::Stage Exchange::take_answer(Outgoing const& request) {
+    note_sent();
+    if (is_aborted_)
+        fail(Errc::session_closed);
+    if (take_head(request)) {
+        begin_body();
+        return Stage::answered;
+    }
+    if (connection().read_error()) {
+        if (!is_stale(request))
+            fail(Errc::connection_lost, connection().read_error().message());
+        lease_.close_connection();
+        return Stage::stale;
+    }
+    connection().start_read();
+    return Stage::waiting;
+}
+
+/// A connection that the server has closed is found out when the request fails; if that may be sent again, it
+/// need not be looked for.
+inline Connection::Look Exchange::look_needed(Outgoing const& request) {
+    using Look = Connection::Look;
+    if (!lease_.is_reused())
+        return Look::none;
+    bool const needs_end = connection().tls() || !request.may_be_repeated() || !options_.retry() ||
+                           !::syncopate::detail::runs_on_io_context(loop_->executor);
+    return needs_end ? Look::for_end_too : Look::for_bytes;
+}
+
+/// Whether the server had closed the idle connection before the request came: RFC 9112, 9.3.1.
+inline bool Exchange::is_stale(Outgoing const& request) const {
+    auto const& connection = lease_.connection();
+    auto const& error = connection.read_error();
+    bool const is_closed = error == asio::error::eof || error == asio::error::connection_reset ||
+                           error == asio::error::broken_pipe ||
+                           error == asio::ssl::error::stream_truncated;
+    return lease_.is_reused() && is_closed && !incoming_.has_begun() &&
+           lease_.connection().input().empty() && options_.retry() &&
+           request.body().can_be_sent() &&
+           (request.may_be_repeated() || connection.bytes_written() == 0);
+}
+
+}  // namespace syncopate::http::detail

@@ -1,0 +1,320 @@
+// How a Url is read: checked part by part, and brought into its one form on the way.
+#pragma once
+
+#include <syncopate/http/detail/url/host_address.hpp>
+#include <syncopate/http/detail/url/percent_encoding.hpp>
+#include <syncopate/http/error.hpp>
+#include <syncopate/http/headers.hpp>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+
+namespace syncopate::http::detail {
+
+inline constexpr std::size_t max_url_size = std::size_t{64} * 1024;
+
+/// A URL's text and where its parts end in it.
+struct UrlParts {
+    std::string_view part(std::size_t begin, std::size_t end) const noexcept {
+        return {text.data() + begin, end - begin};
+    }
+    /// The host, brackets and port included.
+    std::string_view authority() const noexcept { return part(authority_begin, authority_end); }
+    std::string_view path() const noexcept { return part(authority_end, path_end); }
+
+    std::string text;
+    std::string user;
+    std::string password;
+    std::size_t authority_begin = 0;
+    std::size_t host_end = 0;
+    std::size_t authority_end = 0;
+    std::size_t path_end = 0;
+    std::size_t query_end = 0;
+    std::uint16_t port = 0;
+    bool is_secure = false;
+    bool is_ip_address = false;
+};
+
+/// What is escaped behind the host, instead of being refused.
+enum class UrlEscape {
+    /// ASCII that has no place in a URL, but no meaning elsewhere either.
+    oddities,
+    /// The same, spaces, lone percent signs, and what is not ASCII.
+    all_but_dangers,
+};
+
+/// A URL as an error's message may show it: on one line, short, and without what may be a password.
+inline std::string shown_url(std::string_view text) {
+    constexpr std::size_t longest = 100;
+    std::string shown;
+    // With a slash or a number sign in a password, the host ends too early: the last "@" of all counts.
+    if (auto const at = text.rfind('@'); at != text.npos) {
+        shown = "***";
+        text.remove_prefix(at);
+    }
+    for (char const each : text.substr(0, longest))
+        shown += each >= ' ' && each <= '~' ? each : '?';
+    if (text.size() > longest)
+        shown += "...";
+    return shown;
+}
+
+[[noreturn]] inline void refuse_url(std::string_view text, std::string const& reason) {
+    throw_error(Errc::invalid_url, '"' + shown_url(text) + "\": " + reason);
+}
+
+/// RFC 3986, section 5.2.4.
+inline std::string without_dot_segments(std::string_view path) {
+    std::string kept;
+    // Each turn takes a slash and the segment behind it.
+    while (!path.empty()) {
+        auto const size = std::min(path.find('/', 1), path.size());
+        auto const segment = path.substr(1, size - 1);
+        bool const is_up = segment == "..";
+        bool const is_dots = is_up || segment == ".";
+        if (is_up)
+            kept.erase(std::min(kept.rfind('/'), kept.size()));
+        if (!is_dots)
+            kept += path.substr(0, size);
+        else if (size == path.size())
+            kept += '/';
+        path.remove_prefix(size);
+    }
+    return kept;
+}
+
+/// What a character can mean in a URL, a bit each. Those of all characters together tell which steps have
+/// anything to do; few URLs need more than the checks.
+namespace url_signs {
+enum : unsigned char {
+    ends_authority = 1,
+    at = 2,
+    question_mark = 4,
+    number_sign = 8,
+    dot = 16,
+    /// Has to be looked at: it has no place in a path or a query, or not everywhere.
+    escape = 32,
+};
+}
+
+inline constexpr auto url_signs_of = [] {
+    std::array<unsigned char, 256> signs{};
+    for (std::size_t i = 0; i < signs.size(); ++i)
+        signs[i] = url_characters.contains(static_cast<char>(i)) ? 0 : url_signs::escape;
+    signs['/'] = url_signs::ends_authority;
+    signs['?'] = url_signs::ends_authority | url_signs::question_mark;
+    signs['#'] = url_signs::ends_authority | url_signs::number_sign | url_signs::escape;
+    signs['@'] = url_signs::at;
+    signs['.'] = url_signs::dot;
+    return signs;
+}();
+
+class UrlParser {
+public:
+    UrlParser(UrlParts& url, UrlEscape escape) noexcept : url_(url), escape_(escape) {}
+
+    void run() {
+        require(url_.text.size() <= max_url_size, "longer than 64 KiB");
+        read_scheme();
+        if (read_authority() & url_signs::at)
+            take_userinfo();
+        if (url_.authority().starts_with('['))
+            read_ipv6_address();
+        else
+            read_name();
+        read_port();
+        read_target();
+        require(url_.text.size() <= max_url_size, "longer than 64 KiB when escaped");
+    }
+
+private:
+    void require(bool condition, char const* otherwise) const {
+        if (!condition)
+            refuse_url(url_.text, otherwise);
+    }
+
+    unsigned signs_at(std::size_t i) const noexcept {
+        return url_signs_of[static_cast<unsigned char>(url_.text[i])];
+    }
+
+    void read_scheme();
+    unsigned read_authority() noexcept;
+    void take_userinfo();
+    void read_ipv6_address();
+    void read_name();
+    void read_port();
+    void read_target();
+    void escape_target();
+
+    UrlParts& url_;
+    UrlEscape escape_;
+};
+
+inline void UrlParser::read_scheme() {
+    std::string_view const text = url_.text;
+    auto const is = [&](std::string_view prefix) {
+        return text.starts_with(prefix) ||
+               equals_ignoring_case(text.substr(0, prefix.size()), prefix);
+    };
+    auto const prefix = is("http://")    ? std::string_view("http://")
+                        : is("https://") ? std::string_view("https://")
+                        : is("ws://")    ? std::string_view("ws://")
+                        : is("wss://")   ? std::string_view("wss://")
+                                         : std::string_view();
+    require(!prefix.empty(), "not an http, https, ws or wss URL");
+    std::ranges::copy(prefix, url_.text.begin());
+    url_.is_secure = prefix.ends_with("s://") && prefix != "ws://";
+    url_.authority_begin = prefix.size();
+}
+
+/// Finds its end. Returns the signs that are in it.
+inline unsigned UrlParser::read_authority() noexcept {
+    unsigned signs = 0;
+    auto i = url_.authority_begin;
+    for (; i < url_.text.size() && !(signs_at(i) & url_signs::ends_authority); ++i)
+        signs |= signs_at(i);
+    url_.authority_end = i;
+    return signs;
+}
+
+inline void UrlParser::take_userinfo() {
+    auto const authority = url_.authority();
+    auto const at = authority.find('@');
+    auto const userinfo = authority.substr(0, at);
+    auto const colon = std::min(userinfo.find(':'), userinfo.size());
+    auto user = unescaped(userinfo.substr(0, colon));
+    auto password = unescaped(userinfo.substr(std::min(colon + 1, userinfo.size())));
+    auto const is_allowed = [](char c) { return c == '%' || userinfo_characters.contains(c); };
+    require(
+        user && password && std::ranges::all_of(userinfo, is_allowed),
+        "a user's name and password must be percent-encoded");
+    require(
+        user->find(':') == user->npos && std::ranges::none_of(*user + *password, is_control),
+        "Basic authentication cannot carry this user's name and password");
+    url_.user = std::move(*user);
+    url_.password = std::move(*password);
+    url_.text.erase(url_.authority_begin, at + 1);
+    url_.authority_end -= at + 1;
+}
+
+inline void UrlParser::read_ipv6_address() {
+    auto const authority = url_.authority();
+    auto const closing = std::min(authority.find(']'), authority.size());
+    auto const address = canonical_ipv6_address(authority.substr(1, closing - 1));
+    require(
+        closing < authority.size() && !address.empty(),
+        "what stands in brackets is no IPv6 address");
+    url_.text.replace(url_.authority_begin + 1, closing - 1, address);
+    url_.host_end = url_.authority_begin + address.size() + 2;
+    url_.authority_end = url_.authority_end - (closing - 1) + address.size();
+    url_.is_ip_address = true;
+}
+
+inline void UrlParser::read_name() {
+    static constexpr CharacterSet characters = alphanumeric_characters + "-_.";
+    // What fits into SNI. The resolver knows better what else a name must be.
+    constexpr std::size_t longest = 255;
+    char last = '.';
+    auto i = url_.authority_begin;
+    for (; i < url_.authority_end && url_.text[i] != ':'; ++i) {
+        char& c = url_.text[i];
+        require(
+            characters.contains(c),
+            "a host's name has letters, digits, hyphens and underscores only");
+        require(c != '.' || last != '.', "a part of the host's name is empty");
+        last = c = to_lower(c);
+    }
+    url_.host_end = i;
+    auto const name = url_.part(url_.authority_begin, url_.host_end);
+    require(!name.empty(), "the host's name is empty");
+    require(name.size() <= longest, "the host's name is too long");
+    url_.is_ip_address = ends_in_number(name);
+    require(
+        !url_.is_ip_address || is_ipv4_address(name),
+        "a host that ends in a number must be an address of four decimal numbers");
+}
+
+inline void UrlParser::read_port() {
+    std::uint16_t const default_port = url_.is_secure ? 443 : 80;
+    auto const field = url_.part(url_.host_end, url_.authority_end);
+    require(field.empty() || field[0] == ':', "only a port may follow an address in brackets");
+    url_.port = default_port;
+    if (field.size() > 1) {
+        auto const end = field.data() + field.size();
+        auto const [rest, error] = std::from_chars(field.data() + 1, end, url_.port);
+        require(
+            rest == end && error == std::errc() && url_.port != 0,
+            "the port is no number from 1 to 65535");
+    }
+    bool const is_canonical = url_.port != default_port && field.size() > 1 && field[1] != '0';
+    if (field.empty() || is_canonical)
+        return;
+    auto const port = url_.port == default_port ? std::string() : ':' + std::to_string(url_.port);
+    url_.text.replace(url_.host_end, field.size(), port);
+    url_.authority_end = url_.host_end + port.size();
+}
+
+inline void UrlParser::read_target() {
+    std::string& text = url_.text;
+    auto const begin = url_.authority_end;
+    if (begin == text.size() || text[begin] != '/')
+        text.insert(begin, 1, '/');
+    unsigned signs = 0;
+    for (auto i = begin; i < text.size(); ++i)
+        signs |= signs_at(i);
+    if (signs & url_signs::escape)
+        escape_target();
+    auto const find_ends = [&] {
+        auto const find = [&](unsigned sign, char c, std::size_t otherwise) {
+            return signs & sign ? std::min(text.find(c, begin), otherwise) : otherwise;
+        };
+        url_.query_end = find(url_signs::number_sign, '#', text.size());
+        url_.path_end = find(url_signs::question_mark, '?', url_.query_end);
+    };
+    find_ends();
+    if (signs & url_signs::dot && url_.path().find("/.") != std::string_view::npos) {
+        text.replace(begin, url_.path().size(), without_dot_segments(url_.path()));
+        find_ends();
+    }
+}
+
+inline void UrlParser::escape_target() {
+    auto const begin = url_.authority_end;
+    auto const target = url_.part(begin, url_.text.size());
+    std::string escaped;
+    std::size_t done = 0;
+    bool in_fragment = false;
+    for (std::size_t i = 0; i < target.size(); ++i) {
+        char const c = target[i];
+        if (url_characters.contains(c) || starts_with_escape(target.substr(i)))
+            continue;
+        if (c == '#' && !std::exchange(in_fragment, true))
+            continue;
+        require(c != '\\' && !is_control(c), "a backslash or a control byte");
+        bool const is_oddity = c > ' ' && c <= '~' && c != '%';
+        require(
+            is_oddity || escape_ == UrlEscape::all_but_dangers,
+            "a space, a percent sign, or what is not ASCII must be percent-encoded");
+        escaped += target.substr(done, i - done);
+        append_escape(escaped, c);
+        done = i + 1;
+    }
+    if (done != 0)
+        url_.text.replace(begin, target.size(), escaped.append(target.substr(done)));
+}
+
+inline UrlParts parse_url(std::string text, UrlEscape escape) {
+    UrlParts url;
+    url.text = std::move(text);
+    UrlParser(url, escape).run();
+    return url;
+}
+
+}  // namespace syncopate::http::detail

@@ -1,0 +1,315 @@
+// A WebSocket on its session's loop: who waits to read or to write, and how it ends.
+#pragma once
+
+#include <syncopate/detail/intrusive_list.hpp>
+#include <syncopate/detail/task/outcome.hpp>
+#include <syncopate/detail/wait/deadline.hpp>
+#include <syncopate/http/detail/connection/deadline_timer.hpp>
+#include <syncopate/http/detail/connection/pool.hpp>
+#include <syncopate/http/detail/connection/tls_stream.hpp>
+#include <syncopate/http/detail/session/session_loop.hpp>
+#include <syncopate/http/detail/websocket/stream.hpp>
+#include <syncopate/http/error.hpp>
+#include <syncopate/http/headers.hpp>
+#include <syncopate/http/websocket_message.hpp>
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/error.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/beast/websocket/rfc6455.hpp>
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <utility>
+
+namespace syncopate::http::detail {
+
+/// A message is always being read, unless one waits to be taken: so pings are answered and the end is
+/// noticed whatever the user does, and no more than one message waits. What is read or written goes on when
+/// the coroutine that waits for it is cancelled.
+class WebSocketCore final : public SessionUser,
+                            public WebSocketEvents,
+                            public std::enable_shared_from_this<WebSocketCore> {
+    using CloseReason = beast::websocket::close_reason;
+
+public:
+    /// server:    names it in errors.
+    WebSocketCore(std::shared_ptr<SessionLoop> loop, std::string server)
+        : loop_(std::move(loop)), server_(std::move(server)) {
+        loop_->add(*this);
+    }
+    WebSocketCore(WebSocketCore const&) = delete;
+    WebSocketCore& operator=(WebSocketCore const&) = delete;
+    ~WebSocketCore() { detach(); }
+
+    /// Whether it has something on the loop. Also from other threads: if it has not, it never will again.
+    bool is_attached() const noexcept { return is_attached_.load(std::memory_order_acquire); }
+
+    Headers const& headers() const noexcept { return headers_; }
+    /// What the other end's close frame said, or this end's.
+    std::uint16_t close_code() const noexcept { return close_code_; }
+    std::string const& close_reason() const noexcept { return close_reason_; }
+
+    /// Throws: why it has ended, if it has, also if that was in order.
+    void require_open() const {
+        if (has_ended_ || is_closing_)
+            throw_error(failure_.value_or(Errc::websocket_closed), what_);
+    }
+
+    /// The place in the pool, and the connection.
+    void set_lease(Lease lease) {
+        require_open();
+        lease_ = std::move(lease);
+    }
+
+    /// The WebSocket is open. headers: of the response.
+    void begin(WebSocketStreamPointer stream, Headers headers) {
+        require_open();
+        headers_ = std::move(headers);
+        stream_ = std::move(stream);
+        stream_->set_owner(this);
+        read_on();
+    }
+
+    static asio::awaitable<std::optional<WebSocketMessage>> receive(
+        std::shared_ptr<WebSocketCore> self) {
+        if (self->reader_.is_waiting())
+            throw std::logic_error("a WebSocket is read by two coroutines at a time");
+        auto const loop = self->loop_;
+        while (!self->message_ && !self->has_ended_) {
+            co_await self->reader_.until(Deadline::max(), *loop->watchdog);
+            if (self->reader_.end() == Pause::End::cancelled)
+                ::syncopate::detail::throw_cancellation();
+        }
+        auto message = std::exchange(self->message_, std::nullopt);
+        if (!message && self->failure_)
+            throw_error(*self->failure_, self->what_);
+        self->read_on();
+        co_return std::move(message);
+    }
+
+    static asio::awaitable<void> send(
+        std::shared_ptr<WebSocketCore> self, WebSocketMessage message) {
+        self->require_open();
+        auto const loop = self->loop_;
+        Sender sender(*self, std::move(message));
+        self->write_on();
+        while (!sender.is_done) {
+            if (self->has_ended_)
+                self->require_open();
+            auto const limit = self->stream_->idle_timeout();
+            auto const writes = self->stream_->writes();
+            co_await sender.pause.until(
+                limit.count() > 0 ? ::syncopate::detail::deadline_after(limit) : Deadline::max(),
+                *loop->watchdog);
+            if (sender.pause.end() == Pause::End::cancelled)
+                ::syncopate::detail::throw_cancellation();
+            bool const is_late = sender.pause.end() == Pause::End::expired;
+            if (is_late && !self->has_ended_ && writes == self->stream_->writes())
+                self->finish(Errc::body_timed_out, "nothing could be sent");
+        }
+    }
+
+    /// Does not react to cancellation, since it does not take long.
+    static asio::awaitable<void> close(std::shared_ptr<WebSocketCore> self, CloseReason reason) {
+        if (self->has_ended_ || self->is_closing_)
+            co_return;
+        auto const loop = self->loop_;
+        self->is_closing_ = true;
+        self->message_.reset();
+        self->note(reason);
+        self->stream_->close(reason);
+
+        auto const deadline = ::syncopate::detail::deadline_after(WebSocketStream::patience);
+        bool const throws = co_await asio::this_coro::throw_if_cancelled();
+        co_await asio::this_coro::throw_if_cancelled(false);
+        while (!self->has_ended_) {
+            co_await self->closer_.until(deadline, *loop->watchdog);
+            if (self->closer_.end() == Pause::End::expired)
+                self->finish();
+        }
+        co_await asio::this_coro::throw_if_cancelled(throws);
+    }
+
+    /// Ends it without a word to the other end. On the loop.
+    void leave() { finish(Errc::websocket_closed); }
+
+private:
+    /// A message until it has been written.
+    struct Sender : ::syncopate::detail::ListHook<Sender> {
+        Sender(WebSocketCore& its_core, WebSocketMessage its_message)
+            : core(its_core), message(std::move(its_message)) {
+            core.waiting_.push_back(*this);
+        }
+        Sender(Sender const&) = delete;
+        Sender& operator=(Sender const&) = delete;
+        ~Sender() {
+            unlink();
+            if (core.writing_ == this)
+                core.writing_ = nullptr;
+        }
+
+        WebSocketCore& core;
+        WebSocketMessage message;
+        Pause pause;
+        bool is_done = false;
+    };
+
+    void read_on() {
+        if (!stream_ || is_reading_ || message_ || is_closing_)
+            return;
+        is_reading_ = true;
+        stream_->read();
+    }
+
+    void write_on() {
+        if (is_writing_ || is_closing_ || waiting_.empty())
+            return;
+        writing_ = &waiting_.front();
+        writing_->unlink();
+        is_writing_ = true;
+        stream_->write(std::move(writing_->message));
+    }
+
+    void on_message(WebSocketMessage message) override {
+        is_reading_ = false;
+        if (is_closing_)
+            return;
+        message_ = std::move(message);
+        reader_.resume();
+    }
+
+    void on_read_failed(error_code const& error) override {
+        is_reading_ = false;
+        if (is_closing_)
+            return;  // which ends, too
+        if (!stream_->is_closed_by_peer())
+            return fail(error);
+        note(stream_->close_reason());
+        using Code = beast::websocket::close_code;
+        if (close_code_ == Code::normal || close_code_ == Code::going_away ||
+            close_code_ == Code::none)
+            return finish();
+        finish(
+            Errc::websocket_closed, "by the server with " + std::to_string(close_code_) +
+                                        (close_reason_.empty() ? "" : " (" + close_reason_ + ')'));
+    }
+
+    void on_written(error_code const& error) override {
+        is_writing_ = false;
+        if (error)
+            return fail(error);
+        auto* const written = std::exchange(writing_, nullptr);
+        write_on();
+        if (!written)
+            return;
+        written->is_done = true;
+        written->pause.resume();
+    }
+
+    void on_closed() override {
+        if (stream_->is_closed_by_peer())
+            note(stream_->close_reason());
+        finish();
+    }
+
+    void note(CloseReason const& reason) {
+        close_code_ = reason.code;
+        close_reason_.assign(reason.reason.begin(), reason.reason.end());
+    }
+
+    void fail(error_code const& error) {
+        // Beast tells one operation why, and the others that they were aborted.
+        if (error == asio::error::operation_aborted && (is_reading_ || is_writing_))
+            return;
+        finish(websocket_errc(error), tls_error_text(error));
+    }
+
+    /// Without a failure: in order.
+    void finish(std::optional<Errc> failure = std::nullopt, std::string const& why = {}) {
+        if (has_ended_)
+            return;
+        auto const self = shared_from_this();
+        end(failure, why);
+        resume_all();
+    }
+
+    void end(std::optional<Errc> failure, std::string const& why) {
+        has_ended_ = true;
+        failure_ = failure;
+        if (!why.empty())
+            what_ += ": " + why;
+        detach();
+    }
+
+    void abort() noexcept override {
+        if (has_ended_)
+            return;
+        auto const loop = loop_;
+        message_.reset();
+        end(Errc::session_closed, {});
+        try {
+            // They go on later, so that this can be called anywhere.
+            if (is_awaited())
+                asio::post(loop->executor, [self = shared_from_this()] { self->resume_all(); });
+        } catch (...) {  // no memory: they go with the loop
+        }
+    }
+
+    bool is_awaited() noexcept {
+        return reader_.is_waiting() || closer_.is_waiting() || writing_ || !waiting_.empty();
+    }
+
+    void resume_all() {
+        reader_.resume();
+        closer_.resume();
+        if (auto* const sender = std::exchange(writing_, nullptr))
+            sender->pause.resume();
+        while (!waiting_.empty()) {
+            auto& sender = waiting_.front();
+            sender.unlink();
+            sender.pause.resume();
+        }
+    }
+
+    void detach() noexcept {
+        unlink();
+        if (stream_)
+            stream_->set_owner(nullptr);
+        stream_.reset();
+        lease_ = {};
+        auto const loop = std::move(loop_);
+        // From here on, another thread may destroy this: what was done before happens before that.
+        is_attached_.store(false, std::memory_order_release);
+    }
+
+    std::shared_ptr<SessionLoop> loop_;
+    std::string const server_;
+    Headers headers_;
+    Lease lease_;
+    WebSocketStreamPointer stream_;
+    std::atomic<bool> is_attached_{true};
+
+    std::optional<WebSocketMessage> message_;
+    bool is_reading_ = false;
+    Pause reader_;
+
+    ::syncopate::detail::IntrusiveList<Sender> waiting_;
+    Sender* writing_ = nullptr;
+    bool is_writing_ = false;  // also on behalf of one who has been cancelled
+
+    bool is_closing_ = false;
+    Pause closer_;
+    bool has_ended_ = false;
+    std::optional<Errc> failure_;
+    std::string what_ = server_;
+    std::uint16_t close_code_ = beast::websocket::close_code::none;
+    std::string close_reason_;
+};
+
+}  // namespace syncopate::http::detail

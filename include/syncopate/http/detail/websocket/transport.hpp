@@ -1,0 +1,138 @@
+// What Beast's WebSocket reads and writes: a connection of a session.
+#pragma once
+
+#include <syncopate/http/detail/connection/connection.hpp>
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/associator.hpp>
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/beast/core/bind_handler.hpp>
+#include <boost/beast/core/role.hpp>
+#include <openssl/ssl.h>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <type_traits>
+#include <utility>
+
+namespace syncopate::http::detail {
+
+namespace beast = boost::beast;
+
+/// Keeps the connection while the operation whose handler this is uses it. Beast does not.
+template <class Handler>
+struct ConnectionHandler {
+    ConnectionPointer connection;
+    Handler handler;
+
+    template <class... Args>
+    void operator()(Args&&... args) {
+        std::move(handler)(std::forward<Args>(args)...);
+    }
+};
+
+/// What Beast reads and writes: a connection of either kind, so that Beast is compiled once.
+class WebSocketTransport {
+public:
+    using executor_type = asio::any_io_executor;
+
+    explicit WebSocketTransport(ConnectionPointer connection)
+        : connection_(std::move(connection)) {}
+
+    executor_type get_executor() const noexcept { return connection_->socket().get_executor(); }
+
+    /// Beast's own handshake is played to it: what it writes goes nowhere, until it has read so much of the
+    /// connection's input, which is the response to the request that was sent in its place.
+    void replay(std::size_t size) noexcept { replayed_ = size; }
+
+    /// Changes with each write that is begun.
+    std::uint64_t writes() const noexcept { return writes_; }
+
+    template <class Buffers, class Handler>
+    void async_read_some(Buffers const& buffers, Handler&& handler) {
+        if (auto const size = take_received(buffers); size > 0)
+            return complete(std::forward<Handler>(handler), size);
+        if (auto* const tls = connection_->tls())
+            tls->async_read_some(buffers, kept(std::forward<Handler>(handler)));
+        else
+            connection_->socket().async_read_some(buffers, kept(std::forward<Handler>(handler)));
+    }
+
+    template <class Buffers, class Handler>
+    void async_write_some(Buffers const& buffers, Handler&& handler) {
+        ++writes_;
+        if (replayed_ > 0)
+            return complete(std::forward<Handler>(handler), asio::buffer_size(buffers));
+        if (auto* const tls = connection_->tls())
+            tls->async_write_some(buffers, kept(std::forward<Handler>(handler)));
+        else
+            connection_->socket().async_write_some(buffers, kept(std::forward<Handler>(handler)));
+    }
+
+    friend void beast_close_socket(WebSocketTransport& transport) noexcept {
+        transport.connection_->close();
+    }
+
+    /// After the closing handshake. The other end knows then that nothing more comes, so TLS does not wait
+    /// for its close_notify.
+    template <class Handler>
+    friend void async_teardown(beast::role_type, WebSocketTransport& transport, Handler&& handler) {
+        auto& connection = *transport.connection_;
+        if (auto* const tls = connection.tls(); tls && connection.is_open()) {
+            SSL_set_shutdown(tls->native_handle(), SSL_RECEIVED_SHUTDOWN);
+            return tls->async_shutdown(transport.kept(std::forward<Handler>(handler)));
+        }
+        connection.close();
+        asio::post(
+            transport.get_executor(),
+            beast::bind_front_handler(std::forward<Handler>(handler), error_code()));
+    }
+
+private:
+    template <class Handler>
+    ConnectionHandler<std::decay_t<Handler>> kept(Handler&& handler) {
+        return {connection_, std::forward<Handler>(handler)};
+    }
+
+    /// As if the operation had been one of the socket.
+    template <class Handler>
+    void complete(Handler&& handler, std::size_t size) {
+        asio::post(
+            get_executor(),
+            beast::bind_front_handler(std::forward<Handler>(handler), error_code(), size));
+    }
+
+    template <class Buffers>
+    std::size_t take_received(Buffers const& buffers) {
+        auto const view = connection_->input().view();
+        auto const available = replayed_ > 0 ? replayed_ : view.size();
+        auto const size = asio::buffer_copy(buffers, asio::buffer(view.data(), available));
+        connection_->input().consume(size);
+        replayed_ -= std::min(replayed_, size);
+        return size;
+    }
+
+    ConnectionPointer connection_;
+    std::size_t replayed_ = 0;
+    std::uint64_t writes_ = 0;
+};
+
+}  // namespace syncopate::http::detail
+
+/// It has the executor and the cancellation slot of the handler within.
+template <template <class, class> class Associator, class Handler, class Default>
+struct boost::asio::
+    associator<Associator, syncopate::http::detail::ConnectionHandler<Handler>, Default>
+    : Associator<Handler, Default> {
+    using Kept = syncopate::http::detail::ConnectionHandler<Handler>;
+
+    static typename Associator<Handler, Default>::type get(Kept const& kept) noexcept {
+        return Associator<Handler, Default>::get(kept.handler);
+    }
+    static auto get(Kept const& kept, Default const& fallback) noexcept
+        -> decltype(Associator<Handler, Default>::get(kept.handler, fallback)) {
+        return Associator<Handler, Default>::get(kept.handler, fallback);
+    }
+};
