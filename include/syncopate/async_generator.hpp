@@ -98,7 +98,7 @@ private:
     // For a consumer on the loop that wants many items: see NextItem::at_once(). Not for what is derived
     // from this: it may have an anext() of its own.
     template <std::same_as<AsyncGenerator> Generator, class Sink>
-    friend detail::AtOnce items_at_once(
+    friend detail::Drained drain_ready(
         Generator& generator, asio::any_io_executor const& executor, Sink sink) {
         return detail::NextItem<T, promise_type>::at_once(
             generator.core_.get(), executor, std::move(sink));

@@ -62,7 +62,7 @@ public:
     ///            completes all the same returns its value; another exception passes.
     template <Task T>
     task_result_t<T> run(T&& task, std::stop_token stop, Where where = Where::current()) {
-        detail::BlockingCall<T> call(*bridge_, std::forward<T>(task), where);
+        detail::BlockingCall<T> call(*loop_, std::forward<T>(task), where);
         return call.run(std::move(stop));
     }
 
@@ -95,11 +95,10 @@ public:
     template <Task T>
     [[nodiscard]] std::future<task_result_t<T>> run_as_future(
         T&& task, std::stop_token stop = {}, Where where = Where::current()) {
-        bridge_->prepare();
+        loop_->prepare();
         if (stop.stop_requested())
-            bridge_->throw_error(Errc::cancelled);
-        return detail::FutureCall<T>::start(
-            *bridge_, std::forward<T>(task), std::move(stop), where);
+            loop_->throw_error(Errc::cancelled);
+        return detail::FutureCall<T>::start(*loop_, std::forward<T>(task), std::move(stop), where);
     }
 
     /// Starts a task that nobody waits for.
@@ -110,8 +109,8 @@ public:
     /// Semantics: `TaskGroup.start_soon` of anyio, with the runner as the group.
     template <Task T>
     void start_soon(T&& task, Where where = Where::current()) {
-        bridge_->prepare();
-        detail::BackgroundCall<T>::start(*bridge_, std::forward<T>(task), where);
+        loop_->prepare();
+        detail::BackgroundCall<T>::start(*loop_, std::forward<T>(task), where);
     }
 
     /// Calls a plain function on the loop's thread and gives what it returns.
@@ -121,7 +120,7 @@ public:
     /// Semantics: `run(call_async(f))` of the article: for objects that must be made on the loop.
     template <std::invocable F>
     std::invoke_result_t<F> call(F&& function) {
-        detail::FunctionCall<F> call(*bridge_, std::forward<F>(function));
+        detail::FunctionCall<F> call(*loop_, std::forward<F>(function));
         return call.run();
     }
 
@@ -156,7 +155,7 @@ public:
         S&& source, Body&& body, Where where = Where::current()) {
         using Exit = detail::ContextTask::AtClose;
         auto const holder = entered(std::forward<S>(source), Exit::leaves_with_error, where);
-        return detail::call_in_context(*bridge_, *holder, std::forward<Body>(body));
+        return detail::call_in_context(*loop_, *holder, std::forward<Body>(body));
     }
 
     /// Enters an asynchronous context that lasts until the runner is closed.
@@ -181,9 +180,9 @@ public:
     template <AsyncIterable I>
     BlockingRange<iterable_value_t<I>> wrap_iter(I&& iterable, Where where = Where::current()) {
         using Source = detail::StepSource<I>;
-        bridge_->require_open();
+        loop_->require_open();
         return BlockingRange<iterable_value_t<I>>(
-            std::make_unique<Source>(bridge_, std::forward<I>(iterable), where));
+            std::make_unique<Source>(loop_, std::forward<I>(iterable), where));
     }
 
     /// The same, with items produced ahead of the consumer, beginning now.
@@ -195,9 +194,9 @@ public:
         using Source = detail::ReadAheadSource<I>;
         if (read_ahead.count == 0)
             return wrap_iter(std::forward<I>(iterable), where);
-        bridge_->require_open();
+        loop_->require_open();
         return BlockingRange<iterable_value_t<I>>(
-            std::make_unique<Source>(*bridge_, std::forward<I>(iterable), read_ahead.count, where));
+            std::make_unique<Source>(*loop_, std::forward<I>(iterable), read_ahead.count, where));
     }
 
     /// Leaves all contexts, newest first, cancels what still runs, and ends the loop. Calls in flight
@@ -209,23 +208,23 @@ public:
     ///            and close() may be called again.
     /// Threads:   any but the loop's own; several at once.
     void close() {
-        if (!bridge_->close_until(detail::deadline_after(bridge_->options().close_timeout())))
-            bridge_->throw_close_timed_out();
+        if (!loop_->close_until(detail::deadline_after(loop_->options().close_timeout())))
+            loop_->throw_close_timed_out();
         rethrow_exit_error();
     }
 
     /// The same, with its own limit. Returns false if something still ran when the time was up.
     template <class Rep, class Period>
     bool close_for(std::chrono::duration<Rep, Period> timeout) {
-        if (!bridge_->close_until(detail::deadline_after(timeout)))
+        if (!loop_->close_until(detail::deadline_after(timeout)))
             return false;
         rethrow_exit_error();
         return true;
     }
 
 protected:
-    explicit BlockingOperations(std::shared_ptr<detail::Bridge> bridge) noexcept
-        : bridge_(std::move(bridge)) {}
+    explicit BlockingOperations(std::shared_ptr<detail::Loop> loop) noexcept
+        : loop_(std::move(loop)) {}
     BlockingOperations(BlockingOperations const&) = delete;
     BlockingOperations& operator=(BlockingOperations const&) = delete;
 
@@ -233,31 +232,31 @@ protected:
     /// abandoned, because it may refer to frames that would be gone. On the loop's own thread it does
     /// not wait.
     ~BlockingOperations() {
-        auto const limit = bridge_->options().close_timeout();
+        auto const limit = loop_->options().close_timeout();
         auto deadline = detail::deadline_after(limit);
         for (bool closed = false; !closed;) {
             try {
-                closed = bridge_->close_until(deadline, detail::Wait::Refuse::cycles);
+                closed = loop_->close_until(deadline, detail::BlockingWait::Refuse::cycles);
                 if (!closed)
-                    bridge_->throw_close_timed_out();
+                    loop_->throw_close_timed_out();
             } catch (DeadlockError const&) {
-                bridge_->abandon();
+                loop_->abandon();
                 closed = true;
             } catch (...) {
-                bridge_->report(std::current_exception());
+                loop_->report(std::current_exception());
                 // A limit of zero has elapsed once and for all.
                 deadline =
                     limit.count() > 0 ? detail::deadline_after(limit) : detail::Deadline::max();
             }
         }
-        if (auto error = bridge_->take_exit_error())
-            bridge_->report(std::move(error));
+        if (auto error = loop_->take_exit_error())
+            loop_->report(std::move(error));
     }
 
 private:
     template <class T>
     task_result_t<T> run_until_deadline(T&& task, detail::Deadline deadline, Where where) {
-        detail::BlockingCall<T> call(*bridge_, std::forward<T>(task), where);
+        detail::BlockingCall<T> call(*loop_, std::forward<T>(task), where);
         return call.run(deadline);
     }
 
@@ -265,18 +264,18 @@ private:
     std::shared_ptr<detail::ContextHolder<S>> entered(
         S&& source, detail::ContextTask::AtClose at_close, Where where) {
         auto holder = std::make_shared<detail::ContextHolder<S>>(
-            *bridge_, std::forward<S>(source), at_close, where);
+            *loop_, std::forward<S>(source), at_close, where);
         holder->enter();
         return holder;
     }
 
     void rethrow_exit_error() {
-        if (auto error = bridge_->take_exit_error())
+        if (auto error = loop_->take_exit_error())
             std::rethrow_exception(std::move(error));
     }
 
 protected:
-    std::shared_ptr<detail::Bridge> const bridge_;
+    std::shared_ptr<detail::Loop> const loop_;
 };
 
 }  // namespace syncopate

@@ -58,7 +58,7 @@ public:
     void close() {
         if (!task_)
             return;
-        auto exit = task_->exit(nullptr, detail::Wait::Refuse::blocking);
+        auto exit = task_->exit(nullptr, detail::BlockingWait::Refuse::blocking);
         task_.reset();
         if (!exit.empty())
             exit.take();
@@ -76,14 +76,14 @@ private:
             return;
         std::exception_ptr error;
         if (std::uncaught_exceptions() > uncaught_before_)
-            error = task->bridge().error(Errc::scope_unwound);
+            error = task->loop().error(Errc::scope_unwound);
         try {
-            if (auto failure = task->exit(error, detail::Wait::Refuse::cycles).error())
-                task->bridge().report(std::move(failure));
+            if (auto failure = task->exit(error, detail::BlockingWait::Refuse::cycles).error())
+                task->loop().report(std::move(failure));
         } catch (DeadlockError const&) {
             task->exit_unattended(std::move(error));
         } catch (...) {
-            task->bridge().report(std::current_exception());
+            task->loop().report(std::current_exception());
         }
     }
 

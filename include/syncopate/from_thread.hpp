@@ -28,7 +28,7 @@ namespace syncopate::from_thread {
 /// Semantics: `anyio.from_thread.run`.
 template <Task T>
 task_result_t<T> run(T&& task) {
-    detail::WorkersCall<T> call(detail::Work::in_this_worker(), std::forward<T>(task));
+    detail::FromThreadCall<T> call(detail::Work::in_this_worker(), std::forward<T>(task));
     return call.run();
 }
 
@@ -39,7 +39,7 @@ task_result_t<T> run(T&& task) {
 /// Semantics: `anyio.from_thread.run_sync`.
 template <std::invocable F>
 std::invoke_result_t<F> call(F&& function) {
-    detail::LoopFunction<F> loop_function(std::forward<F>(function));
+    detail::FromThreadFunction<F> loop_function(std::forward<F>(function));
     return loop_function.call_from(detail::Work::in_this_worker());
 }
 

@@ -36,7 +36,7 @@ auto take_gathered(Outcome<T>& outcome) {
 }
 
 template <Task... Ts>
-boost::asio::awaitable<std::tuple<gather_result_t<Ts>...>> gather_tuple(Passed<Ts>... tasks) {
+boost::asio::awaitable<std::tuple<gather_result_t<Ts>...>> gather_tuple(OwnedOrRef<Ts>... tasks) {
     Nursery nursery(co_await boost::asio::this_coro::executor);
     std::tuple<Outcome<task_result_t<Ts>>...> outcomes;
     auto const begin = [&]() noexcept {
@@ -68,7 +68,7 @@ boost::asio::awaitable<std::conditional_t<std::is_void_v<T>, void, std::vector<T
     auto const begin = [&]() noexcept {
         for (std::size_t i = 0; i < tasks.size(); ++i)
             nursery.start_or_fail<ResultChild<Task>>(
-                Passed<Task>(std::move(tasks[i])), outcomes[i]);
+                OwnedOrRef<Task>(std::move(tasks[i])), outcomes[i]);
     };
     co_await nursery.supervise(begin);
     nursery.throw_failure();
@@ -105,7 +105,7 @@ boost::asio::awaitable<std::conditional_t<std::is_void_v<T>, void, std::vector<T
 ///            when one has failed.
 template <Task... Ts>
 boost::asio::awaitable<std::tuple<gather_result_t<Ts>...>> gather(Ts&&... tasks) {
-    return detail::gather_tuple<Ts...>(detail::Passed<Ts>(std::forward<Ts>(tasks))...);
+    return detail::gather_tuple<Ts...>(detail::OwnedOrRef<Ts>(std::forward<Ts>(tasks))...);
 }
 
 /// The same for any number of tasks of one type. Gives a vector, or nothing if they give nothing.

@@ -17,8 +17,8 @@ namespace syncopate {
 namespace detail {
 
 template <Task T>
-boost::asio::awaitable<task_result_t<T>> shield(Passed<T> task) {
-    Nursery nursery(co_await boost::asio::this_coro::executor, Nursery::Outside::waits);
+boost::asio::awaitable<task_result_t<T>> shield(OwnedOrRef<T> task) {
+    Nursery nursery(co_await boost::asio::this_coro::executor, Nursery::OnParentCancel::shield);
     Outcome<task_result_t<T>> outcome;
     auto const begin = [&]() noexcept {
         nursery.start_or_fail<ResultChild<T>>(std::move(task), outcome);
@@ -47,7 +47,7 @@ boost::asio::awaitable<task_result_t<T>> shield(Passed<T> task) {
 /// Semantics: anyio's CancelScope(shield=True). asyncio.shield, in contrast, leaves the task behind.
 template <Task T>
 boost::asio::awaitable<task_result_t<T>> shield(T&& task) {
-    return detail::shield(detail::Passed<T>(std::forward<T>(task)));
+    return detail::shield(detail::OwnedOrRef<T>(std::forward<T>(task)));
 }
 
 }  // namespace syncopate

@@ -76,7 +76,7 @@ namespace detail {
 template <Task T>
 class GroupChild final : public TaskChild<T> {
 public:
-    GroupChild(Nursery& nursery, Passed<T> task) : TaskChild<T>(nursery, std::move(task)) {}
+    GroupChild(Nursery& nursery, OwnedOrRef<T> task) : TaskChild<T>(nursery, std::move(task)) {}
 
     boost::asio::awaitable<void> begin() { return this->awaited(nullptr); }
     void settle(std::exception_ptr error) noexcept {
@@ -86,7 +86,7 @@ public:
 };
 
 template <TaskGroupBody F>
-boost::asio::awaitable<task_group_result_t<F>> run_task_group(Passed<F> body);
+boost::asio::awaitable<task_group_result_t<F>> run_task_group(OwnedOrRef<F> body);
 
 }  // namespace detail
 
@@ -132,7 +132,7 @@ public:
     /// Semantics: anyio's start_soon, asyncio's create_task.
     template <Task T>
     void start_soon(T&& task) {
-        nursery_.start<detail::GroupChild<T>>(detail::Passed<T>(std::forward<T>(task)));
+        nursery_.start<detail::GroupChild<T>>(detail::OwnedOrRef<T>(std::forward<T>(task)));
     }
 
     /// Starts a task, and waits until it says that it is ready.
@@ -146,7 +146,8 @@ public:
     /// Semantics: anyio's start, with a Ready in place of its task_status.
     template <class V, StartFunction<V> F>
     boost::asio::awaitable<V> start(F&& function) {
-        return detail::start_child<V, F>(nursery_, detail::Passed<F>(std::forward<F>(function)));
+        return detail::start_child<V, F>(
+            nursery_, detail::OwnedOrRef<F>(std::forward<F>(function)));
     }
 
     /// Cancels all that runs in the group, and what will be started in it. The body of with_task_group()
@@ -172,7 +173,7 @@ public:
 private:
     template <TaskGroupBody F>
     friend boost::asio::awaitable<task_group_result_t<F>> detail::run_task_group(
-        detail::Passed<F> body);
+        detail::OwnedOrRef<F> body);
 
     /// All have ended. Throws what the group ends with, if that is an error.
     void end(std::exception_ptr body_error) {
@@ -197,7 +198,7 @@ class BodyChild final : public Child {
     using Result = task_group_result_t<F>;
 
 public:
-    BodyChild(Nursery& nursery, TaskGroup& group, Passed<F>& body, Outcome<Result>& outcome)
+    BodyChild(Nursery& nursery, TaskGroup& group, OwnedOrRef<F>& body, Outcome<Result>& outcome)
         : Child(nursery), group_(group), body_(body), outcome_(outcome) {}
 
     boost::asio::awaitable<void> begin() {
@@ -220,13 +221,13 @@ private:
     }
 
     TaskGroup& group_;
-    Passed<F>&
+    OwnedOrRef<F>&
         body_;  // lives as long as the group: children may refer to what a lambda has captured
     Outcome<Result>& outcome_;
 };
 
 template <TaskGroupBody F>
-boost::asio::awaitable<task_group_result_t<F>> run_task_group(Passed<F> body) {
+boost::asio::awaitable<task_group_result_t<F>> run_task_group(OwnedOrRef<F> body) {
     using Result = task_group_result_t<F>;
     TaskGroup group;
     group.nursery_.open(co_await boost::asio::this_coro::executor);
@@ -265,7 +266,7 @@ boost::asio::awaitable<task_group_result_t<F>> run_task_group(Passed<F> body) {
 /// Semantics: anyio's `async with create_task_group()`, in which the body is a task like the others.
 template <TaskGroupBody F>
 boost::asio::awaitable<task_group_result_t<F>> with_task_group(F&& body) {
-    return detail::run_task_group<F>(detail::Passed<F>(std::forward<F>(body)));
+    return detail::run_task_group<F>(detail::OwnedOrRef<F>(std::forward<F>(body)));
 }
 
 }  // namespace syncopate

@@ -35,7 +35,7 @@ namespace detail {
 /// Throws: what the task throws, and operation_aborted if it was cancelled from outside.
 template <class Duration, Task T>
 boost::asio::awaitable<void> run_for(
-    Duration delay, Passed<T>& task, Outcome<task_result_t<T>>& outcome) {
+    Duration delay, OwnedOrRef<T>& task, Outcome<task_result_t<T>>& outcome) {
     auto const deadline = deadline_after(delay);
     auto const executor = co_await boost::asio::this_coro::executor;
     Nursery nursery(executor);
@@ -55,7 +55,7 @@ boost::asio::awaitable<void> run_for(
 }
 
 template <class Duration, Task T>
-boost::asio::awaitable<task_result_t<T>> fail_after(Duration delay, Passed<T> task) {
+boost::asio::awaitable<task_result_t<T>> fail_after(Duration delay, OwnedOrRef<T> task) {
     Outcome<task_result_t<T>> outcome;
     co_await run_for(delay, task, outcome);
     if (outcome.empty())
@@ -64,7 +64,7 @@ boost::asio::awaitable<task_result_t<T>> fail_after(Duration delay, Passed<T> ta
 }
 
 template <class Duration, Task T>
-boost::asio::awaitable<move_on_result_t<T>> move_on_after(Duration delay, Passed<T> task) {
+boost::asio::awaitable<move_on_result_t<T>> move_on_after(Duration delay, OwnedOrRef<T> task) {
     using Result = task_result_t<T>;
     Outcome<Result> outcome;
     co_await run_for(delay, task, outcome);
@@ -100,7 +100,7 @@ boost::asio::awaitable<move_on_result_t<T>> move_on_after(Duration delay, Passed
 template <class Rep, class Period, Task T>
 boost::asio::awaitable<task_result_t<T>> fail_after(
     std::chrono::duration<Rep, Period> delay, T&& task) {
-    return detail::fail_after(delay, detail::Passed<T>(std::forward<T>(task)));
+    return detail::fail_after(delay, detail::OwnedOrRef<T>(std::forward<T>(task)));
 }
 
 /// The same, where being late is no error.
@@ -112,7 +112,7 @@ boost::asio::awaitable<task_result_t<T>> fail_after(
 template <class Rep, class Period, Task T>
 boost::asio::awaitable<move_on_result_t<T>> move_on_after(
     std::chrono::duration<Rep, Period> delay, T&& task) {
-    return detail::move_on_after(delay, detail::Passed<T>(std::forward<T>(task)));
+    return detail::move_on_after(delay, detail::OwnedOrRef<T>(std::forward<T>(task)));
 }
 
 }  // namespace syncopate

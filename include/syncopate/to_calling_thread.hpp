@@ -21,12 +21,12 @@ namespace detail {
 
 /// The thread that is blocked on the task that has this executor.
 struct InCallingThread {
-    WorkPlace* operator()(boost::asio::any_io_executor const& executor) const {
-        auto const origin = origin_of(executor);
-        auto const* const thread = origin ? origin->serving_thread() : nullptr;
+    WorkExecutor* operator()(boost::asio::any_io_executor const& executor) const {
+        auto const caller = caller_of(executor);
+        auto const* const thread = caller ? caller->serving_thread() : nullptr;
         if (!thread)
             throw std::system_error(make_error_code(Errc::no_calling_thread));
-        return thread->errands;
+        return thread->caller_queue;
     }
 };
 
@@ -51,7 +51,7 @@ struct InCallingThread {
 template <BlockingFunction F>
 boost::asio::awaitable<std::invoke_result_t<std::decay_t<F>>> to_calling_thread(
     F&& function, std::source_location where = std::source_location::current()) {
-    return detail::do_work(
+    return detail::offload(
         std::decay_t<F>(std::forward<F>(function)), detail::InCallingThread(), OnCancel::wait,
         where);
 }

@@ -42,8 +42,8 @@ boost::asio::awaitable<blocking_result_t<F>> run_in_executor(
     F&& function,
     OnCancel on_cancel = OnCancel::wait,
     std::source_location where = std::source_location::current()) {
-    return detail::do_work(
-        std::decay_t<F>(std::forward<F>(function)), detail::InPool(pool), on_cancel, where);
+    return detail::offload(
+        std::decay_t<F>(std::forward<F>(function)), detail::ChosenPool(pool), on_cancel, where);
 }
 
 /// The same, on a pool of Asio's, which must not be the one that runs the coroutine. It does not see that
@@ -56,8 +56,9 @@ boost::asio::awaitable<blocking_result_t<F>> run_in_executor(
     F&& function,
     OnCancel on_cancel = OnCancel::wait,
     std::source_location where = std::source_location::current()) {
-    return detail::do_work(
-        std::decay_t<F>(std::forward<F>(function)), detail::InThreadPool(pool), on_cancel, where);
+    return detail::offload(
+        std::decay_t<F>(std::forward<F>(function)), detail::ChosenThreadPool(pool), on_cancel,
+        where);
 }
 
 /// The same, on the runner's pool: its own, unless Options::worker_pool says otherwise. On a loop that
@@ -69,8 +70,8 @@ boost::asio::awaitable<blocking_result_t<F>> to_thread(
     F&& function,
     OnCancel on_cancel = OnCancel::wait,
     std::source_location where = std::source_location::current()) {
-    return detail::do_work(
-        std::decay_t<F>(std::forward<F>(function)), detail::InDefaultPool(), on_cancel, where);
+    return detail::offload(
+        std::decay_t<F>(std::forward<F>(function)), detail::DefaultPool(), on_cancel, where);
 }
 
 namespace detail {
@@ -84,7 +85,7 @@ boost::asio::awaitable<std::invoke_result_t<F>> do_limited_work(
                     function = std::move(function)]() mutable -> std::invoke_result_t<F> {
         return std::invoke(std::move(function));
     };
-    co_return co_await do_work(std::move(limited), InDefaultPool(), on_cancel, where);
+    co_return co_await offload(std::move(limited), DefaultPool(), on_cancel, where);
 }
 
 }  // namespace detail

@@ -98,7 +98,7 @@ public:
     WorkerPool(WorkerPool const&) = delete;
     WorkerPool& operator=(WorkerPool const&) = delete;
     ~WorkerPool() {
-        if (threads_->is_served_here())
+        if (threads_->running_in_this_thread())
             threads_->abandon();
         else
             threads_->close_until(detail::Deadline::max());
@@ -138,7 +138,7 @@ private:
     }
 
     bool close_until(detail::Deadline deadline) {
-        if (threads_->is_served_here())
+        if (threads_->running_in_this_thread())
             throw DeadlockError(
                 '"' + threads_->settings().name + "\" is closed by a worker of its own");
         return threads_->close_until(deadline);

@@ -204,12 +204,12 @@ BothFamilies bind_both() {
 
 asio::awaitable<Socket> connected(
     Addresses addresses, std::uint16_t port, std::string origin = "http://a.test") {
-    auto const executor = syncopate::detail::without_origin(co_await asio::this_coro::executor);
+    auto const executor = syncopate::detail::without_caller(co_await asio::this_coro::executor);
     co_return co_await connect_tcp(std::move(addresses), port, std::move(origin), executor);
 }
 
 asio::awaitable<Socket> connected_to_path(std::string path) {
-    auto const executor = syncopate::detail::without_origin(co_await asio::this_coro::executor);
+    auto const executor = syncopate::detail::without_caller(co_await asio::this_coro::executor);
     co_return co_await connect_unix(std::move(path), "http://a.test", executor);
 }
 

@@ -19,7 +19,7 @@ using model::check_every_run;
 using model::Plain;
 using model::require;
 using syncopate::detail::BasicCancelHandshake;
-using syncopate::detail::BasicWakeWord;
+using syncopate::detail::BasicOneShotEvent;
 using syncopate::detail::Deadline;
 
 // Some time; whether it has come is the model's choice.
@@ -63,7 +63,7 @@ public:
         require(over_.get() == was_submitted, "finished before the cancellation was over");
     }
 
-    BasicWakeWord<model::Platform> done;
+    BasicOneShotEvent<model::Platform> done;
 
 private:
     void finish() {

@@ -19,7 +19,7 @@ using model::check_every_run;
 using model::check_that_it_fails;
 using model::Plain;
 using model::require;
-using syncopate::detail::BasicWakeWord;
+using syncopate::detail::BasicOneShotEvent;
 using syncopate::detail::Ring;
 
 struct Shape {
@@ -78,14 +78,14 @@ struct Stream {
             }
             if (ring.is_finished() && !ring.has_items())
                 return std::nullopt;
-            BasicWakeWord<model::Platform> word;
+            BasicOneShotEvent<model::Platform> word;
             ring.wait_for_item(word, [&] { word.wait(); });
         }
     }
 
     void finally() { require(!resume.is_posted(), "woken, and did not wait"); }
 
-    // That it may wake early is WakeWord's concern, and tested there.
+    // That it may wake early is OneShotEvent's concern, and tested there.
     static constexpr unsigned early_wakes = 0;
     static constexpr std::tuple threads{&Stream::produce, &Stream::consume};
 };

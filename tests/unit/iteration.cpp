@@ -32,7 +32,7 @@
 
 namespace iteration_test {
 
-// Outside the unnamed namespace, for the sake of GCC, which warns of such a type in a coroutine's frame.
+// OnParentCancel the unnamed namespace, for the sake of GCC, which warns of such a type in a coroutine's frame.
 struct Wrapped {
     explicit Wrapped(int i) : value(i) {}
     int value;

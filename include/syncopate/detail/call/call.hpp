@@ -30,17 +30,16 @@ namespace syncopate::detail {
 ///
 /// Cancellation from other threads is an operation of its own, which must have run before the call
 /// may go: the last of the two calls finished(), and knows it from the CancelHandshake.
-class Call : public TaskRecord, protected Load {
+class Call : public TaskRecord, protected SpawnedTask {
 public:
-    Call(Bridge& bridge, std::source_location where) noexcept
-        : TaskRecord(where), bridge_(bridge) {}
+    Call(Loop& loop, std::source_location where) noexcept : TaskRecord(where), loop_(loop) {}
     Call(Call const&) = delete;
     Call& operator=(Call const&) = delete;
 
     /// Sends the call on its way. What cannot be submitted ends at once, with that error.
     void submit() noexcept {
         try {
-            bridge_.submit(start_);
+            loop_.submit(start_);
         } catch (...) {
             fail(std::current_exception());
             settle();
@@ -48,7 +47,7 @@ public:
     }
 
     /// The same, for a call that nothing else refers to yet: what cannot be submitted throws.
-    void submit_or_throw() { bridge_.submit(start_); }
+    void submit_or_throw() { loop_.submit(start_); }
 
     /// Asks the task to stop, from any thread, before or after submit(). The caller knows that the
     /// call's memory is still there; the task may have ended.
@@ -57,11 +56,11 @@ public:
             return;
         requested_ = reason;
         try {
-            bridge_.submit(cancel_);
+            loop_.submit(cancel_);
         } catch (...) {
             // The loop has ended, and the task with it; or there is no memory, and the task goes on.
-            if (!bridge_.is_closed())
-                bridge_.report(std::current_exception());
+            if (!loop_.is_closed())
+                loop_.report(std::current_exception());
             cancel_over();
         }
     }
@@ -79,18 +78,18 @@ public:
 protected:
     ~Call() = default;
 
-    Bridge& bridge() const noexcept { return bridge_; }
+    Loop& loop() const noexcept { return loop_; }
 
     /// Whether the task has moved to another thread, as Asio lets it with bind_executor. The state of
     /// the call is the loop's: body() has to return to it.
-    bool has_left_loop() const noexcept { return !bridge_.is_served_here(); }
+    bool has_left_loop() const noexcept { return !loop_.running_in_this_thread(); }
 
     /// Posts the coroutine back. As soon as the loop has it, all may end there, and the thread that
     /// posts is not one that anybody waits for: it keeps the io_context until its post has returned.
     boost::asio::awaitable<void> return_to_loop() {
         return boost::asio::async_initiate<boost::asio::use_awaitable_t<> const, void()>(
-            [&bridge = bridge_](auto handler) {
-                auto const keep = bridge.shared_from_this();
+            [&loop = loop_](auto handler) {
+                auto const keep = loop.shared_from_this();
                 boost::asio::post(keep->executor(), std::move(handler));
             },
             boost::asio::use_awaitable);
@@ -100,12 +99,12 @@ protected:
     virtual void stop(Errc) noexcept { emit_cancellation(); }
 
     void emit_cancellation() noexcept {
-        if (bridge_.is_lost())
+        if (loop_.is_lost())
             return;
         try {
-            Load::emit_cancellation();
+            SpawnedTask::emit_cancellation();
         } catch (...) {
-            bridge_.report(std::current_exception());
+            loop_.report(std::current_exception());
         }
     }
 
@@ -123,23 +122,23 @@ private:
 
     void start() noexcept {
         Hold const hold(*this);
-        bridge_.task_started(*this);
-        if (reason_ == Errc{} && (!is_clean_up() || bridge_.has_drained()))
-            reason_ = bridge_.refusal();
+        loop_.task_started(*this);
+        if (reason_ == Errc{} && (!is_clean_up() || loop_.has_drained()))
+            reason_ = loop_.refusal();
         if (reason_ != Errc{})
             return fail(cancellation());  // before it began
         try {
-            Carrier::carry(bridge_.executor(), bridge_.carriers(), *this);
+            PooledCoroutine::run(loop_.executor(), loop_.coroutine_pool(), *this);
         } catch (...) {
             fail(std::current_exception());
         }
     }
 
     void end() noexcept final {
-        Bridge& bridge = bridge_;
-        bridge.task_ended(*this);
+        Loop& loop = loop_;
+        loop.task_ended(*this);
         settle();
-        bridge.task_gone();
+        loop.task_released();
     }
 
     void settle() noexcept {
@@ -158,7 +157,7 @@ private:
             finished();
     }
 
-    Bridge& bridge_;
+    Loop& loop_;
     MemberOperation<Call, &Call::start> start_{*this};
     MemberOperation<Call, &Call::run_cancel> cancel_{*this};
     CancelHandshake handshake_;

@@ -36,17 +36,17 @@ class TaskCall : public CarriedTask<T, Call> {
 protected:
     using Result = task_result_t<T>;
 
-    TaskCall(Bridge& bridge, T&& task, std::source_location where)
-        : CarriedTask<T, Call>(std::forward<T>(task), bridge, where) {}
+    TaskCall(Loop& loop, T&& task, std::source_location where)
+        : CarriedTask<T, Call>(std::forward<T>(task), loop, where) {}
     ~TaskCall() = default;
 
     /// What the task ended with, the error in the terms of the bridge. After the end.
     Outcome<Result>& final_outcome() noexcept {
         auto& outcome = this->outcome();
         if (outcome.empty())
-            outcome.fail(this->bridge().error(Errc::loop_failed));
+            outcome.fail(this->loop().error(Errc::loop_failed));
         else if (was_cancelled())
-            outcome.fail(this->bridge().error(this->reason()));
+            outcome.fail(this->loop().error(this->reason()));
         return outcome;
     }
 
@@ -66,14 +66,16 @@ class BlockingCall final : public TaskCall<T> {
 public:
     using Result = task_result_t<T>;
 
-    BlockingCall(Bridge& bridge, T&& task, std::source_location where)
-        : TaskCall<T>(bridge, std::forward<T>(task), where) {}
+    BlockingCall(Loop& loop, T&& task, std::source_location where)
+        : TaskCall<T>(loop, std::forward<T>(task), where) {}
 
     /// Runs the task. When the deadline passes first, the task is cancelled and its end awaited.
-    Result run(Deadline deadline = Deadline::max(), Wait::Refuse refused = Wait::Refuse::blocking) {
-        Bridge::Blocking blocking(this->bridge(), done_, refused);
+    Result run(
+        Deadline deadline = Deadline::max(),
+        BlockingWait::Refuse refused = BlockingWait::Refuse::blocking) {
+        Loop::Blocking blocking(this->loop(), done_, refused);
         if constexpr (!CleanUpTask<T>)
-            this->bridge().require_open();
+            this->loop().require_open();
         submit(blocking);
         if (!thread_.wait_until(blocking, deadline)) {
             this->request_cancel(Errc::timed_out);
@@ -85,10 +87,10 @@ public:
     /// Runs the task, unless a stop has been requested. When it is later, the task is cancelled and
     /// its end awaited.
     Result run(std::stop_token stop) {
-        Bridge::Blocking blocking(this->bridge(), done_);
-        this->bridge().require_open();
+        Loop::Blocking blocking(this->loop(), done_);
+        this->loop().require_open();
         if (stop.stop_requested())
-            this->bridge().throw_error(Errc::cancelled);
+            this->loop().throw_error(Errc::cancelled);
         {
             std::stop_callback const on_stop(
                 std::move(stop), [this]() noexcept { this->request_cancel(Errc::cancelled); });
@@ -99,7 +101,7 @@ public:
     }
 
 private:
-    void submit(Bridge::Blocking const& blocking) noexcept {
+    void submit(Loop::Blocking const& blocking) noexcept {
         thread_.worker = blocking.worker();
         this->set_blocked_thread(thread_);
         Call::submit();
@@ -110,7 +112,7 @@ private:
         done_.set();
     }
 
-    alignas(cache_line) WakeWord done_;
+    alignas(cache_line) OneShotEvent done_;
     CallingThread thread_{done_};
 };
 
@@ -121,9 +123,9 @@ public:
     using Result = task_result_t<T>;
 
     static std::future<Result> start(
-        Bridge& bridge, T&& task, std::stop_token stop, std::source_location where) {
+        Loop& loop, T&& task, std::stop_token stop, std::source_location where) {
         auto owned =
-            std::unique_ptr<FutureCall>(new FutureCall(bridge, std::forward<T>(task), where));
+            std::unique_ptr<FutureCall>(new FutureCall(loop, std::forward<T>(task), where));
         auto future = owned->promise_.get_future();
         FutureCall& call = *owned.release();
         // Kept alive until submit() by not being submitted: only then can it end.
@@ -155,9 +157,9 @@ private:
 template <Task T>
 class BackgroundCall final : public TaskCall<T> {
 public:
-    static void start(Bridge& bridge, T&& task, std::source_location where) {
-        auto call = std::unique_ptr<BackgroundCall>(
-            new BackgroundCall(bridge, std::forward<T>(task), where));
+    static void start(Loop& loop, T&& task, std::source_location where) {
+        auto call =
+            std::unique_ptr<BackgroundCall>(new BackgroundCall(loop, std::forward<T>(task), where));
         call->submit_or_throw();
         call.release();  // it may be gone by now, and keeps itself otherwise
     }
@@ -170,7 +172,7 @@ private:
         if (this->was_cancelled() && this->reason() == Errc::runner_closed)
             return;
         if (auto const& error = this->final_outcome().error())
-            this->bridge().report(error);
+            this->loop().report(error);
     }
 };
 
@@ -180,13 +182,13 @@ class FunctionCall final : private Operation {
 public:
     using Result = std::invoke_result_t<F>;
 
-    FunctionCall(Bridge& bridge, F&& function)
-        : Operation(&run_function), bridge_(bridge), function_(std::forward<F>(function)) {}
+    FunctionCall(Loop& loop, F&& function)
+        : Operation(&run_function), loop_(loop), function_(std::forward<F>(function)) {}
 
     Result run() {
-        Bridge::Blocking blocking(bridge_, done_);
-        bridge_.require_open();
-        bridge_.submit(*this);
+        Loop::Blocking blocking(loop_, done_);
+        loop_.require_open();
+        loop_.submit(*this);
         blocking.wait();
         return outcome_.take();
     }
@@ -195,18 +197,18 @@ private:
     static void run_function(Operation& operation) noexcept {
         auto& self = static_cast<FunctionCall&>(operation);
         capture(self.outcome_, [&self]() -> Result {
-            if (auto const refusal = self.bridge_.refusal(); refusal != Errc{})
-                self.bridge_.throw_error(refusal);
+            if (auto const refusal = self.loop_.refusal(); refusal != Errc{})
+                self.loop_.throw_error(refusal);
             return std::invoke(std::forward<F>(self.function_.get()));
         });
         self.function_.release();
         self.done_.set();
     }
 
-    Bridge& bridge_;
-    Passed<F> function_;
+    Loop& loop_;
+    OwnedOrRef<F> function_;
     Outcome<Result> outcome_;
-    WakeWord done_;
+    OneShotEvent done_;
 };
 
 }  // namespace syncopate::detail

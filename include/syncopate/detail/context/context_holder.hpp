@@ -46,7 +46,7 @@ struct ResultOf {
     operator std::invoke_result_t<F&>() { return std::invoke(function); }
 };
 
-/// S: the type of the source with its value category, as for Passed.
+/// S: the type of the source with its value category, as for OwnedOrRef.
 template <ContextSource S>
 class ContextHolder final : public ContextTask {
     using Context = context_t<S>;
@@ -55,8 +55,8 @@ public:
     /// V, as ContextGuard<V> and enter_context name it.
     using Value = context_value_t<Context>;
 
-    ContextHolder(Bridge& bridge, S&& source, AtClose at_close, std::source_location where)
-        : ContextTask(bridge, at_close, where), source_(std::forward<S>(source)) {}
+    ContextHolder(Loop& loop, S&& source, AtClose at_close, std::source_location where)
+        : ContextTask(loop, at_close, where), source_(std::forward<S>(source)) {}
 
     /// The value. May be asked for after a successful enter(), even if the runner is being closed and
     /// the value is gone by then: its address is written before that, and never again.
@@ -107,7 +107,7 @@ private:
     using SourceObject = std::remove_reference_t<S>;
     struct NoValue {};
 
-    Passed<S> source_;
+    OwnedOrRef<S> source_;
     ContextSlot<Context> context_;
     std::remove_reference_t<Value>* address_ = nullptr;
     std::optional<std::conditional_t<std::is_void_v<Entered>, NoValue, Entered>> value_;

@@ -31,22 +31,22 @@ class ContextTask : public Call,
 public:
     /// What aexit is given when close() leaves the context: nothing, or Errc::runner_closed.
     enum class AtClose { leaves_normally, leaves_with_error };
-    ContextTask(Bridge& bridge, AtClose at_close, std::source_location where)
-        : Call(bridge, where), at_close_(at_close), keep_bridge_(bridge.shared_from_this()) {}
+    ContextTask(Loop& loop, AtClose at_close, std::source_location where)
+        : Call(loop, where), at_close_(at_close), keep_loop_(loop.shared_from_this()) {}
     virtual ~ContextTask() = default;
 
-    using Call::bridge;
+    using Call::loop;
 
     /// Enters the context, and returns when that is done.
     /// Throws: what aenter throws; the context has not been entered then.
     void enter() {
-        Bridge::Blocking blocking(bridge(), entered_);
-        bridge().require_open();
+        Loop::Blocking blocking(loop(), entered_);
+        loop().require_open();
         keep_self_ = shared_from_this();
         submit();
         blocking.wait();
         if (entry_.error() && reason() != Errc{} && is_cancellation(entry_.error()))
-            bridge().throw_error(reason());
+            loop().throw_error(reason());
         entry_.take();
     }
 
@@ -55,8 +55,8 @@ public:
     /// Returns: whether the exception was suppressed, or what aexit threw. Where close() left the
     ///          context, that has taken the error.
     /// Throws:  DeadlockError if the wait could never end, std::bad_alloc; nothing has been done then.
-    Outcome<bool> exit(std::exception_ptr error, Wait::Refuse refused) {
-        Bridge::Blocking blocking(bridge(), left_, refused);
+    Outcome<bool> exit(std::exception_ptr error, BlockingWait::Refuse refused) {
+        Loop::Blocking blocking(loop(), left_, refused);
         request_exit(std::move(error), Exit::awaited);
         blocking.wait();
         return std::move(exit_outcome_);
@@ -67,7 +67,7 @@ public:
         try {
             request_exit(std::move(error), Exit::unattended);
         } catch (...) {
-            bridge().report(std::current_exception());  // it stays open until the loop is closed
+            loop().report(std::current_exception());  // it stays open until the loop is closed
         }
     }
 
@@ -82,7 +82,7 @@ private:
         requested_kind_ = kind;
         keep_self_for_exit_ = shared_from_this();
         try {
-            bridge().submit(exit_);
+            loop().submit(exit_);
         } catch (...) {
             keep_self_for_exit_.reset();
             if (!has_been_left())  // by a loop that has ended since
@@ -109,7 +109,7 @@ private:
         if (has_left_loop())
             co_await return_to_loop();
         if (!entry_.error()) {
-            bridge().context_entered(*this);
+            loop().context_entered(*this);
             co_await stay();
             // From here on nothing cancels the task: an exit must be able to wait.
             co_await this_coro::reset_cancellation_state(boost::asio::disable_cancellation());
@@ -122,14 +122,14 @@ private:
 
     /// Lets the caller go on, and parks until the context is to be left.
     boost::asio::awaitable<void> stay() {
-        if (Errc const refusal = bridge().refusal(); refusal != Errc{}) {
+        if (Errc const refusal = loop().refusal(); refusal != Errc{}) {
             // Closing began while the context was entered: its caller gets the error, not the scope.
             leave_for_close(refusal);
-            entry_.fail(bridge().error(refusal));
+            entry_.fail(loop().error(refusal));
             co_return;
         }
         boost::asio::steady_timer timer(
-            bridge().executor(), boost::asio::steady_timer::time_point::max());
+            loop().executor(), boost::asio::steady_timer::time_point::max());
         parked_ = &timer;
         entered_.set();
         co_await timer.async_wait(boost::asio::as_tuple(boost::asio::use_awaitable));
@@ -145,7 +145,7 @@ private:
         if (exit_taker_ == Taker::guard)
             co_return;
         if (auto error = std::exchange(exit_outcome_, {}).error())
-            exit_taker_ == Taker::close ? bridge().exit_failed(error) : bridge().report(error);
+            exit_taker_ == Taker::close ? loop().exit_failed(error) : loop().report(error);
     }
 
     void run_exit() noexcept {
@@ -157,7 +157,7 @@ private:
 
     void leave_for_close(Errc reason) noexcept final {
         unpark(
-            at_close_ == AtClose::leaves_normally ? nullptr : bridge().error(reason), Taker::close);
+            at_close_ == AtClose::leaves_normally ? nullptr : loop().error(reason), Taker::close);
     }
 
     enum class Taker { nobody_yet, guard, close, on_error };
@@ -168,7 +168,7 @@ private:
             return;
         exit_taker_ = taker;
         exit_error_ = std::move(error);
-        if (parked_ && !bridge().is_lost())
+        if (parked_ && !loop().is_lost())
             parked_->cancel();
     }
 
@@ -184,19 +184,19 @@ private:
     void finished() noexcept final {
         auto const keep = std::move(keep_self_);
         if (entry_.empty())
-            entry_.fail(bridge().error(Errc::loop_failed));
+            entry_.fail(loop().error(Errc::loop_failed));
         if (OpenContext::is_linked())
-            bridge().context_left(*this);
+            loop().context_left(*this);
         entered_.set();
         left_.set();
     }
 
     AtClose const at_close_;
-    std::shared_ptr<Bridge> const keep_bridge_;
+    std::shared_ptr<Loop> const keep_loop_;
     std::shared_ptr<ContextTask> keep_self_;
     Outcome<void> entry_;
-    WakeWord entered_;
-    WakeWord left_;
+    OneShotEvent entered_;
+    OneShotEvent left_;
 
     // Carried by the exit operation.
     MemberOperation<ContextTask, &ContextTask::run_exit> exit_{*this};

@@ -40,7 +40,7 @@ using with_context_result_t =
 /// Leaves a context after its body. Where it cannot be waited for, it is left all the same.
 inline Outcome<bool> leave_after_body(ContextTask& context, std::exception_ptr error) {
     try {
-        return context.exit(error, Wait::Refuse::cycles);
+        return context.exit(error, BlockingWait::Refuse::cycles);
     } catch (DeadlockError const&) {
         context.exit_unattended(error);
         if (error)
@@ -52,7 +52,7 @@ inline Outcome<bool> leave_after_body(ContextTask& context, std::exception_ptr e
 /// Calls the body inside a context that has been entered, and leaves that with what the body throws.
 template <ContextSource S, std::invocable<context_value_t<context_t<S>>&> Body>
 with_context_result_t<context_t<S>, Body> call_in_context(
-    Bridge& bridge, ContextHolder<S>& holder, Body&& body) {
+    Loop& loop, ContextHolder<S>& holder, Body&& body) {
     using Context = context_t<S>;
     using Result = std::invoke_result_t<Body, context_value_t<Context>&>;
     Outcome<Result> outcome;
@@ -62,7 +62,7 @@ with_context_result_t<context_t<S>, Body> call_in_context(
     auto exit = leave_after_body(holder, outcome.error());
     if (exit.error() && outcome.error())
         throw_nested(
-            exit.error(), outcome.error(), [&](std::exception_ptr lost) { bridge.report(lost); });
+            exit.error(), outcome.error(), [&](std::exception_ptr lost) { loop.report(lost); });
     bool const suppressed = exit.empty() ? false : exit.take();
     if (suppressed && outcome.error()) {
         if constexpr (!std::is_void_v<Result> && SuppressingContext<Context>)

@@ -64,7 +64,7 @@ class TaskChild : public Child {
 protected:
     using Result = task_result_t<T>;
 
-    TaskChild(Nursery& nursery, Passed<T> task) : Child(nursery), task_(std::move(task)) {}
+    TaskChild(Nursery& nursery, OwnedOrRef<T> task) : Child(nursery), task_(std::move(task)) {}
     ~TaskChild() = default;
 
     /// The task. Its value goes to the outcome, or nowhere if that is null.
@@ -92,7 +92,7 @@ private:
             static_cast<void>(co_await made());
     }
 
-    Passed<T> task_;
+    OwnedOrRef<T> task_;
 };
 
 /// A child whose result somebody waits for.
@@ -102,7 +102,7 @@ public:
     using typename TaskChild<T>::Result;
 
     /// outcome:   stays empty if the task fails, or ends because it was cancelled.
-    ResultChild(Nursery& nursery, Passed<T> task, Outcome<Result>& outcome)
+    ResultChild(Nursery& nursery, OwnedOrRef<T> task, Outcome<Result>& outcome)
         : TaskChild<T>(nursery, std::move(task)), outcome_(outcome) {}
 
     boost::asio::awaitable<void> begin() { return this->awaited(&outcome_); }

@@ -35,11 +35,12 @@ namespace syncopate::detail {
 class Nursery {
 public:
     /// What becomes of the supervisor's own cancellation: it cancels the children, or waits for them.
-    enum class Outside { cancels, waits };
+    enum class OnParentCancel { propagate, shield };
 
     Nursery() = default;
-    explicit Nursery(boost::asio::any_io_executor executor, Outside outside = Outside::cancels)
-        : executor_(std::move(executor)), outside_(outside), is_open_(true) {}
+    explicit Nursery(
+        boost::asio::any_io_executor executor, OnParentCancel outside = OnParentCancel::propagate)
+        : executor_(std::move(executor)), on_parent_cancel_(outside), is_open_(true) {}
     Nursery(Nursery const&) = delete;
     Nursery& operator=(Nursery const&) = delete;
     /// Children that are left go on by themselves.
@@ -104,7 +105,7 @@ public:
         try {
             child.signal_.emit(boost::asio::cancellation_type::all);
         } catch (...) {
-            report_unclaimed(std::current_exception());
+            report_unhandled(std::current_exception());
         }
     }
 
@@ -113,7 +114,7 @@ public:
         try {
             failures_.push_back(error);
         } catch (...) {
-            report_unclaimed(std::move(error));
+            report_unhandled(std::move(error));
         }
         cancel();
     }
@@ -138,7 +139,7 @@ public:
         if (failures.empty())
             return;
         for (std::size_t i = 1; i < failures.size(); ++i)
-            report_unclaimed(failures[i]);
+            report_unhandled(failures[i]);
         std::rethrow_exception(failures.front());
     }
 
@@ -174,7 +175,7 @@ private:
 
     void cancel_from_outside() noexcept {
         is_cancelled_from_outside_ = true;
-        if (outside_ == Outside::cancels)
+        if (on_parent_cancel_ == OnParentCancel::propagate)
             cancel();
     }
 
@@ -208,7 +209,7 @@ private:
         if (nursery)
             child->settle(std::move(error));
         else if (error && !is_cancellation(error))
-            report_unclaimed(std::move(error));
+            report_unhandled(std::move(error));
         child->nursery_ = nullptr;
         child.reset();  // the task and what it captured go before anybody is told
         if (nursery)
@@ -222,7 +223,7 @@ private:
     }
 
     boost::asio::any_io_executor executor_;
-    Outside outside_ = Outside::cancels;
+    OnParentCancel on_parent_cancel_ = OnParentCancel::propagate;
     bool is_open_ = false;
     bool is_cancelled_ = false;
     bool is_cancelled_from_outside_ = false;
@@ -232,7 +233,7 @@ private:
     IntrusiveList<Child> running_;
     IntrusiveList<Child> cancelled_;
     std::vector<std::exception_ptr> failures_;
-    Waiter supervisor_;
+    ParkedCoroutine supervisor_;
 };
 
 inline Child::Child(Nursery& nursery) noexcept : nursery_(&nursery) {

@@ -84,7 +84,7 @@ private:
     }
 
     Outcome<V> outcome_;
-    Waiter waiter_;
+    ParkedCoroutine waiter_;
     Child* child_ = nullptr;  // null before its start and after its end
     bool is_given_up_ = false;
 };
@@ -92,7 +92,7 @@ private:
 template <class V, class F>
 class StartedChild final : public Child {
 public:
-    StartedChild(Nursery& nursery, Passed<F> function, std::shared_ptr<Startup<V>> startup)
+    StartedChild(Nursery& nursery, OwnedOrRef<F> function, std::shared_ptr<Startup<V>> startup)
         : Child(nursery), function_(std::move(function)), startup_(std::move(startup)) {
         startup_->belongs_to(*this);
     }
@@ -111,12 +111,12 @@ public:
     }
 
 private:
-    Passed<F> function_;
+    OwnedOrRef<F> function_;
     std::shared_ptr<Startup<V>> startup_;
 };
 
 template <class V, class F>
-boost::asio::awaitable<V> start_child(Nursery& nursery, Passed<F> function) {
+boost::asio::awaitable<V> start_child(Nursery& nursery, OwnedOrRef<F> function) {
     auto const startup = std::make_shared<Startup<V>>();
     auto const start = [&]() noexcept {
         try {

@@ -230,9 +230,9 @@ struct NextItem {
     // The same without a coroutine and for many items, on the thread of the executor, as long as the
     // body awaits nothing. Where it does, the next anext() goes on from there.
     template <class Sink>
-    static AtOnce at_once(GeneratorCore* core, asio::any_io_executor const& executor, Sink sink) {
+    static Drained at_once(GeneratorCore* core, asio::any_io_executor const& executor, Sink sink) {
         if (!core || !core->begin_step())
-            return AtOnce::ended;
+            return Drained::ended;
         GeneratorStep step(*core);
         core->follow(executor);
 
@@ -242,19 +242,19 @@ struct NextItem {
                 body.resume();
             if (body.promise().is_waiting()) {
                 step.body_goes_on();
-                return AtOnce::waits;
+                return Drained::pending;
             }
             T* const item = body.promise().take_item();
             if (!item)
                 break;
             if (!sink(std::move(*item))) {
                 step.body_goes_on();
-                return AtOnce::stopped;
+                return Drained::stopped;
             }
         }
         if (std::exception_ptr error = body.promise().take_error())
             std::rethrow_exception(std::move(error));
-        return AtOnce::ended;
+        return Drained::ended;
     }
 };
 

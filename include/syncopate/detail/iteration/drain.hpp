@@ -10,10 +10,10 @@
 
 namespace syncopate::detail {
 
-/// How far items_at_once() came.
-enum class AtOnce {
+/// How far drain_ready() came.
+enum class Drained {
     stopped,  // the sink wants no more
-    waits,    // the next item has to be waited for, by anext()
+    pending,  // the next item has to be waited for, by anext()
     ended,    // there are no more items
 };
 
@@ -23,15 +23,15 @@ struct ItemSink {
     bool operator()(T&& item) const;
 };
 
-/// An AsyncIterable some of whose items may be there already: `items_at_once(iterable, executor, sink)`,
+/// An AsyncIterable some of whose items may be there already: `drain_ready(iterable, executor, sink)`,
 /// called where a task with this executor runs, hands them to the sink, as many as it wants, and throws
 /// what anext() would throw.
 template <class I>
-concept AtOnceIterable = AsyncIterable<I> && requires(
-                                                 std::remove_reference_t<I>& iterable,
-                                                 boost::asio::any_io_executor const& executor,
-                                                 ItemSink<iterable_value_t<I>> sink) {
-    { items_at_once(iterable, executor, sink) } -> std::same_as<AtOnce>;
+concept DrainableIterable = AsyncIterable<I> && requires(
+                                                    std::remove_reference_t<I>& iterable,
+                                                    boost::asio::any_io_executor const& executor,
+                                                    ItemSink<iterable_value_t<I>> sink) {
+    { drain_ready(iterable, executor, sink) } -> std::same_as<Drained>;
 };
 
 }  // namespace syncopate::detail

@@ -15,7 +15,7 @@
 namespace syncopate::detail {
 
 /// An iterable and its end: after it, an exception, or a clean-up, the iterable is let go of, and what
-/// is owned has been destroyed, on the loop. I: as for Passed.
+/// is owned has been destroyed, on the loop. I: as for OwnedOrRef.
 template <AsyncIterable I>
 class Iteration {
 public:
@@ -40,20 +40,20 @@ public:
         co_return std::nullopt;
     }
 
-    /// Hands the items that are there at once to the sink: see AtOnceIterable.
+    /// Hands the items that are there at once to the sink: see DrainableIterable.
     template <class Sink>
-    AtOnce give_at_once(boost::asio::any_io_executor const& executor, Sink sink) {
-        if constexpr (!AtOnceIterable<I>) {
-            return AtOnce::waits;
+    Drained drain(boost::asio::any_io_executor const& executor, Sink sink) {
+        if constexpr (!DrainableIterable<I>) {
+            return Drained::pending;
         } else {
             std::exception_ptr error;
-            AtOnce came_to = AtOnce::ended;
+            Drained came_to = Drained::ended;
             try {
-                came_to = items_at_once(iterable_->get(), executor, std::move(sink));
+                came_to = drain_ready(iterable_->get(), executor, std::move(sink));
             } catch (...) {
                 error = std::current_exception();
             }
-            if (came_to == AtOnce::ended)
+            if (came_to == Drained::ended)
                 iterable_.reset();
             if (error)
                 std::rethrow_exception(std::move(error));
@@ -77,7 +77,7 @@ public:
     }
 
 private:
-    std::optional<Passed<I>> iterable_;
+    std::optional<OwnedOrRef<I>> iterable_;
 };
 
 }  // namespace syncopate::detail

@@ -46,20 +46,20 @@ struct CleanUp {
 /// has been closed meanwhile has nothing to clean up with.
 template <AsyncIterable I>
 void close_iteration(
-    Bridge& bridge, std::shared_ptr<Iteration<I>> iteration, std::source_location where) noexcept {
-    if (!iteration || iteration->is_over() || bridge.is_closed())
+    Loop& loop, std::shared_ptr<Iteration<I>> iteration, std::source_location where) noexcept {
+    if (!iteration || iteration->is_over() || loop.is_closed())
         return;
     CleanUp<I> clean_up{std::move(iteration)};
     try {
         try {
-            BlockingCall<CleanUp<I>&>(bridge, clean_up, where)
-                .run(Deadline::max(), Wait::Refuse::cycles);
+            BlockingCall<CleanUp<I>&>(loop, clean_up, where)
+                .run(Deadline::max(), BlockingWait::Refuse::cycles);
         } catch (DeadlockError const&) {
-            BackgroundCall<CleanUp<I>>::start(bridge, std::move(clean_up), where);
+            BackgroundCall<CleanUp<I>>::start(loop, std::move(clean_up), where);
         }
     } catch (...) {
-        if (bridge.is_open())
-            bridge.report(std::current_exception());
+        if (loop.is_open())
+            loop.report(std::current_exception());
     }
 }
 
@@ -69,22 +69,22 @@ class StepSource final : public RangeSource<iterable_value_t<I>> {
     using Item = iterable_value_t<I>;
 
 public:
-    StepSource(std::shared_ptr<Bridge> bridge, I&& iterable, std::source_location where)
-        : bridge_(std::move(bridge)), where_(where),
+    StepSource(std::shared_ptr<Loop> loop, I&& iterable, std::source_location where)
+        : loop_(std::move(loop)), where_(where),
           iteration_(std::make_shared<Iteration<I>>(std::forward<I>(iterable))) {}
 
     std::optional<Item> next() override {
         if (iteration_->is_over())
             return std::nullopt;
         auto step = [this] { return iteration_->next(); };
-        BlockingCall<decltype(step)&> call(*bridge_, step, where_);
+        BlockingCall<decltype(step)&> call(*loop_, step, where_);
         return call.run();
     }
 
-    void close() noexcept override { close_iteration(*bridge_, std::move(iteration_), where_); }
+    void close() noexcept override { close_iteration(*loop_, std::move(iteration_), where_); }
 
 private:
-    std::shared_ptr<Bridge> bridge_;
+    std::shared_ptr<Loop> loop_;
     std::source_location where_;
     std::shared_ptr<Iteration<I>> iteration_;
 };

@@ -9,8 +9,8 @@
 #include <syncopate/detail/iteration/ring.hpp>
 #include <syncopate/detail/loop/loop.hpp>
 #include <syncopate/detail/loop/operation.hpp>
+#include <syncopate/detail/wait/backoff.hpp>
 #include <syncopate/detail/wait/one_shot_event.hpp>
-#include <syncopate/detail/wait/spin_wait.hpp>
 #include <syncopate/error.hpp>
 
 #include <boost/asio/as_tuple.hpp>
@@ -37,11 +37,11 @@ class Pump final : public Call, public std::enable_shared_from_this<Pump<I>> {
     using Item = iterable_value_t<I>;
 
 public:
-    Pump(Bridge& bridge, I&& iterable, std::size_t count, std::source_location where)
-        : Call(bridge, where), keep_bridge_(bridge.shared_from_this()),
+    Pump(Loop& loop, I&& iterable, std::size_t count, std::source_location where)
+        : Call(loop, where), keep_loop_(loop.shared_from_this()),
           iteration_(std::forward<I>(iterable)), ring_(count) {}
 
-    using Call::bridge;
+    using Call::loop;
 
     void start() {
         keep_self_ = this->shared_from_this();
@@ -50,11 +50,11 @@ public:
 
     /// On the consumer's thread.
     std::optional<Item> next() {
-        if (bridge().is_served_here())
-            bridge().throw_blocks_itself();
+        if (loop().running_in_this_thread())
+            loop().throw_blocks_itself();
         std::optional<Item> item;
         for (;;) {
-            bridge().require_open();
+            loop().require_open();
             if (ring_.pop_into(item)) {
                 if (ring_.must_wake_producer())
                     submit_resume();
@@ -65,10 +65,10 @@ public:
                     std::rethrow_exception(std::exchange(error_, nullptr));
                 return item;
             }
-            if (bridge().may_look() && lull_.pass([this] { return is_worth_a_look(); }))
+            if (loop().may_spin() && backoff_.snooze([this] { return should_back_off(); }))
                 continue;
-            WakeWord word;
-            Bridge::Blocking blocking(bridge(), word);
+            OneShotEvent word;
+            Loop::Blocking blocking(loop(), word);
             ring_.wait_for_item(word, [&] { blocking.wait(); });
         }
     }
@@ -77,7 +77,7 @@ public:
     void close() noexcept {
         request_cancel(Errc::cancelled);
         try {
-            Bridge::Blocking(bridge(), ended_, Wait::Refuse::cycles).wait();
+            Loop::Blocking(loop(), ended_, BlockingWait::Refuse::cycles).wait();
         } catch (std::exception const&) {
             // It cannot be waited for. It keeps itself, and ends without us.
         }
@@ -87,7 +87,7 @@ private:
     /// How many items may pass before the loop gets a turn, should the iterable never suspend.
     static constexpr std::size_t items_per_turn = 1024;
 
-    bool is_worth_a_look() noexcept { return ring_.has_items() || ring_.is_finished(); }
+    bool should_back_off() noexcept { return ring_.has_items() || ring_.is_finished(); }
 
     boost::asio::awaitable<void> body() override {
         namespace this_coro = boost::asio::this_coro;
@@ -99,13 +99,13 @@ private:
                 if (reason() != Errc{})
                     break;
                 auto const came_to =
-                    iteration_.give_at_once(bridge().executor(), [this, &left](Item&& item) {
+                    iteration_.drain(loop().executor(), [this, &left](Item&& item) {
                         ring_.push(std::move(item));
                         return --left > 0 && !ring_.is_full();
                     });
-                if (came_to == AtOnce::ended)
+                if (came_to == Drained::ended)
                     break;
-                if (came_to == AtOnce::waits) {
+                if (came_to == Drained::pending) {
                     auto item = co_await iteration_.next();
                     if (has_left_loop())
                         co_await return_to_loop();
@@ -128,7 +128,7 @@ private:
         try {
             co_await iteration_.close();
         } catch (...) {
-            bridge().report(std::current_exception());
+            loop().report(std::current_exception());
         }
         if (has_left_loop())
             co_await return_to_loop();
@@ -137,7 +137,7 @@ private:
     boost::asio::awaitable<void> park() {
         if (!std::exchange(resumed_, false)) {
             boost::asio::steady_timer timer(
-                bridge().executor(), boost::asio::steady_timer::time_point::max());
+                loop().executor(), boost::asio::steady_timer::time_point::max());
             parked_ = &timer;
             co_await timer.async_wait(boost::asio::as_tuple(boost::asio::use_awaitable));
             parked_ = nullptr;
@@ -147,7 +147,7 @@ private:
 
     void unpark() noexcept {
         resumed_ = true;
-        if (parked_ && !bridge().is_lost())
+        if (parked_ && !loop().is_lost())
             parked_->cancel();
     }
 
@@ -155,7 +155,7 @@ private:
         // The operation must outlive its way through the queue even if the range does not.
         keep_self_for_resume_ = this->shared_from_this();
         try {
-            bridge().submit(resume_);
+            loop().submit(resume_);
         } catch (...) {
             keep_self_for_resume_.reset();  // the loop has ended, and the pump with it
         }
@@ -181,17 +181,17 @@ private:
         ended_.set();
     }
 
-    std::shared_ptr<Bridge> const keep_bridge_;
+    std::shared_ptr<Loop> const keep_loop_;
     std::shared_ptr<Pump> keep_self_;
     Iteration<I> iteration_;
     Ring<Item> ring_;
-    WakeWord ended_;
+    OneShotEvent ended_;
     std::exception_ptr error_;  // the loop's, until the ring is finished
 
     MemberOperation<Pump, &Pump::run_resume> resume_{*this};
     std::shared_ptr<Pump> keep_self_for_resume_;
 
-    Lull lull_;  // the consumer's
+    Backoff backoff_;  // the consumer's
 
     // The loop's own.
     boost::asio::steady_timer* parked_ = nullptr;
@@ -201,8 +201,8 @@ private:
 template <AsyncIterable I>
 class ReadAheadSource final : public RangeSource<iterable_value_t<I>> {
 public:
-    ReadAheadSource(Bridge& bridge, I&& iterable, std::size_t count, std::source_location where)
-        : pump_(std::make_shared<Pump<I>>(bridge, std::forward<I>(iterable), count, where)) {
+    ReadAheadSource(Loop& loop, I&& iterable, std::size_t count, std::source_location where)
+        : pump_(std::make_shared<Pump<I>>(loop, std::forward<I>(iterable), count, where)) {
         pump_->start();
     }
 

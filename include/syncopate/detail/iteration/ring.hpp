@@ -29,10 +29,10 @@ namespace syncopate::detail {
 /// (The consumer looks only when half of the ring is free, or when it has taken all that it knows of;
 /// it never sleeps without having done the latter after its last item.)
 /// Both may see; then an exchange decides who has the announcement. It needs no order but that of its
-/// own variable, except that who takes a WakeWord must find it constructed.
+/// own variable, except that who takes a OneShotEvent must find it constructed.
 template <class T, Platform P = LinuxPlatform>
 class Ring {
-    using WakeWord = BasicWakeWord<P>;
+    using OneShotEvent = BasicOneShotEvent<P>;
 
 public:
     /// capacity: at least 1.
@@ -117,7 +117,7 @@ public:
 
     /// Waits, by means of `block`, until there is an item or the end: then the word is set.
     template <class Block>
-    void wait_for_item(WakeWord& word, Block block) {
+    void wait_for_item(OneShotEvent& word, Block block) {
         waiter_.store(&word, std::memory_order_seq_cst);
         // Taking the announcement back can fail: the producer has it, and is about to set the word.
         if ((has_items() || is_finished()) &&
@@ -134,7 +134,7 @@ private:
     void wake_consumer() noexcept {
         if (waiter_.load(std::memory_order_seq_cst) == nullptr)
             return;
-        if (WakeWord* const word = waiter_.exchange(nullptr, std::memory_order_acquire))
+        if (OneShotEvent* const word = waiter_.exchange(nullptr, std::memory_order_acquire))
             word->set();
     }
 
@@ -147,7 +147,7 @@ private:
     alignas(cache_line) Atomic<P, std::size_t> written_{0};
     Atomic<P, bool> finished_{false};
     alignas(cache_line) Atomic<P, std::size_t> read_{0};
-    alignas(cache_line) Atomic<P, WakeWord*> waiter_{nullptr};
+    alignas(cache_line) Atomic<P, OneShotEvent*> waiter_{nullptr};
     Atomic<P, bool> producer_waits_{false};
 
     // The producer's own.

@@ -55,14 +55,14 @@ private:
         turning_on_.store(std::thread::id(), std::memory_order_release);
     }
 
-    bool block(WakeWord& word, Deadline deadline) noexcept override {
+    bool block(OneShotEvent& word, Deadline deadline) noexcept override {
         if (deadline == Deadline::max())
-            turn_until([&] { return word.has_news(); });
+            turn_until([&] { return word.is_signalled(); });
         else
             turn_until(
-                [&] { return word.has_news() || Deadline::clock::now() >= deadline; },
+                [&] { return word.is_signalled() || Deadline::clock::now() >= deadline; },
                 [&](auto& context) { context.run_one_until(deadline); });
-        return word.has_news();
+        return word.is_signalled();
     }
 
     template <class Done, class Step>
@@ -87,7 +87,7 @@ private:
     }
 
     bool after_close(Deadline deadline) noexcept override {
-        if (!path().close_workers(deadline))
+        if (!gate().close_workers(deadline))
             return false;
         if (!std::exchange(destroyed_, true))
             destroy_remains();
@@ -95,7 +95,7 @@ private:
     }
 
     std::atomic<std::thread::id> turning_on_;
-    std::shared_ptr<Bridge> abandoned_;
+    std::shared_ptr<Loop> abandoned_;
     bool destroyed_ = false;
 };
 

@@ -29,30 +29,30 @@ class Suspension;
 /// Open as long as the execution context is there. Whoever posts to the context from outside does so
 /// under the lock, and so not to a context that has gone.
 ///
-/// The end. The context's shutdown shuts the path, and then destroys what is pending in the context.
+/// The end. The context's shutdown shuts the gate, and then destroys what is pending in the context.
 /// What waits for other threads is pending here. It is destroyed last, because what those threads are
 /// doing may refer to it, and may wait for something that is pending in the context. So the shutdown
 /// posts a handler; when that is destroyed, it destroys here what no thread uses any more, and as long as
 /// there is more, posts itself again, behind whatever was posted meanwhile.
-class ReturnPath {
+class ContextGate {
 public:
-    static std::shared_ptr<ReturnPath> of(boost::asio::any_io_executor const& executor);
+    static std::shared_ptr<ContextGate> of(boost::asio::any_io_executor const& executor);
 
-    explicit ReturnPath(boost::asio::execution_context& context) noexcept : context_(context) {}
+    explicit ContextGate(boost::asio::execution_context& context) noexcept : context_(context) {}
 
     /// The runner's loop, if it owns the context.
-    Bridge* loop() const noexcept { return loop_; }
-    void set_loop(Bridge& loop) {
+    Loop* loop() const noexcept { return loop_; }
+    void set_loop(Loop& loop) {
         name_ = loop.options().name();
-        may_look_ = loop.may_look();
+        may_spin_ = loop.may_spin();
         loop_ = &loop;
     }
     /// Whether it makes sense for a waiting thread to look for what the loop does.
-    bool may_look() const noexcept { return may_look_; }
+    bool may_spin() const noexcept { return may_spin_; }
 
     LoopIdentity identity() const noexcept { return {&name_, loop_, &context_}; }
 
-    /// Calls f, unless the path is shut. Returns whether f succeeded.
+    /// Calls f, unless the gate is shut. Returns whether f succeeded.
     /// Throws: what f throws, unless it is that the loop has ended.
     template <class F>
     bool if_open(F f) {
@@ -71,7 +71,7 @@ public:
     /// context.
     /// make: makes them, the first time.
     template <class Make>
-    std::shared_ptr<OwnWorkPlace> workers(Make make) {
+    std::shared_ptr<OwnedWorkExecutor> workers(Make make) {
         std::lock_guard const lock(mutex_);
         if (!workers_)
             workers_ = make();
@@ -97,49 +97,49 @@ public:
     void remove(Suspension& suspension) noexcept;
 
 private:
-    friend class ReturnService;
+    friend class ContextGateService;
 
     // The handler that destroys, last of all.
     class LastHandler {
     public:
         LastHandler(
-            std::shared_ptr<ReturnPath> path, boost::asio::any_io_executor executor) noexcept
-            : path_(std::move(path)), executor_(std::move(executor)) {}
+            std::shared_ptr<ContextGate> gate, boost::asio::any_io_executor executor) noexcept
+            : gate_(std::move(gate)), executor_(std::move(executor)) {}
         LastHandler(LastHandler&&) = default;
         LastHandler& operator=(LastHandler&&) = delete;
         ~LastHandler() {
-            if (path_)
+            if (gate_)
                 end();
         }
         void operator()() const noexcept {}
 
         /// Posts itself. Returns whether it is gone.
         bool post() noexcept {
-            LastHandler next(std::move(path_), executor_);
+            LastHandler next(std::move(gate_), executor_);
             try {
                 boost::asio::post(executor_, std::move(next));
             } catch (...) {
-                path_ = std::move(next.path_);  // no memory: it goes on here
+                gate_ = std::move(next.gate_);  // no memory: it goes on here
             }
-            return !path_;
+            return !gate_;
         }
 
     private:
         void end() noexcept {
-            while (!path_->drop_what_is_settled()) {
+            while (!gate_->drop_what_is_settled()) {
                 std::this_thread::sleep_for(std::chrono::microseconds(100));
                 if (post())
                     return;
             }
-            path_->close_workers(Deadline::max());
+            gate_->close_workers(Deadline::max());
         }
 
-        std::shared_ptr<ReturnPath> path_;
+        std::shared_ptr<ContextGate> gate_;
         boost::asio::any_io_executor executor_;
     };
 
-    /// Shuts the path. The context is about to destroy what is pending.
-    static void shut(std::shared_ptr<ReturnPath> const& path) noexcept;
+    /// Shuts the gate. The context is about to destroy what is pending.
+    static void shut(std::shared_ptr<ContextGate> const& gate) noexcept;
 
     /// Destroys what waits here and is used by nobody. Returns whether that was all.
     bool drop_what_is_settled() noexcept;
@@ -147,48 +147,48 @@ private:
 
     boost::asio::execution_context const& context_;
     std::string name_ = "event loop";
-    Bridge* loop_ = nullptr;
-    bool may_look_ = true;
+    Loop* loop_ = nullptr;
+    bool may_spin_ = true;
 
     mutable std::mutex mutex_;
     bool is_open_ = true;
     IntrusiveList<Suspension> suspensions_;
     boost::asio::any_io_executor executor_;
-    std::shared_ptr<OwnWorkPlace> workers_;
+    std::shared_ptr<OwnedWorkExecutor> workers_;
 };
 
-/// Keeps the path of an execution context, and tells it when that ends.
-class ReturnService final : public boost::asio::execution_context::service {
+/// Keeps the gate of an execution context, and tells it when that ends.
+class ContextGateService final : public boost::asio::execution_context::service {
 public:
     inline static boost::asio::execution_context::id id;
 
-    explicit ReturnService(boost::asio::execution_context& context)
-        : service(context), path_(std::make_shared<ReturnPath>(context)) {}
+    explicit ContextGateService(boost::asio::execution_context& context)
+        : service(context), gate_(std::make_shared<ContextGate>(context)) {}
 
-    std::shared_ptr<ReturnPath> const& path() const noexcept { return path_; }
+    std::shared_ptr<ContextGate> const& gate() const noexcept { return gate_; }
 
 private:
-    void shutdown() override { ReturnPath::shut(path_); }
+    void shutdown() override { ContextGate::shut(gate_); }
 
-    std::shared_ptr<ReturnPath> const path_;
+    std::shared_ptr<ContextGate> const gate_;
 };
 
-inline std::shared_ptr<ReturnPath> ReturnPath::of(boost::asio::any_io_executor const& executor) {
+inline std::shared_ptr<ContextGate> ContextGate::of(boost::asio::any_io_executor const& executor) {
     auto& context = boost::asio::query(executor, boost::asio::execution::context);
-    auto path = boost::asio::use_service<ReturnService>(context).path();
-    std::lock_guard const lock(path->mutex_);
-    if (!path->executor_)
-        path->executor_ = without_strand(executor);
-    return path;
+    auto gate = boost::asio::use_service<ContextGateService>(context).gate();
+    std::lock_guard const lock(gate->mutex_);
+    if (!gate->executor_)
+        gate->executor_ = without_strand(executor);
+    return gate;
 }
 
-inline void ReturnPath::shut(std::shared_ptr<ReturnPath> const& path) noexcept {
-    std::unique_lock lock(path->mutex_);
-    path->is_open_ = false;
-    auto executor = std::move(path->executor_);
+inline void ContextGate::shut(std::shared_ptr<ContextGate> const& gate) noexcept {
+    std::unique_lock lock(gate->mutex_);
+    gate->is_open_ = false;
+    auto executor = std::move(gate->executor_);
     lock.unlock();
     if (executor)
-        static_cast<void>(LastHandler(path, std::move(executor)).post());
+        static_cast<void>(LastHandler(gate, std::move(executor)).post());
 }
 
 }  // namespace syncopate::detail

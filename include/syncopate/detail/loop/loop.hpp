@@ -33,12 +33,12 @@ namespace syncopate::detail {
 /// Closing goes: refuse new calls; leave the open contexts, newest first; cancel what is left, and
 /// wait for it; then drained(), where the kinds differ. All but the first step happens on the loop,
 /// driven by the ends of the very things that are waited for.
-class Bridge : public std::enable_shared_from_this<Bridge> {
+class Loop : public std::enable_shared_from_this<Loop> {
 public:
-    explicit Bridge(Options options) : options_(std::move(options)) {}
-    Bridge(Bridge const&) = delete;
-    Bridge& operator=(Bridge const&) = delete;
-    virtual ~Bridge() = default;
+    explicit Loop(Options options) : options_(std::move(options)) {}
+    Loop(Loop const&) = delete;
+    Loop& operator=(Loop const&) = delete;
+    virtual ~Loop() = default;
 
     // From any thread.
 
@@ -64,13 +64,13 @@ public:
     class Blocking {
     public:
         Blocking(
-            Bridge& bridge,
-            WakeWord& word,
-            Wait::Refuse refused = Wait::Refuse::blocking,
-            Wait::For what = Wait::For::call)
-            : bridge_(bridge), word_(word), wait_(bridge.identity(), word, refused, what),
+            Loop& loop,
+            OneShotEvent& word,
+            BlockingWait::Refuse refused = BlockingWait::Refuse::blocking,
+            BlockingWait::For what = BlockingWait::For::call)
+            : loop_(loop), word_(word), wait_(loop.identity(), word, refused, what),
               worker_(wait_.waiting_thread() ? wait_.waiting_thread()->blocked_worker() : nullptr),
-              must_end_(bridge.begin_blocking()) {
+              must_end_(loop.begin_blocking()) {
             if (worker_)
                 worker_->begin();
         }
@@ -80,7 +80,7 @@ public:
             if (worker_)
                 worker_->end();
             if (must_end_)
-                bridge_.end_blocking();
+                loop_.end_blocking();
         }
 
         /// Set if a worker of a pool waits.
@@ -88,24 +88,25 @@ public:
 
         /// Returns whether there was news before the deadline: the word was set, or the thread called.
         bool wait_until(Deadline deadline) noexcept {
-            return word_.has_news() || bridge_.block(word_, deadline);
+            return word_.is_signalled() || loop_.block(word_, deadline);
         }
         void wait() noexcept { wait_until(Deadline::max()); }
 
     private:
-        Bridge& bridge_;
-        WakeWord& word_;
-        Wait wait_;
+        Loop& loop_;
+        OneShotEvent& word_;
+        BlockingWait wait_;
         BlockedWorkerPointer worker_;
         bool must_end_;
     };
 
     /// Whether another thread turns the loop, so that it makes sense to look for what it does.
-    virtual bool may_look() const noexcept { return false; }
+    virtual bool may_spin() const noexcept { return false; }
 
     /// Closes, and waits for the end. Returns whether it came in time.
-    bool close_until(Deadline deadline, Wait::Refuse refused = Wait::Refuse::blocking) {
-        Blocking blocking(*this, closed_, refused, Wait::For::end);
+    bool close_until(
+        Deadline deadline, BlockingWait::Refuse refused = BlockingWait::Refuse::blocking) {
+        Blocking blocking(*this, closed_, refused, BlockingWait::For::end);
         begin_close(Errc::runner_closed);
         return blocking.wait_until(deadline) && after_close(deadline);
     }
@@ -123,12 +124,12 @@ public:
     LoopIdentity identity() const noexcept { return {&options_.name(), this, exclusive_context()}; }
 
     /// The loop that the calling thread is turning, or null.
-    static Bridge const* served_here() noexcept {
-        return static_cast<Bridge const*>(ServingScope::loop_here());
+    static Loop const* of_this_thread() noexcept {
+        return static_cast<Loop const*>(ServingScope::loop_here());
     }
 
     /// Whether the calling thread is turning this loop.
-    bool is_served_here() const noexcept { return ServingScope::serves(this); }
+    bool running_in_this_thread() const noexcept { return ServingScope::serves(this); }
 
     bool is_closed() const noexcept { return closed_.is_set(); }
 
@@ -166,7 +167,7 @@ public:
     boost::asio::any_io_executor const& executor() const noexcept { return executor_; }
 
     /// Where tasks find a coroutine that carries them; null if each has one made for it.
-    virtual Carrier::Pool* carriers() noexcept { return nullptr; }
+    virtual CoroutinePool* coroutine_pool() noexcept { return nullptr; }
 
     /// Whether the execution context went away under the loop: its objects must not be used any more.
     bool is_lost() const noexcept { return lost_.load(std::memory_order_acquire); }
@@ -183,7 +184,7 @@ public:
     void task_ended(TaskRecord& task) noexcept { tasks_.ended(task); }
 
     /// The task's user has been told: for close() it does not exist any more.
-    void task_gone() noexcept {
+    void task_released() noexcept {
         tasks_.told();
         advance_close();
     }
@@ -254,7 +255,7 @@ private:
     /// Before a thread blocks. True: end_blocking() is called afterwards.
     virtual bool begin_blocking() { return false; }
     virtual void end_blocking() noexcept {}
-    virtual bool block(WakeWord& word, Deadline deadline) noexcept {
+    virtual bool block(OneShotEvent& word, Deadline deadline) noexcept {
         return word.wait_until(deadline);
     }
 
@@ -282,7 +283,7 @@ private:
     boost::asio::any_io_executor executor_;
     std::atomic<Errc> refusal_{Errc{}};
     std::atomic<bool> lost_{false};
-    WakeWord closed_;
+    OneShotEvent closed_;
 
     // The loop's own, on cache lines that callers do not touch.
     alignas(cache_line) IntrusiveList<OpenContext> contexts_;

@@ -26,14 +26,14 @@
 namespace syncopate::detail {
 
 /// Room for the one handler of which no two exist at a time, so that waking the loop cannot fail.
-class HandlerRoom {
+class HandlerStorage {
 public:
     template <class T>
     class Allocator {
     public:
         using value_type = T;
 
-        explicit Allocator(HandlerRoom& room) noexcept : room_(&room) {}
+        explicit Allocator(HandlerStorage& room) noexcept : room_(&room) {}
         template <class U>
         Allocator(Allocator<U> const& other) noexcept : room_(other.room_) {}
 
@@ -53,7 +53,7 @@ public:
     private:
         template <class>
         friend class Allocator;
-        HandlerRoom* room_;
+        HandlerStorage* room_;
     };
 
 private:
@@ -61,23 +61,23 @@ private:
     alignas(alignment) std::byte bytes_[128];
 };
 
-class OwnLoop : public Bridge {
+class OwnLoop : public Loop {
 public:
-    using Bridge::Bridge;
+    using Loop::Loop;
 
     void submit(Operation& operation) override {
         if (push(operation) == InjectionQueue::Pushed::refused)
             throw_error(refusal());
     }
 
-    Carrier::Pool* carriers() noexcept override { return &carriers_; }
+    CoroutinePool* coroutine_pool() noexcept override { return &coroutines_; }
 
     boost::asio::io_context& context() noexcept { return context_; }
 
 protected:
     void initialise() {
         set_executor(context_.get_executor());
-        path_.set_loop(*this);
+        gate_.set_loop(*this);
     }
 
     /// Runs handlers by means of `run`, until there is nothing to do or it is told to stop. A handler
@@ -113,14 +113,14 @@ protected:
     }
 
     void drained() noexcept override {
-        carriers_.close();
+        coroutines_.close();
         ended_ = true;
         context_.stop();
     }
 
     void submit_close() noexcept { push(close_); }
 
-    ReturnPath& path() noexcept { return path_; }
+    ContextGate& gate() noexcept { return gate_; }
 
     /// Whether somebody has pushed, for a loop that looks for it.
     bool has_calls() const noexcept { return !queue_.empty(); }
@@ -133,13 +133,13 @@ private:
     };
 
     void const* exclusive_context() const noexcept override { return &context_; }
-    std::string work_in_hand() const override { return path_.work(); }
+    std::string work_in_hand() const override { return gate_.work(); }
 
     /// In a turn: whether more is in the queue, or will be before anything else could be done.
     virtual bool more_comes() noexcept { return false; }
     /// At the end of a turn that leaves the queue empty: whether to take another after the io_context
     /// has had its own, instead of waiting to be woken. worked: this one found something to do.
-    virtual bool looks_again(bool /*worked*/) noexcept { return false; }
+    virtual bool should_poll_again(bool /*worked*/) noexcept { return false; }
 
     InjectionQueue::Pushed push(Operation& operation) noexcept {
         auto const pushed = queue_.push(operation);
@@ -150,7 +150,7 @@ private:
 
     /// Called by the one thread that is to wake the loop.
     void wake() noexcept {
-        Patience::of_this_thread().has_woken_loop();
+        SpinWait::of_this_thread().has_woken_loop();
         // Whoever pushed last may be late, and the io_context must not be shut down under its post.
         std::lock_guard lock(wake_mutex_);
         if (!shut_down_)
@@ -163,7 +163,7 @@ private:
         boost::asio::post(
             context_,
             boost::asio::bind_allocator(
-                HandlerRoom::Allocator<void>(room_), [this]() noexcept { turn_queue(); }));
+                HandlerStorage::Allocator<void>(room_), [this]() noexcept { turn_queue(); }));
     }
 
     /// Runs what is in the queue, and sees to it that somebody will run what comes.
@@ -171,7 +171,8 @@ private:
         bool worked = queue_.run_some(operations_per_turn);
         for (int burst = 1; burst < bursts_per_turn && more_comes(); ++burst)
             worked |= queue_.run_some(operations_per_turn);
-        if (has_calls() || looks_again(worked) || !spot_.park([this] { return queue_.empty(); }))
+        if (has_calls() || should_poll_again(worked) ||
+            !spot_.park([this] { return queue_.empty(); }))
             post_turn();
     }
 
@@ -179,18 +180,18 @@ private:
     static constexpr std::size_t operations_per_turn = 64;
     static constexpr int bursts_per_turn = 16;
 
-    Carrier::Pool carriers_;
-    HandlerRoom room_;
+    CoroutinePool coroutines_;
+    HandlerStorage room_;
     Context context_{1};
     boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_{
         context_.get_executor()};
-    ReturnPath& path_ = *boost::asio::use_service<ReturnService>(context_).path();
+    ContextGate& gate_ = *boost::asio::use_service<ContextGateService>(context_).gate();
     // Callers look at the spot; the loop writes it only when it parks.
     alignas(cache_line) ParkingSpot spot_;
     std::mutex wake_mutex_;
     bool shut_down_ = false;
     InjectionQueue queue_;
-    MemberOperation<Bridge, &Bridge::start_closing> close_{*this};
+    MemberOperation<Loop, &Loop::start_closing> close_{*this};
     bool ended_ = false;
 };
 

@@ -24,7 +24,7 @@
 
 namespace syncopate::detail {
 
-class PortalLoop final : public Bridge, private RegisteredPortal {
+class PortalLoop final : public Loop, private RegisteredPortal {
 public:
     template <class Executor>
     static std::shared_ptr<PortalLoop> create(Executor const& executor, Options options) {
@@ -33,7 +33,8 @@ public:
         // Services end newest first: by this order the registry ends before the strands, and what they
         // drop then is known to be lost.
         static_cast<void>(boost::asio::make_strand(executor));
-        static_cast<void>(ReturnPath::of(executor));  // takes this one, and not the portal's strand
+        static_cast<void>(
+            ContextGate::of(executor));  // takes this one, and not the portal's strand
         auto loop = std::make_shared<PortalLoop>(std::move(options), threads_of(executor), context);
         loop->set_executor(serial(executor, loop));
         loop->registry_->add(*loop);
@@ -41,7 +42,7 @@ public:
     }
 
     PortalLoop(Options options, LoopThreads threads, boost::asio::execution_context& context)
-        : Bridge(std::move(options)), threads_(std::move(threads)), context_(&context),
+        : Loop(std::move(options)), threads_(std::move(threads)), context_(&context),
           registry_(&boost::asio::use_service<PortalRegistry>(context)) {}
 
     void submit(Operation& operation) override {
@@ -74,7 +75,7 @@ private:
     // another reason, it has not been posted: submit() is about to throw.)
     class Delivery {
     public:
-        Delivery(std::shared_ptr<Bridge> loop, Operation& operation) noexcept
+        Delivery(std::shared_ptr<Loop> loop, Operation& operation) noexcept
             : loop_(std::move(loop)), operation_(&operation) {}
         Delivery(Delivery&& other) noexcept
             : loop_(std::move(other.loop_)), operation_(std::exchange(other.operation_, nullptr)) {}
@@ -89,19 +90,19 @@ private:
         }
 
     private:
-        std::shared_ptr<Bridge> loop_;
+        std::shared_ptr<Loop> loop_;
         Operation* operation_;
     };
 
     // Calls to one portal run one after another. A strand does that already.
     template <class Inner>
     static boost::asio::any_io_executor serial(
-        boost::asio::strand<Inner> const& executor, std::shared_ptr<Bridge> loop) {
+        boost::asio::strand<Inner> const& executor, std::shared_ptr<Loop> loop) {
         return TracedExecutor(executor, std::move(loop));
     }
     template <class Executor>
     static boost::asio::any_io_executor serial(
-        Executor const& executor, std::shared_ptr<Bridge> loop) {
+        Executor const& executor, std::shared_ptr<Loop> loop) {
         return boost::asio::make_strand(TracedExecutor(executor, std::move(loop)));
     }
 
@@ -187,7 +188,7 @@ private:
     bool const has_one_thread_ = threads_.count == 1;
     boost::asio::execution_context* const context_;
     PortalRegistry* const registry_;
-    MemberOperation<Bridge, &Bridge::start_closing> close_{*this};
+    MemberOperation<Loop, &Loop::start_closing> close_{*this};
 
     mutable std::mutex mutex_;
     std::size_t deliveries_ = 0;

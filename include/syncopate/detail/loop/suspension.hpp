@@ -34,10 +34,10 @@ class Suspension : public ListHook<Suspension>,
                    public boost::intrusive_ref_counter<Suspension, boost::thread_safe_counter> {
 public:
     explicit Suspension(boost::asio::any_io_executor const& executor)
-        : path_(ReturnPath::of(executor)),
+        : gate_(ContextGate::of(executor)),
           executor_(
               boost::asio::prefer(executor, boost::asio::execution::outstanding_work.tracked)),
-          is_direct_(path_->loop() && runs_on_io_context(executor)) {}
+          is_direct_(gate_->loop() && runs_on_io_context(executor)) {}
     virtual ~Suspension() = default;
 
     /// Suspends the awaiting coroutine: `co_await suspension->wait()`. Once.
@@ -49,10 +49,10 @@ public:
     /// From any thread, once, by one who shares the ownership: has the coroutine go on soon.
     void resume_soon() noexcept {
         boost::intrusive_ptr<Suspension> self(this);
-        path_->if_open([&] {
+        gate_->if_open([&] {
             if (!is_direct_)
                 return boost::asio::post(executor_, [self] { self->resume(); });
-            path_->loop()->submit(resume_);
+            gate_->loop()->submit(resume_);
             self.detach();  // the operation's
         });
     }
@@ -61,7 +61,7 @@ public:
     /// or destroyed there. Returns whether it was.
     template <class F>
     bool post(F f) {
-        return path_->if_open([&] {
+        return gate_->if_open([&] {
             if (!is_linked())
                 throw std::system_error(make_error_code(Errc::cancelled));
             boost::asio::post(executor_, [executor = executor_, f = std::move(f)]() mutable {
@@ -71,10 +71,10 @@ public:
         });
     }
 
-    ReturnPath const& path() const noexcept { return *path_; }
+    ContextGate const& gate() const noexcept { return *gate_; }
 
 private:
-    friend class ReturnPath;
+    friend class ContextGate;
 
     /// The coroutine has been suspended: sees to it that somebody resumes it.
     virtual void begin() noexcept = 0;
@@ -91,7 +91,7 @@ private:
         if (slot_.is_connected())
             slot_.assign([this](boost::asio::cancellation_type) { cancelled(); });
         handler_.keep(std::move(handler));
-        path_->add(*this);
+        gate_->add(*this);
         begin();  // it may have gone on, on another thread, when this returns
     }
 
@@ -101,7 +101,7 @@ private:
     }
 
     void resume() noexcept {
-        path_->remove(*this);
+        gate_->remove(*this);
         slot_.clear();
         executor_ = {};
         resumed();
@@ -113,25 +113,25 @@ private:
         handler_.drop();
     }
 
-    std::shared_ptr<ReturnPath> const path_;
+    std::shared_ptr<ContextGate> const gate_;
     boost::asio::any_io_executor executor_;
     bool const is_direct_;
     boost::asio::cancellation_slot slot_;
-    KeptHandler handler_;
+    InplaceHandler handler_;
     MemberOperation<Suspension, &Suspension::run_resume> resume_{*this};
 };
 
-inline void ReturnPath::add(Suspension& suspension) noexcept {
+inline void ContextGate::add(Suspension& suspension) noexcept {
     std::lock_guard const lock(mutex_);
     suspensions_.push_back(suspension);
 }
 
-inline void ReturnPath::remove(Suspension& suspension) noexcept {
+inline void ContextGate::remove(Suspension& suspension) noexcept {
     std::lock_guard const lock(mutex_);
     suspension.unlink();
 }
 
-inline Suspension* ReturnPath::take_newest() noexcept {
+inline Suspension* ContextGate::take_newest() noexcept {
     std::lock_guard const lock(mutex_);
     if (suspensions_.empty())
         return nullptr;
@@ -140,7 +140,7 @@ inline Suspension* ReturnPath::take_newest() noexcept {
     return &newest;
 }
 
-inline bool ReturnPath::drop_what_is_settled() noexcept {
+inline bool ContextGate::drop_what_is_settled() noexcept {
     // What is dropped may come here in turn, so the lock is not held. Nobody else adds or removes now.
     IntrusiveList<Suspension> in_use;
     while (Suspension* const newest = take_newest()) {

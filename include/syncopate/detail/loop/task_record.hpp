@@ -33,7 +33,7 @@ private:
 class OpenContext : public ListHook<OpenContext> {
 public:
     /// Makes it leave, if nothing did before. On the loop. What its aexit throws then goes to
-    /// Bridge::exit_failed.
+    /// Loop::exit_failed.
     virtual void leave_for_close(Errc reason) noexcept = 0;
 
 protected:

@@ -4,6 +4,7 @@
 #include <syncopate/detail/loop/operation.hpp>
 #include <syncopate/detail/loop/own_loop.hpp>
 #include <syncopate/detail/loop/wait_graph.hpp>
+#include <syncopate/detail/wait/busy_poll_policy.hpp>
 #include <syncopate/detail/wait/deadline.hpp>
 #include <syncopate/detail/wait/one_shot_event.hpp>
 #include <syncopate/detail/wait/spin_wait.hpp>
@@ -53,7 +54,7 @@ public:
         started_.store(true, std::memory_order_release);
     }
 
-    bool may_look() const noexcept override {
+    bool may_spin() const noexcept override {
         return options().spin().value_or(std::chrono::nanoseconds::max()) >
                std::chrono::nanoseconds::zero();
     }
@@ -86,16 +87,18 @@ private:
     bool more_comes() noexcept override {
         return watch_.more_comes([this] { return has_calls(); });
     }
-    bool looks_again(bool worked) noexcept override { return watch_.looks_again(worked); }
+    bool should_poll_again(bool worked) noexcept override {
+        return watch_.should_poll_again(worked);
+    }
 
-    bool block(WakeWord& word, Deadline deadline) noexcept override {
-        auto const found = [&word] { return word.has_news(); };
+    bool block(OneShotEvent& word, Deadline deadline) noexcept override {
+        auto const found = [&word] { return word.is_signalled(); };
         auto const sleep = [&word, deadline] { return word.wait_until(deadline); };
         if (auto const limit = options().spin()) {
             auto const end = deadline_after(*limit);
-            return Patience::look_until(end < deadline ? end : deadline, found) || sleep();
+            return SpinWait::spin_until(end < deadline ? end : deadline, found) || sleep();
         }
-        return Patience::of_this_thread().wait(deadline, found, sleep);
+        return SpinWait::of_this_thread().wait(deadline, found, sleep);
     }
 
     void serve() noexcept {
@@ -107,7 +110,7 @@ private:
         set_closed();
     }
 
-    Watchfulness watch_{options().spin()};  // the loop thread's
+    BusyPollPolicy watch_{options().spin()};  // the loop thread's
     std::atomic<bool> started_{false};
     std::mutex thread_mutex_;
     std::thread thread_;

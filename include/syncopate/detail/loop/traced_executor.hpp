@@ -19,7 +19,7 @@ namespace syncopate::detail {
 template <class Inner>
 class TracedExecutor {
 public:
-    TracedExecutor(Inner inner, std::shared_ptr<Bridge> loop) noexcept
+    TracedExecutor(Inner inner, std::shared_ptr<Loop> loop) noexcept
         : inner_(std::move(inner)), loop_(std::move(loop)) {}
 
     template <class Property>
@@ -54,7 +54,7 @@ public:
 
 private:
     Inner inner_;
-    std::shared_ptr<Bridge> loop_;
+    std::shared_ptr<Loop> loop_;
 };
 
 }  // namespace syncopate::detail

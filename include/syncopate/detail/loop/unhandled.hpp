@@ -11,8 +11,8 @@ namespace syncopate::detail {
 
 /// To the on_error of the runner whose loop this thread turns; on a loop without one, to where on_error
 /// leads by default.
-inline void report_unclaimed(std::exception_ptr error) noexcept {
-    if (auto const* const loop = Bridge::served_here())
+inline void report_unhandled(std::exception_ptr error) noexcept {
+    if (auto const* const loop = Loop::of_this_thread())
         loop->report(std::move(error));
     else
         Options().report(std::move(error));

@@ -86,7 +86,7 @@ protected:
     }
 
 private:
-    friend class Wait;
+    friend class BlockingWait;
 
     // Not inlined: Clang keeps the address of a thread_local object in a coroutine's frame, also over a
     // suspension after which another thread goes on.
@@ -108,7 +108,7 @@ private:
 /// A wait A holds up a wait B if A's thread turns the loop that B waits for, or does work that is part
 /// of the call that B waits for. The search follows that. Cycles cannot exist in what it searches,
 /// because the wait that would close one never begins.
-class Wait : public ListHook<Wait> {
+class BlockingWait : public ListHook<BlockingWait> {
 public:
     /// What is refused: any blocking on a thread whose loop turns inside a call, or only what could
     /// never end. A destructor wants the latter: it has to wait if it can.
@@ -117,7 +117,8 @@ public:
     enum class For { call, end };
 
     /// Throws: DeadlockError, which names the cycle.
-    Wait(LoopIdentity const& target, WakeWord const& word, Refuse refused, For what = For::call)
+    BlockingWait(
+        LoopIdentity const& target, OneShotEvent const& word, Refuse refused, For what = For::call)
         : target_(target), word_(word), what_(what), waiting_thread_(ServingScope::innermost()) {
         if (!waiting_thread_)
             return;
@@ -130,7 +131,7 @@ public:
         registry().waits.push_back(*this);
     }
 
-    ~Wait() {
+    ~BlockingWait() {
         if (!waiting_thread_)
             return;
         std::lock_guard lock(registry().mutex);
@@ -145,7 +146,7 @@ private:
 
     struct Registry {
         std::mutex mutex;
-        IntrusiveList<Wait> waits;
+        IntrusiveList<BlockingWait> waits;
         unsigned searches = 0;
     };
 
@@ -176,8 +177,8 @@ private:
 
     /// Follows all that holds up this wait.
     static void refuse_cycle_behind(
-        Wait const& wait, ServingScope const& self, std::string const& path) {
-        registry().waits.for_each([&](Wait const& next) {
+        BlockingWait const& wait, ServingScope const& self, std::string const& path) {
+        registry().waits.for_each([&](BlockingWait const& next) {
             if (next.word_.is_set() || !next.holds_up(wait) ||
                 std::exchange(next.seen_in_, registry().searches) == registry().searches)
                 return;
@@ -188,7 +189,7 @@ private:
         });
     }
 
-    bool holds_up(Wait const& other) const noexcept {
+    bool holds_up(BlockingWait const& other) const noexcept {
         for (auto const* scope = waiting_thread_; scope; scope = scope->outer_)
             if (other.is_held_up_by(*scope))
                 return true;
@@ -209,7 +210,7 @@ private:
     static std::string quoted(LoopIdentity const& loop) { return '"' + *loop.name + '"'; }
 
     LoopIdentity target_;
-    WakeWord const& word_;
+    OneShotEvent const& word_;
     For what_;
     ServingScope const* waiting_thread_;
     mutable unsigned seen_in_ = 0;

@@ -10,7 +10,7 @@ namespace syncopate::detail {
 class Work;
 
 /// Threads that take work: a pool's, or one that is blocked.
-class WorkPlace {
+class WorkExecutor {
 public:
     /// Takes the work, and shares its ownership until it has been done.
     /// Throws: what keeps it from being done; then it has not been taken.
@@ -20,13 +20,13 @@ public:
     virtual void withdraw(Work& work) noexcept = 0;
 
 protected:
-    ~WorkPlace() = default;
+    ~WorkExecutor() = default;
 };
 
 /// A pool, as the loop sees it whose default it is.
-class OwnWorkPlace : public WorkPlace {
+class OwnedWorkExecutor : public WorkExecutor {
 public:
-    virtual ~OwnWorkPlace() = default;
+    virtual ~OwnedWorkExecutor() = default;
 
     /// Refuses what is queued, and waits for what is being done. Returns whether it has ended.
     virtual bool close_until(Deadline deadline) noexcept = 0;

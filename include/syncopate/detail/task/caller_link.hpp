@@ -18,24 +18,24 @@
 
 namespace syncopate::detail {
 
-class WorkPlace;
+class WorkExecutor;
 
 /// A thread that is blocked until a task has ended.
 struct BlockedThread {
     /// What it waits for. Identifies the call.
     void const* word = nullptr;
     /// Where functions are handed to it while it waits, if it takes any.
-    WorkPlace* errands = nullptr;
+    WorkExecutor* caller_queue = nullptr;
     /// Set if it is a worker of a pool.
     BlockedWorkerPointer worker;
 };
 
 /// The thread that is blocked on a task, as the task, and what it starts, find it. Shared by the
 /// executors that name it, which may outlive the task: then nobody is blocked on them.
-class Origin : public boost::intrusive_ref_counter<Origin, boost::thread_safe_counter> {
+class CallerLink : public boost::intrusive_ref_counter<CallerLink, boost::thread_safe_counter> {
 public:
     /// within: of the task whose work is done on the thread that will be blocked.
-    explicit Origin(boost::intrusive_ptr<Origin> within = nullptr) noexcept
+    explicit CallerLink(boost::intrusive_ptr<CallerLink> within = nullptr) noexcept
         : within_(std::move(within)) {}
 
     /// As long as the task runs. On the loop.
@@ -46,35 +46,35 @@ public:
 
     /// The nearest one that takes functions while it waits, or null. On the loop.
     BlockedThread const* serving_thread() const noexcept {
-        for (auto const* origin = this; origin; origin = origin->within_.get())
-            if (origin->thread_ && origin->thread_->errands)
-                return origin->thread_;
+        for (auto const* caller = this; caller; caller = caller->within_.get())
+            if (caller->thread_ && caller->thread_->caller_queue)
+                return caller->thread_;
         return nullptr;
     }
 
 private:
     BlockedThread const* thread_ = nullptr;
-    boost::intrusive_ptr<Origin> const within_;
+    boost::intrusive_ptr<CallerLink> const within_;
 };
 
-using OriginPointer = boost::intrusive_ptr<Origin>;
+using CallerLinkPointer = boost::intrusive_ptr<CallerLink>;
 
 /// Passes everything on to `Inner`, and names an origin.
 template <class Inner>
-class OriginExecutor {
+class CallerExecutor {
 public:
-    OriginExecutor(Inner inner, OriginPointer origin) noexcept
-        : inner_(std::move(inner)), origin_(std::move(origin)) {}
+    CallerExecutor(Inner inner, CallerLinkPointer caller) noexcept
+        : inner_(std::move(inner)), caller_(std::move(caller)) {}
 
     // An executor's copies must not throw, and Boost's pointer does not promise what it keeps.
-    OriginExecutor(OriginExecutor const&) noexcept = default;
-    OriginExecutor(OriginExecutor&&) noexcept = default;
-    OriginExecutor& operator=(OriginExecutor const&) noexcept = default;
-    OriginExecutor& operator=(OriginExecutor&&) noexcept = default;
-    ~OriginExecutor() = default;
+    CallerExecutor(CallerExecutor const&) noexcept = default;
+    CallerExecutor(CallerExecutor&&) noexcept = default;
+    CallerExecutor& operator=(CallerExecutor const&) noexcept = default;
+    CallerExecutor& operator=(CallerExecutor&&) noexcept = default;
+    ~CallerExecutor() = default;
 
     Inner const& inner() const noexcept { return inner_; }
-    OriginPointer const& origin() const noexcept { return origin_; }
+    CallerLinkPointer const& caller() const noexcept { return caller_; }
 
     template <class Property>
     auto query(Property const& property) const noexcept
@@ -83,15 +83,15 @@ public:
     }
 
     template <class Property>
-    auto require(Property const& property) const noexcept -> OriginExecutor<
+    auto require(Property const& property) const noexcept -> CallerExecutor<
         std::decay_t<decltype(boost::asio::require(std::declval<Inner const&>(), property))>> {
-        return {boost::asio::require(inner_, property), origin_};
+        return {boost::asio::require(inner_, property), caller_};
     }
 
     template <class Property>
-    auto prefer(Property const& property) const noexcept -> OriginExecutor<
+    auto prefer(Property const& property) const noexcept -> CallerExecutor<
         std::decay_t<decltype(boost::asio::prefer(std::declval<Inner const&>(), property))>> {
-        return {boost::asio::prefer(inner_, property), origin_};
+        return {boost::asio::prefer(inner_, property), caller_};
     }
 
     template <class Function>
@@ -99,36 +99,36 @@ public:
         inner_.execute(std::forward<Function>(function));
     }
 
-    friend bool operator==(OriginExecutor const& a, OriginExecutor const& b) noexcept {
-        return a.inner_ == b.inner_ && a.origin_ == b.origin_;
+    friend bool operator==(CallerExecutor const& a, CallerExecutor const& b) noexcept {
+        return a.inner_ == b.inner_ && a.caller_ == b.caller_;
     }
 
 private:
     Inner inner_;
-    OriginPointer origin_;
+    CallerLinkPointer caller_;
 };
 
 using IoExecutor = boost::asio::io_context::executor_type;
-using OriginIoExecutor = OriginExecutor<IoExecutor>;
-using OriginAnyExecutor = OriginExecutor<boost::asio::any_io_executor>;
+using CallerIoExecutor = CallerExecutor<IoExecutor>;
+using CallerAnyExecutor = CallerExecutor<boost::asio::any_io_executor>;
 
 /// The origin that an executor names, or null.
-inline OriginPointer origin_of(boost::asio::any_io_executor const& executor) noexcept {
-    if (auto const* direct = executor.target<OriginIoExecutor>())
-        return direct->origin();
-    if (auto const* wrapped = executor.target<OriginAnyExecutor>())
-        return wrapped->origin();
+inline CallerLinkPointer caller_of(boost::asio::any_io_executor const& executor) noexcept {
+    if (auto const* direct = executor.target<CallerIoExecutor>())
+        return direct->caller();
+    if (auto const* wrapped = executor.target<CallerAnyExecutor>())
+        return wrapped->caller();
     if (auto const* strand = executor.target<boost::asio::strand<boost::asio::any_io_executor>>())
-        return origin_of(strand->get_inner_executor());
+        return caller_of(strand->get_inner_executor());
     return nullptr;
 }
 
 /// The executor without the origin that it names, if it names one.
-inline boost::asio::any_io_executor without_origin(
+inline boost::asio::any_io_executor without_caller(
     boost::asio::any_io_executor const& executor) noexcept {
-    if (auto const* direct = executor.target<OriginIoExecutor>())
+    if (auto const* direct = executor.target<CallerIoExecutor>())
         return direct->inner();
-    if (auto const* wrapped = executor.target<OriginAnyExecutor>())
+    if (auto const* wrapped = executor.target<CallerAnyExecutor>())
         return wrapped->inner();
     return executor;
 }
@@ -138,7 +138,7 @@ inline boost::asio::any_io_executor without_strand(
     boost::asio::any_io_executor const& executor) noexcept {
     using boost::asio::strand;
     using PoolExecutor = boost::asio::thread_pool::executor_type;
-    auto inner = without_origin(executor);
+    auto inner = without_caller(executor);
     if (auto const* const of_any = inner.target<strand<boost::asio::any_io_executor>>())
         return without_strand(of_any->get_inner_executor());
     if (auto const* const of_io = inner.target<strand<IoExecutor>>())
@@ -149,17 +149,17 @@ inline boost::asio::any_io_executor without_strand(
 }
 
 /// The executor, naming this origin instead of the one that it may name.
-inline boost::asio::any_io_executor with_origin(
-    boost::asio::any_io_executor const& executor, OriginPointer origin) {
-    auto inner = without_origin(executor);
+inline boost::asio::any_io_executor with_caller(
+    boost::asio::any_io_executor const& executor, CallerLinkPointer caller) {
+    auto inner = without_caller(executor);
     if (auto const* io = inner.target<IoExecutor>())
-        return OriginIoExecutor(*io, std::move(origin));
-    return OriginAnyExecutor(std::move(inner), std::move(origin));
+        return CallerIoExecutor(*io, std::move(caller));
+    return CallerAnyExecutor(std::move(inner), std::move(caller));
 }
 
 /// Whether what runs on the executor runs on its io_context directly, and not on a strand.
 inline bool runs_on_io_context(boost::asio::any_io_executor const& executor) noexcept {
-    return executor.target<IoExecutor>() || executor.target<OriginIoExecutor>();
+    return executor.target<IoExecutor>() || executor.target<CallerIoExecutor>();
 }
 
 }  // namespace syncopate::detail

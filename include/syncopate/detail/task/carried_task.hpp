@@ -16,11 +16,11 @@
 
 namespace syncopate::detail {
 
-/// T is the type of a Task as the user passed it, with its value category. Base is a Load that knows
+/// T is the type of a Task as the user passed it, with its value category. Base is a SpawnedTask that knows
 /// how the coroutine gets back, has_left_loop() and return_to_loop(), should the task have moved to
 /// another thread.
 template <Task T, class Base>
-    requires std::is_base_of_v<Load, Base>
+    requires std::is_base_of_v<SpawnedTask, Base>
 class CarriedTask : public Base {
 protected:
     template <class... Args>
@@ -62,7 +62,7 @@ private:
             return std::move(task_.get());
     }
 
-    Passed<T> task_;
+    OwnedOrRef<T> task_;
     Outcome<task_result_t<T>> outcome_;
 };
 

@@ -11,12 +11,12 @@ namespace syncopate::detail {
 
 /// Room for one handler, which is empty again before the handler is called or destroyed: either may
 /// destroy the room.
-class KeptHandler {
+class InplaceHandler {
 public:
-    KeptHandler() = default;
-    KeptHandler(KeptHandler const&) = delete;
-    KeptHandler& operator=(KeptHandler const&) = delete;
-    ~KeptHandler() { drop(); }
+    InplaceHandler() = default;
+    InplaceHandler(InplaceHandler const&) = delete;
+    InplaceHandler& operator=(InplaceHandler const&) = delete;
+    ~InplaceHandler() { drop(); }
 
     explicit operator bool() const noexcept { return take_ != nullptr; }
 

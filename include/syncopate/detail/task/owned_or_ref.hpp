@@ -8,9 +8,9 @@ namespace syncopate::detail {
 
 /// Keeps an argument. T is its type as a forwarding reference deduces it.
 template <class T>
-class Passed {
+class OwnedOrRef {
 public:
-    explicit Passed(T&& value) : value_(std::move(value)) {}
+    explicit OwnedOrRef(T&& value) : value_(std::move(value)) {}
     T& get() noexcept { return *value_; }
     /// Destroys what is owned.
     void release() noexcept { value_.reset(); }
@@ -20,9 +20,9 @@ private:
 };
 
 template <class T>
-class Passed<T&> {
+class OwnedOrRef<T&> {
 public:
-    explicit Passed(T& value) noexcept : value_(&value) {}
+    explicit OwnedOrRef(T& value) noexcept : value_(&value) {}
     T& get() noexcept { return *value_; }
     void release() noexcept {}
 

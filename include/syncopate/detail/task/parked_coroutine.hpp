@@ -18,7 +18,7 @@
 namespace syncopate::detail {
 
 /// Where a coroutine is suspended until it is resumed. Its own cancellation does not end the wait.
-class Waiter {
+class ParkedCoroutine {
 public:
     /// Calls `begin`, and waits unless `is_over` says that there is nothing to wait for.
     ///
@@ -82,7 +82,7 @@ private:
             boost::asio::deferred);
     }
 
-    KeptHandler handler_;
+    InplaceHandler handler_;
     bool resumed_by_other_task_ = false;
 };
 

@@ -22,21 +22,21 @@ namespace syncopate::detail {
 /// either before the setter's exchange, which then returns `sleeping` and wakes, or after it, when
 /// the compare-exchange fails with `set_`. The kernel compares the word once more before it sleeps.
 ///
-/// call() is for one waiter, and comes from the thread that will set the word, so that it happens before
+/// notify() is for one waiter, and comes from the thread that will set the word, so that it happens before
 /// that: the word is there as long as it runs. For its wake-up the same argument holds. What the
 /// waiter is called for is handed over under a lock, and not by the word; who sees the call cannot have
 /// taken the lock before the caller did.
 template <Platform P = LinuxPlatform>
-class BasicWakeWord {
+class BasicOneShotEvent {
 public:
-    BasicWakeWord() = default;
-    BasicWakeWord(BasicWakeWord const&) = delete;
-    BasicWakeWord& operator=(BasicWakeWord const&) = delete;
+    BasicOneShotEvent() = default;
+    BasicOneShotEvent(BasicOneShotEvent const&) = delete;
+    BasicOneShotEvent& operator=(BasicOneShotEvent const&) = delete;
 
     bool is_set() const noexcept { return state_.load(std::memory_order_acquire) == set_; }
 
     /// Whether it is set, or the waiter has been called.
-    bool has_news() const noexcept { return state_.load(std::memory_order_acquire) >= called; }
+    bool is_signalled() const noexcept { return state_.load(std::memory_order_acquire) >= called; }
 
     void set() noexcept {
         auto const* const address = &state_;
@@ -45,7 +45,7 @@ public:
     }
 
     /// Has the waiter return from its wait, to take the call. Nothing if the word is set.
-    void call() noexcept {
+    void notify() noexcept {
         auto seen = state_.load(std::memory_order_relaxed);
         while (seen != set_ &&
                !state_.compare_exchange_weak(
@@ -56,7 +56,7 @@ public:
     }
 
     /// By the waiter, when there is news: whether it has been called. If not, the word is set.
-    bool take_call() noexcept {
+    bool take_notification() noexcept {
         auto seen = called;
         return state_.compare_exchange_strong(seen, pending, std::memory_order_acquire);
     }
@@ -85,6 +85,6 @@ private:
     Atomic<P, std::uint32_t> state_{pending};
 };
 
-using WakeWord = BasicWakeWord<>;
+using OneShotEvent = BasicOneShotEvent<>;
 
 }  // namespace syncopate::detail

@@ -19,11 +19,11 @@ namespace syncopate::detail {
 
 /// Work comes from the loop, under a lock; then the word calls the caller. The loop closes it before it
 /// sets the word, and it is the same thread that submits: so no work comes later.
-class CallingThread final : public BlockedThread, public WorkPlace {
+class CallingThread final : public BlockedThread, public WorkExecutor {
 public:
-    explicit CallingThread(WakeWord& done) noexcept : done_(done) {
+    explicit CallingThread(OneShotEvent& done) noexcept : done_(done) {
         word = &done;
-        errands = this;
+        caller_queue = this;
     }
     CallingThread(CallingThread const&) = delete;
     CallingThread& operator=(CallingThread const&) = delete;
@@ -32,9 +32,9 @@ public:
 
     /// Waits, and does what it is called for. Returns whether the word was set before the deadline. What
     /// it does is not interrupted by the deadline.
-    bool wait_until(Bridge::Blocking& blocking, Deadline deadline) noexcept {
+    bool wait_until(Loop::Blocking& blocking, Deadline deadline) noexcept {
         while (blocking.wait_until(deadline)) {
-            if (done_.is_set() || !done_.take_call())
+            if (done_.is_set() || !done_.take_notification())
                 return true;
             while (auto const work = next()) {
                 WorkerScope const serving(*work, WorkerScope::Errand());
@@ -43,7 +43,7 @@ public:
         }
         return false;
     }
-    void wait(Bridge::Blocking& blocking) noexcept { wait_until(blocking, Deadline::max()); }
+    void wait(Loop::Blocking& blocking) noexcept { wait_until(blocking, Deadline::max()); }
 
     // On the loop.
 
@@ -53,7 +53,7 @@ public:
             queue_.push(work);
         }
         was_called_ = true;
-        done_.call();
+        done_.notify();
     }
 
     void withdraw(Work& work) noexcept override {
@@ -76,7 +76,7 @@ private:
         return queue_.take();
     }
 
-    WakeWord& done_;
+    OneShotEvent& done_;
     bool was_called_ = false;  // the loop's
     std::mutex mutex_;
     WorkQueue queue_;

@@ -28,9 +28,9 @@ concept BlockingFunction =
 
 namespace detail {
 
-/// find_place: called on the loop with the coroutine's executor; gives a pointer to a WorkPlace.
+/// find_place: called on the loop with the coroutine's executor; gives a pointer to a WorkExecutor.
 template <BlockingFunction F, std::invocable<boost::asio::any_io_executor const&> FindPlace>
-boost::asio::awaitable<std::invoke_result_t<F>> do_work(
+boost::asio::awaitable<std::invoke_result_t<F>> offload(
     F function, FindPlace find_place, OnCancel on_cancel, std::source_location where) {
     boost::asio::any_io_executor executor = co_await boost::asio::this_coro::executor;
     auto const place = find_place(executor);

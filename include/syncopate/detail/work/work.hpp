@@ -34,13 +34,13 @@ enum class OnCancel { wait, abandon };
 namespace detail {
 
 /// What runs on the loop on behalf of work, and is cancelled with it.
-class WorkersTask {
+class FromThreadTask {
 public:
     /// On the loop.
     virtual void cancel() noexcept = 0;
 
 protected:
-    ~WorkersTask() = default;
+    ~FromThreadTask() = default;
 };
 
 /// Memory order. The thread that takes the work and the loop that cancels it decide by one
@@ -52,14 +52,14 @@ public:
     /// place: must be there until the coroutine has gone on.
     Work(
         boost::asio::any_io_executor const& executor,
-        WorkPlace& place,
+        WorkExecutor& place,
         OnCancel on_cancel,
         std::source_location where)
-        : Suspension(executor), loop_(path().identity()), origin_(origin_of(executor)),
+        : Suspension(executor), loop_(gate().identity()), caller_(caller_of(executor)),
           place_(place), on_cancel_(on_cancel), where_(where) {
-        if (auto const* const portal = ServingScope::loop_here(); portal && !path().loop())
+        if (auto const* const portal = ServingScope::loop_here(); portal && !gate().loop())
             loop_.loop = portal;
-        if (auto const* const thread = origin_ ? origin_->thread() : nullptr) {
+        if (auto const* const thread = caller_ ? caller_->thread() : nullptr) {
             call_ = thread->word;
             waiting_worker_ = thread->worker;
         }
@@ -118,10 +118,10 @@ public:
     // On the loop.
 
     /// Of the task that waits for it, as long as it does.
-    OriginPointer const& origin() const noexcept { return origin_; }
+    CallerLinkPointer const& caller() const noexcept { return caller_; }
 
     /// The task that the function waits for, while there is one.
-    void set_task(WorkersTask* task) noexcept { task_ = task; }
+    void set_task(FromThreadTask* task) noexcept { task_ = task; }
 
 protected:
     /// Whether the function has been called, or refused, and its result is there.
@@ -185,7 +185,7 @@ private:
     // Executors and origins share the origin, by which its loop sees that the task has left nothing.
     void resumed() noexcept final {
         if (state_.load(std::memory_order_relaxed) != State::abandoned)
-            origin_.reset();
+            caller_.reset();
     }
 
     bool withdraw() noexcept {
@@ -197,15 +197,15 @@ private:
     }
 
     LoopIdentity loop_;
-    OriginPointer origin_;
+    CallerLinkPointer caller_;
     void const* call_ = nullptr;
     BlockedWorkerPointer waiting_worker_;
-    WorkPlace& place_;
+    WorkExecutor& place_;
     OnCancel const on_cancel_;
     std::source_location const where_;
     std::atomic<State> state_{State::queued};
     std::atomic<bool> is_cancelled_{false};
-    WorkersTask* task_ = nullptr;  // the loop's
+    FromThreadTask* task_ = nullptr;  // the loop's
 };
 
 /// Work on a function of this type.

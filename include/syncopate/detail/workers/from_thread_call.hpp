@@ -24,19 +24,19 @@ namespace syncopate::detail {
 
 /// The load of such a task. It is not among the tasks that the loop's close() waits for: the task that
 /// waits for the worker is.
-class WorkersLoad : public Load, private WorkersTask {
+class FromThreadSpawn : public SpawnedTask, private FromThreadTask {
 public:
-    explicit WorkersLoad(Work& work) noexcept : work_(work) {}
+    explicit FromThreadSpawn(Work& work) noexcept : work_(work) {}
 
 protected:
-    ~WorkersLoad() = default;
+    ~FromThreadSpawn() = default;
 
     Work const& work() const noexcept { return work_; }
 
     /// Runs the task, if the loop takes it, and waits for its end.
     /// Throws: DeadlockError.
     void run_on_loop() {
-        WorkersWait waiting(work_, done_);
+        FromThreadWait waiting(work_, done_);
         thread_.word = &done_;
         thread_.worker = waiting.worker();
         set_blocked_thread(thread_);
@@ -53,7 +53,7 @@ private:
     // Dropped by a loop that ends, it lets go of the load, whose last hold this is.
     class Start {
     public:
-        Start(WorkersLoad& load) noexcept : hold_(load), load_(&load) {}
+        Start(FromThreadSpawn& load) noexcept : hold_(load), load_(&load) {}
         void operator()(boost::asio::any_io_executor const& executor) noexcept {
             load_->start(executor);
             hold_.release();
@@ -61,14 +61,14 @@ private:
 
     private:
         Hold hold_;
-        WorkersLoad* load_;
+        FromThreadSpawn* load_;
     };
 
     void start(boost::asio::any_io_executor const& executor) noexcept {
         executor_ = executor;
         work_.set_task(this);
         try {
-            Carrier::spawn(executor, *this, work_.origin());
+            PooledCoroutine::spawn(executor, *this, work_.caller());
         } catch (...) {
             fail(std::current_exception());
         }
@@ -93,16 +93,17 @@ private:
     Work& work_;
     BlockedThread thread_;
     boost::asio::any_io_executor executor_;
-    WakeWord done_;
+    OneShotEvent done_;
 };
 
 /// The task itself. T is its type with its value category.
 template <Task T>
-class WorkersCall final : public CarriedTask<T, WorkersLoad> {
+class FromThreadCall final : public CarriedTask<T, FromThreadSpawn> {
 public:
     using Result = task_result_t<T>;
 
-    WorkersCall(Work& work, T&& task) : CarriedTask<T, WorkersLoad>(std::forward<T>(task), work) {}
+    FromThreadCall(Work& work, T&& task)
+        : CarriedTask<T, FromThreadSpawn>(std::forward<T>(task), work) {}
 
     Result run() {
         this->run_on_loop();

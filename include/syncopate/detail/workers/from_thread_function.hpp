@@ -20,16 +20,16 @@ namespace syncopate::detail {
 
 /// F is the function's type as the user passed it, with its value category.
 template <std::invocable F>
-class LoopFunction {
+class FromThreadFunction {
 public:
     using Result = std::invoke_result_t<F>;
 
-    explicit LoopFunction(F&& function) : function_(std::forward<F>(function)) {}
+    explicit FromThreadFunction(F&& function) : function_(std::forward<F>(function)) {}
 
     /// Throws: what the function throws; DeadlockError; Errc::loop_failed, Errc::cancelled where the loop
     ///         does not take it.
     Result call_from(Work& work) {
-        WorkersWait waiting(work, done_);
+        FromThreadWait waiting(work, done_);
         work.post(Delivery(*this));
         waiting.wait();
         if (outcome_.empty())
@@ -42,7 +42,7 @@ private:
     // Its way to the loop. Called or dropped, it tells the worker.
     class Delivery {
     public:
-        explicit Delivery(LoopFunction& function) noexcept : function_(&function) {}
+        explicit Delivery(FromThreadFunction& function) noexcept : function_(&function) {}
         Delivery(Delivery&& other) noexcept : function_(std::exchange(other.function_, nullptr)) {}
         Delivery& operator=(Delivery&&) = delete;
         ~Delivery() {
@@ -52,7 +52,7 @@ private:
         void operator()(boost::asio::any_io_executor const&) noexcept { function_->call(); }
 
     private:
-        LoopFunction* function_;
+        FromThreadFunction* function_;
     };
 
     void call() noexcept {
@@ -61,9 +61,9 @@ private:
         function_.release();
     }
 
-    Passed<F> function_;
+    OwnedOrRef<F> function_;
     Outcome<Result> outcome_;
-    WakeWord done_;
+    OneShotEvent done_;
 };
 
 }  // namespace syncopate::detail

@@ -12,18 +12,18 @@
 namespace syncopate::detail {
 
 /// Made before what leads to the end of the wait is posted.
-class WorkersWait {
+class FromThreadWait {
 public:
     /// Throws: DeadlockError.
-    WorkersWait(Work& work, WakeWord& word)
-        : word_(word), wait_(work.loop(), word, Wait::Refuse::blocking),
-          worker_(wait_.waiting_thread()->blocked_worker()), may_look_(work.path().may_look()) {
+    FromThreadWait(Work& work, OneShotEvent& word)
+        : word_(word), wait_(work.loop(), word, BlockingWait::Refuse::blocking),
+          worker_(wait_.waiting_thread()->blocked_worker()), may_spin_(work.gate().may_spin()) {
         if (worker_)
             worker_->begin();
     }
-    WorkersWait(WorkersWait const&) = delete;
-    WorkersWait& operator=(WorkersWait const&) = delete;
-    ~WorkersWait() {
+    FromThreadWait(FromThreadWait const&) = delete;
+    FromThreadWait& operator=(FromThreadWait const&) = delete;
+    ~FromThreadWait() {
         if (worker_)
             worker_->end();
     }
@@ -31,18 +31,18 @@ public:
     BlockedWorkerPointer const& worker() const noexcept { return worker_; }
 
     void wait() noexcept {
-        if (!may_look_)
+        if (!may_spin_)
             return word_.wait();
-        Patience::of_this_thread().wait(
+        SpinWait::of_this_thread().wait(
             Deadline::max(), [this] { return word_.is_set(); },
             [this] { return word_.wait_until(Deadline::max()); });
     }
 
 private:
-    WakeWord& word_;
-    Wait wait_;
+    OneShotEvent& word_;
+    BlockingWait wait_;
     BlockedWorkerPointer worker_;
-    bool const may_look_;
+    bool const may_spin_;
 };
 
 }  // namespace syncopate::detail

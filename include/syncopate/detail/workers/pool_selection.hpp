@@ -26,20 +26,22 @@
 namespace syncopate::detail {
 
 /// A pool that belongs to the user.
-class InPool {
+class ChosenPool {
 public:
-    explicit InPool(WorkerPool& pool) noexcept : threads_(threads_of(pool).get()) {}
+    explicit ChosenPool(WorkerPool& pool) noexcept : threads_(threads_of(pool).get()) {}
 
-    WorkPlace* operator()(boost::asio::any_io_executor const&) const noexcept { return threads_; }
+    WorkExecutor* operator()(boost::asio::any_io_executor const&) const noexcept {
+        return threads_;
+    }
 
 private:
     WorkerThreads* threads_;
 };
 
 /// A pool of Asio's. It has no way to take work back: what has been withdrawn passes through it.
-class InThreadPool {
+class ChosenThreadPool {
 public:
-    explicit InThreadPool(boost::asio::thread_pool& pool) noexcept : pool_(&pool) {}
+    explicit ChosenThreadPool(boost::asio::thread_pool& pool) noexcept : pool_(&pool) {}
 
     auto operator()(boost::asio::any_io_executor const&) const {
         return std::make_unique<Place>(*pool_);
@@ -67,7 +69,7 @@ private:
         WorkPointer work_;
     };
 
-    class Place final : public WorkPlace {
+    class Place final : public WorkExecutor {
     public:
         explicit Place(boost::asio::thread_pool& pool) noexcept : pool_(pool) {}
         void submit(Work& work) override { boost::asio::post(pool_, Delivery(work)); }
@@ -81,19 +83,20 @@ private:
 };
 
 /// The pool of the runner, or of the execution context.
-class InDefaultPool {
+class DefaultPool {
 public:
-    std::shared_ptr<OwnWorkPlace> operator()(boost::asio::any_io_executor const& executor) const {
-        auto const path = ReturnPath::of(executor);
-        auto const* const runner = path->loop() ? path->loop() : Bridge::served_here();
-        if (runner && runner->options().worker_pool() && !path->loop())
+    std::shared_ptr<OwnedWorkExecutor> operator()(
+        boost::asio::any_io_executor const& executor) const {
+        auto const gate = ContextGate::of(executor);
+        auto const* const runner = gate->loop() ? gate->loop() : Loop::of_this_thread();
+        if (runner && runner->options().worker_pool() && !gate->loop())
             return std::make_shared<SharedPool>(runner->options().worker_pool());
-        return path->workers([&] { return make(runner); });
+        return gate->workers([&] { return make(runner); });
     }
 
 private:
     /// A pool with several users, which none of them closes.
-    class SharedPool final : public OwnWorkPlace {
+    class SharedPool final : public OwnedWorkExecutor {
     public:
         explicit SharedPool(std::shared_ptr<WorkerPool> pool) noexcept : pool_(std::move(pool)) {}
 
@@ -106,14 +109,14 @@ private:
         std::shared_ptr<WorkerPool> const pool_;
     };
 
-    static std::shared_ptr<OwnWorkPlace> make(Bridge const* runner) {
+    static std::shared_ptr<OwnedWorkExecutor> make(Loop const* runner) {
         if (!runner)
             return make(Options());
         if (auto const& pool = runner->options().worker_pool())
             return std::make_shared<SharedPool>(pool);
         return make(runner->options());
     }
-    static std::shared_ptr<OwnWorkPlace> make(Options const& options) {
+    static std::shared_ptr<OwnedWorkExecutor> make(Options const& options) {
         WorkerPoolOptions pool;
         pool.name(options.name()).max_workers(options.max_workers());
         return std::make_shared<WorkerThreads>(WorkerThreads::Settings{

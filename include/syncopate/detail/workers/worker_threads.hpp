@@ -35,7 +35,7 @@ namespace syncopate::detail {
 ///
 /// All is under one lock, but for the waiting of a worker that is idle: it has a word of its own, so that
 /// whoever hands over work wakes that one thread, and finds it looking if the last work was short.
-class WorkerThreads final : public OwnWorkPlace,
+class WorkerThreads final : public OwnedWorkExecutor,
                             public std::enable_shared_from_this<WorkerThreads> {
 public:
     struct Settings {
@@ -105,7 +105,7 @@ public:
     }
 
     /// Whether the calling thread is one of them.
-    bool is_served_here() const noexcept {
+    bool running_in_this_thread() const noexcept {
         std::lock_guard const lock(mutex_);
         return std::ranges::any_of(workers_, [](Worker const& worker) {
             return worker.thread.get_id() == std::this_thread::get_id();
@@ -145,9 +145,9 @@ private:
         WorkerThreads& pool;
         std::thread thread;
         std::string name;
-        WorkPointer work;              // what it does, or is about to do
-        std::optional<WakeWord> word;  // while it is idle: set when it is not
-        int blocking_calls = 0;        // one within another
+        WorkPointer work;                  // what it does, or is about to do
+        std::optional<OneShotEvent> word;  // while it is idle: set when it is not
+        int blocking_calls = 0;            // one within another
     };
 
     using Workers = std::list<Worker>;
@@ -233,13 +233,13 @@ private:
         worker.word->wait();  // it is being called just now
     }
 
-    bool wait(WakeWord& word, Deadline deadline) const noexcept {
+    bool wait(OneShotEvent& word, Deadline deadline) const noexcept {
         auto const found = [&word] { return word.is_set(); };
         auto const sleep = [&word, deadline] { return word.wait_until(deadline); };
         if (!settings_.spin)
-            return Patience::of_this_thread().wait(deadline, found, sleep);
+            return SpinWait::of_this_thread().wait(deadline, found, sleep);
         auto const end = deadline_after(*settings_.spin);
-        return Patience::look_until(end < deadline ? end : deadline, found) || sleep();
+        return SpinWait::spin_until(end < deadline ? end : deadline, found) || sleep();
     }
 
     /// Ends the thread. The next one to leave joins it, or the one who closes.

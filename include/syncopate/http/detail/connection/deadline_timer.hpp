@@ -74,7 +74,7 @@ private:
     template <class Handler>
     void suspend(Handler handler, Deadline deadline, Watchdog& watchdog);
 
-    ::syncopate::detail::KeptHandler handler_;
+    ::syncopate::detail::InplaceHandler handler_;
     asio::cancellation_slot slot_;
     Deadline deadline_;
     End end_ = End::resumed;

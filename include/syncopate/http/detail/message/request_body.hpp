@@ -60,7 +60,7 @@ public:
 private:
     static asio::awaitable<void> nothing() { co_return; }
 
-    ::syncopate::detail::Passed<I> iterable_;
+    ::syncopate::detail::OwnedOrRef<I> iterable_;
 };
 
 /// Shared by the copies of a request, and by a connection that is still sending it.

@@ -72,7 +72,7 @@ public:
         auto connecting = connect();
         auto const begin = [&]() noexcept {
             nursery.start_or_fail<ResultChild<asio::awaitable<ConnectionPointer>>>(
-                Passed<asio::awaitable<ConnectionPointer>>(std::move(connecting)), outcome);
+                OwnedOrRef<asio::awaitable<ConnectionPointer>>(std::move(connecting)), outcome);
         };
         co_await nursery.supervise(begin);
 

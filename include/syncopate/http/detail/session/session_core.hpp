@@ -66,7 +66,7 @@ public:
             throw_error(Errc::session_closed, "request");
         if (!loop_) {
             auto loop = std::make_shared<SessionLoop>(
-                ::syncopate::detail::without_origin(executor), options_);
+                ::syncopate::detail::without_caller(executor), options_);
             loop->on_lost = [weak = weak_from_this()] {
                 if (auto const self = weak.lock())
                     self->forget_loop();

@@ -81,10 +81,10 @@ private:
         auto watching = watch(nursery);
         auto const begin = [&]() noexcept {
             nursery.start_or_fail<ResultChild<asio::awaitable<Piece>>>(
-                Passed<asio::awaitable<Piece>>(std::move(producing)), produced);
+                OwnedOrRef<asio::awaitable<Piece>>(std::move(producing)), produced);
             if (!is_produced_)
                 nursery.start_or_fail<ResultChild<asio::awaitable<void>>>(
-                    Passed<asio::awaitable<void>>(std::move(watching)), watched);
+                    OwnedOrRef<asio::awaitable<void>>(std::move(watching)), watched);
         };
         co_await nursery.supervise(begin);
 

@@ -1,4 +1,4 @@
-// WakeWord: results that are returned through a word in the frame of the caller.
+// OneShotEvent: results that are returned through a word in the frame of the caller.
 #include "atomics.hpp"
 #include "check.hpp"
 #include "plain.hpp"
@@ -18,7 +18,7 @@ using model::check_every_run;
 using model::check_that_it_fails;
 using model::Plain;
 using model::require;
-using syncopate::detail::BasicWakeWord;
+using syncopate::detail::BasicOneShotEvent;
 using syncopate::detail::Deadline;
 
 // Some time; whether it has come is the model's choice.
@@ -29,7 +29,7 @@ template <class P>
 struct Result {
     struct Call {
         Plain<int> result{0};
-        BasicWakeWord<P> done;
+        BasicOneShotEvent<P> done;
     };
     std::optional<Call> frame{std::in_place};
 
@@ -61,7 +61,7 @@ struct Deadlined : Result<P> {
 template <class P>
 struct TwoWaiters {
     Plain<int> result{0};
-    BasicWakeWord<P> done;
+    BasicOneShotEvent<P> done;
 
     void waiter() {
         done.wait();
@@ -96,7 +96,7 @@ struct Polling : Result<P> {
 template <class P>
 struct PollingForNews : Result<P> {
     void caller() {
-        if (this->frame->done.has_news())
+        if (this->frame->done.is_signalled())
             require(this->frame->result.get() == 7, "no result");
         Result<P>::caller();
     }
@@ -108,18 +108,18 @@ struct PollingForNews : Result<P> {
 template <class P>
 struct Called : Result<P> {
     typename P::template Atomic<std::uint32_t> errand{0};
-    BasicWakeWord<P> answer;
+    BasicOneShotEvent<P> answer;
 
     void caller() {
         auto& done = this->frame->done;
-        for (done.wait(); done.take_call(); done.wait())
+        for (done.wait(); done.take_notification(); done.wait())
             if (errand.exchange(0, std::memory_order_acq_rel))
                 answer.set();
         Result<P>::caller();
     }
     void setter() {
         errand.exchange(1, std::memory_order_acq_rel);
-        this->frame->done.call();
+        this->frame->done.notify();
         answer.wait();
         Result<P>::setter();
     }
@@ -132,14 +132,14 @@ struct CalledAtTheEnd : Result<P> {
     void caller() {
         auto& done = this->frame->done;
         do {
-            while (!done.has_news())
+            while (!done.is_signalled())
                 done.wait();
-        } while (done.take_call());
+        } while (done.take_notification());
         require(this->frame->result.get() == 7, "no result");
         this->frame.reset();
     }
     void setter() {
-        this->frame->done.call();
+        this->frame->done.notify();
         Result<P>::setter();
     }
     static constexpr std::tuple threads{&CalledAtTheEnd::caller, &CalledAtTheEnd::setter};
@@ -195,7 +195,7 @@ TEST_CASE("a kernel that does not compare, or does not wake, is found") {
     check_that_it_fails<Result<KernelDoesNotWake>>("every thread that is left sleeps");
 }
 
-TEST_CASE("every memory order of WakeWord is needed") {
+TEST_CASE("every memory order of OneShotEvent is needed") {
     using P = model::Platform;
     check_every_order_is_needed<
         Result<P>, Deadlined<P>, TwoWaiters<P>, Polling<P>, PollingForNews<P>, Called<P>,

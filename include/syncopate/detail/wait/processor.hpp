@@ -1,0 +1,25 @@
+// cpu_pause and has_one_processor: what waiting in a loop needs to know of the machine.
+#pragma once
+
+#include <sched.h>
+
+namespace syncopate::detail {
+
+/// Tells the processor that this is a waiting loop. Costs 5 to 60 ns, depending on its kind.
+inline void cpu_pause() noexcept {
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    asm volatile("yield");
+#endif
+}
+
+/// Whether the calling thread may run on one processor only: whoever is waited for cannot run while it
+/// spins.
+inline bool has_one_processor() noexcept {
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    return ::sched_getaffinity(0, sizeof set, &set) == 0 && CPU_COUNT(&set) == 1;
+}
+
+}  // namespace syncopate::detail
