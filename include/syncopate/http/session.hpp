@@ -71,7 +71,7 @@ public:
         auto const loop = core_->loop();
         auto idle = core_->close();
         if (!idle.empty())
-            co_await detail::say_goodbye(std::move(idle), loop);
+            co_await detail::shut_down_tls(std::move(idle), loop);
     }
 
     /// Sends a request, follows where it is redirected, and waits for the header of the response.

@@ -36,7 +36,7 @@ class Url {
 public:
     /// text:      moved in, it is the only memory that an ordinary URL needs.
     /// Throws:    Errc::invalid_url; the message shows the text without what may be a password.
-    explicit Url(std::string text) : Url(std::move(text), detail::UrlEscape::oddities) {}
+    explicit Url(std::string text) : Url(std::move(text), detail::UrlPolicy::strict) {}
 
     /// The whole, but for user and password.
     std::string const& text() const noexcept { return parts_.text; }
@@ -107,7 +107,7 @@ public:
     void add_query(std::string_view name, std::string_view value);
 
 private:
-    Url(std::string text, detail::UrlEscape escape)
+    Url(std::string text, detail::UrlPolicy escape)
         : parts_(detail::parse_url(std::move(text), escape)) {}
 
     std::string_view bracketed_host() const noexcept {
@@ -141,7 +141,7 @@ inline Url Url::resolved(std::string_view reference) const {
     if (reference.find('#') == reference.npos)
         text += parts_.part(parts_.query_end, this->text().size());
 
-    Url result(std::move(text), detail::UrlEscape::all_but_dangers);
+    Url result(std::move(text), detail::UrlPolicy::lenient);
     if (!detail::starts_with_scheme(reference) && !reference.starts_with("//")) {
         result.parts_.user = user();
         result.parts_.password = password();

@@ -56,30 +56,30 @@ public:
     bool is_open() const noexcept { return socket_.is_open(); }
 
     /// How thoroughly an idle connection is looked at before it is used again.
-    enum class Look {
+    enum class Probe {
         /// Not at all: it is new.
         none,
         /// Whether the server has sent anything. A read that is begun tells that by the way; but only where
         /// one thread serves the loop, and no other one can be reading by then.
-        for_bytes,
+        data,
         /// And whether it has closed. That takes a system call of its own.
-        for_end_too,
+        data_and_eof,
     };
 
     /// Begins to read the response. Returns false if the connection cannot carry a request: bytes came that
     /// nobody asked for, which would be taken for the answer, or it was closed.
-    bool begin_exchange(Look look) {
+    bool begin_exchange(Probe probe) {
         request_bytes_ = 0;
         payload_bytes_ = 0;
         written_at_once_ = 0;
         bool const has_input = !input_.empty() || (tls_ && tls_->has_input());
-        if (look != Look::none && (has_input || (look == Look::for_end_too && !is_silent())))
+        if (probe != Probe::none && (has_input || (probe == Probe::data_and_eof && !is_silent())))
             return false;
         char* const first = static_cast<char*>(input_.prepare().data());
         // No message begins with this byte. If one comes all the same, it is refused as a response.
         *first = '\0';
         start_read();
-        return tls_ || look != Look::for_bytes || *first == '\0';
+        return tls_ || probe != Probe::data || *first == '\0';
     }
 
     // Reading.
@@ -122,7 +122,7 @@ public:
     std::uint64_t payload_written() const noexcept { return payload_bytes_; }
 
     /// Where the coroutine waits: it is resumed when something has been read or written, or failed.
-    Pause& pause() noexcept { return pause_; }
+    TimedPark& park() noexcept { return park_; }
 
     /// Whether all that it was used for has been done, so that it can be used again.
     bool is_at_rest() const noexcept {
@@ -139,7 +139,7 @@ private:
             self->is_reading_ = false;
             self->input_.commit(size);
             self->read_error_ = error;
-            self->pause_.resume();
+            self->park_.resume();
         }
     };
 
@@ -152,7 +152,7 @@ private:
             self->write_error_ = error;
             if (!error)
                 self->write_on();
-            self->pause_.resume();
+            self->park_.resume();
         }
     };
 
@@ -252,7 +252,7 @@ private:
 
     Socket socket_;
     std::unique_ptr<TlsStream> tls_;
-    Pause pause_;
+    TimedPark park_;
 
     InputBuffer input_;
     error_code read_error_;

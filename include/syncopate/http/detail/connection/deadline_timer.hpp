@@ -29,23 +29,23 @@ inline Deadline deadline_from(Deadline begin, std::chrono::nanoseconds delay) no
     return delay < Deadline::max() - begin ? begin + delay : Deadline::max();
 }
 
-class Watchdog;
+class DeadlineTimer;
 
 /// Where a coroutine waits until something happens, its deadline passes, or it is cancelled. One coroutine
 /// at a time, on the session's loop.
-class Pause : public ::syncopate::detail::ListHook<Pause> {
+class TimedPark : public ::syncopate::detail::ListHook<TimedPark> {
 public:
     enum class End { resumed, expired, cancelled };
 
-    Pause() = default;
+    TimedPark() = default;
 
     bool is_waiting() const noexcept { return static_cast<bool>(handler_); }
 
-    /// `co_await pause.until(deadline, watchdog)`; then end() tells how it ended.
-    auto until(Deadline deadline, Watchdog& watchdog) {
+    /// `co_await park.until(deadline, timer)`; then end() tells how it ended.
+    auto until(Deadline deadline, DeadlineTimer& timer) {
         return asio::async_initiate<asio::deferred_t const, void()>(
-            [this, deadline, &watchdog](auto handler) {
-                suspend(std::move(handler), deadline, watchdog);
+            [this, deadline, &timer](auto handler) {
+                suspend(std::move(handler), deadline, timer);
             },
             asio::deferred);
     }
@@ -69,10 +69,10 @@ public:
     }
 
 private:
-    friend class Watchdog;
+    friend class DeadlineTimer;
 
     template <class Handler>
-    void suspend(Handler handler, Deadline deadline, Watchdog& watchdog);
+    void suspend(Handler handler, Deadline deadline, DeadlineTimer& timer);
 
     ::syncopate::detail::InplaceHandler handler_;
     asio::cancellation_slot slot_;
@@ -80,20 +80,20 @@ private:
     End end_ = End::resumed;
 };
 
-/// Ends the pauses whose deadline has passed.
+/// Ends the parks whose deadline has passed.
 ///
 /// A timer for each connection would cost a system call for each request. This one is set again only when a
 /// deadline comes up that is earlier than the time it is set to; when it expires too early, which is the
 /// rule, it is set to the earliest deadline that there is then. It is never set far ahead: as long as it is, the
 /// loop has work, and an io_context that somebody runs until it has none would wait for it.
-class Watchdog : public std::enable_shared_from_this<Watchdog> {
+class DeadlineTimer : public std::enable_shared_from_this<DeadlineTimer> {
 public:
-    explicit Watchdog(asio::any_io_executor const& executor) : timer_(executor) {}
+    explicit DeadlineTimer(asio::any_io_executor const& executor) : timer_(executor) {}
 
-    void add(Pause& pause) {
-        waiting_.push_back(pause);
-        if (pause.deadline_ < wakes_at_ && pause.deadline_ != Deadline::max())
-            set(pause.deadline_);
+    void add(TimedPark& park) {
+        waiting_.push_back(park);
+        if (park.deadline_ < wakes_at_ && park.deadline_ != Deadline::max())
+            set(park.deadline_);
     }
 
     /// Destroys all coroutines that wait.
@@ -114,8 +114,8 @@ private:
         wakes_at_ = std::min(deadline, Deadline::clock::now() + farthest);
         timer_.expires_at(wakes_at_);
         timer_.async_wait([self = weak_from_this()](boost::system::error_code error) {
-            if (auto const watchdog = self.lock(); watchdog && !error)
-                watchdog->wake();
+            if (auto const timer = self.lock(); timer && !error)
+                timer->wake();
         });
     }
 
@@ -124,35 +124,35 @@ private:
         if (now < wakes_at_)
             return;  // it has been set anew, when this was on its way already
         wakes_at_ = Deadline::max();
-        ::syncopate::detail::IntrusiveList<Pause> expired;
+        ::syncopate::detail::IntrusiveList<TimedPark> expired;
         auto earliest = Deadline::max();
-        waiting_.for_each([&](Pause& pause) {
-            if (pause.deadline_ <= now) {
-                pause.unlink();
-                expired.push_back(pause);
-            } else if (pause.deadline_ < earliest) {
-                earliest = pause.deadline_;
+        waiting_.for_each([&](TimedPark& park) {
+            if (park.deadline_ <= now) {
+                park.unlink();
+                expired.push_back(park);
+            } else if (park.deadline_ < earliest) {
+                earliest = park.deadline_;
             }
         });
         if (earliest != Deadline::max())
             set(earliest);
         while (!expired.empty())  // each may be gone when another has gone on
-            expired.front().resume(Pause::End::expired);
+            expired.front().resume(TimedPark::End::expired);
     }
 
-    ::syncopate::detail::IntrusiveList<Pause> waiting_;
+    ::syncopate::detail::IntrusiveList<TimedPark> waiting_;
     Deadline wakes_at_ = Deadline::max();
     asio::steady_timer timer_;
 };
 
 template <class Handler>
-void Pause::suspend(Handler handler, Deadline deadline, Watchdog& watchdog) {
+void TimedPark::suspend(Handler handler, Deadline deadline, DeadlineTimer& timer) {
     slot_ = asio::get_associated_cancellation_slot(handler);
     if (slot_.is_connected())
         slot_.assign([this](asio::cancellation_type) { resume(End::cancelled); });
     handler_.keep(std::move(handler));
     deadline_ = deadline;
-    watchdog.add(*this);
+    timer.add(*this);
 }
 
 }  // namespace syncopate::http::detail

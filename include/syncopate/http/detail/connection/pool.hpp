@@ -124,18 +124,18 @@ public:
     /// The same, and waits.
     ///
     /// Throws:    Errc::total_timed_out when the deadline passes; operation_aborted; Errc::session_closed.
-    asio::awaitable<Lease> lease(std::string key, Deadline deadline, Watchdog& watchdog) {
+    asio::awaitable<Lease> lease(std::string key, Deadline deadline, DeadlineTimer& timer) {
         if (is_closed_)
             throw_error(Errc::session_closed, key);
-        auto const waiter = std::make_shared<Waiter>(host_of(key));
-        Queueing const queueing(*this, waiter);
+        auto const request = std::make_shared<LeaseRequest>(host_of(key));
+        QueuedRequest const queued(*this, request);
         serve(Deadline::clock::now());  // who waits already may wait for another host
-        co_await waiter->pause.until(deadline, watchdog);
-        // Served while it was cancelled, say: what it does not take goes to the next, with the waiter.
-        if (waiter->pause.end() == Pause::End::cancelled)
+        co_await request->park.until(deadline, timer);
+        // Served while it was cancelled, say: what it does not take goes to the next, with the request.
+        if (request->park.end() == TimedPark::End::cancelled)
             ::syncopate::detail::throw_cancellation();
-        if (waiter->lease)
-            co_return std::move(waiter->lease);
+        if (request->lease)
+            co_return std::move(request->lease);
         throw_error(is_closed_ ? Errc::session_closed : Errc::total_timed_out, key);
     }
 
@@ -153,9 +153,9 @@ public:
     std::vector<Lease> close() {
         is_closed_ = true;
         while (!waiting_.empty()) {
-            auto const waiter = waiting_.front();
-            dequeue(*waiter);
-            waiter->pause.resume();
+            auto const request = waiting_.front();
+            dequeue(*request);
+            request->park.resume();
         }
         std::vector<Lease> leases;
         for (Idle& idle : std::exchange(idle_, {}))
@@ -176,36 +176,37 @@ private:
         Deadline until;
     };
 
-    struct Waiter {
-        explicit Waiter(PoolHost& wanted) noexcept : host(wanted) {}
+    struct LeaseRequest {
+        explicit LeaseRequest(PoolHost& wanted) noexcept : host(wanted) {}
 
         PoolHost& host;
-        Pause pause;
+        TimedPark park;
         Lease lease;
         bool is_queued = false;
-        std::list<std::shared_ptr<Waiter>>::iterator position;
+        std::list<std::shared_ptr<LeaseRequest>>::iterator position;
     };
-    using WaiterPointer = std::shared_ptr<Waiter>;
+    using LeaseRequestPointer = std::shared_ptr<LeaseRequest>;
 
-    /// A waiter's place in the queue, however its wait ends.
-    class Queueing {
+    /// A request's place in the queue, however its wait ends.
+    class QueuedRequest {
     public:
-        Queueing(Pool& pool, WaiterPointer waiter) : pool_(pool), waiter_(std::move(waiter)) {
-            waiter_->position = pool_.waiting_.insert(pool_.waiting_.end(), waiter_);
-            waiter_->is_queued = true;
-            ++waiter_->host.waiting;
+        QueuedRequest(Pool& pool, LeaseRequestPointer request)
+            : pool_(pool), request_(std::move(request)) {
+            request_->position = pool_.waiting_.insert(pool_.waiting_.end(), request_);
+            request_->is_queued = true;
+            ++request_->host.waiting;
         }
-        Queueing(Queueing const&) = delete;
-        Queueing& operator=(Queueing const&) = delete;
-        ~Queueing() {
-            pool_.dequeue(*waiter_);
-            --waiter_->host.waiting;
-            Lease const unclaimed = std::move(waiter_->lease);
+        QueuedRequest(QueuedRequest const&) = delete;
+        QueuedRequest& operator=(QueuedRequest const&) = delete;
+        ~QueuedRequest() {
+            pool_.dequeue(*request_);
+            --request_->host.waiting;
+            Lease const unclaimed = std::move(request_->lease);
         }
 
     private:
         Pool& pool_;
-        WaiterPointer waiter_;
+        LeaseRequestPointer request_;
     };
 
     PoolHost& host_of(std::string_view key) {
@@ -250,21 +251,21 @@ private:
         if (std::exchange(is_serving_, true))
             return;
         for (auto next = waiting_.begin(); next != waiting_.end() && !is_exhausted();) {
-            auto const waiter = *next++;
-            waiter->lease = take(waiter->host, now);
-            if (!waiter->lease)
+            auto const request = *next++;
+            request->lease = take(request->host, now);
+            if (!request->lease)
                 continue;
-            dequeue(*waiter);
+            dequeue(*request);
             try {
-                asio::post(executor_, [waiter] { waiter->pause.resume(); });
+                asio::post(executor_, [request] { request->park.resume(); });
             } catch (...) {  // no memory: it goes on when its time is up
             }
         }
         is_serving_ = false;
     }
-    void dequeue(Waiter& waiter) noexcept {
-        if (std::exchange(waiter.is_queued, false))
-            waiting_.erase(waiter.position);
+    void dequeue(LeaseRequest& request) noexcept {
+        if (std::exchange(request.is_queued, false))
+            waiting_.erase(request.position);
     }
 
     bool is_exhausted() const noexcept {
@@ -277,7 +278,7 @@ private:
     bool is_serving_ = false;
     std::size_t connections_ = 0;
     std::map<std::string, PoolHost, std::less<>> hosts_;
-    std::list<WaiterPointer> waiting_;
+    std::list<LeaseRequestPointer> waiting_;
     std::vector<Idle> idle_;  // the one that was given back first comes first
 };
 

@@ -64,7 +64,7 @@ private:
         if (!equals_ignoring_case(std::string_view(text).substr(0, end), "http"))
             throw_error(
                 Errc::invalid_url,
-                '"' + shown_url(text) + "\": the URL of a proxy must start with http://");
+                '"' + redacted_url(text) + "\": the URL of a proxy must start with http://");
         return Url(std::move(text));
     }
 

@@ -74,13 +74,13 @@ private:
         static constexpr unsigned char protocols[] = "\x08http/1.1";
         SSL_CTX_set_alpn_protos(native, protocols, sizeof protocols - 1);
         TlsStream::collect_sessions(native);
-        trust(context);
+        set_trust(context);
         if (!options_.client_certificate().empty())
-            appear_as(context, options_.client_certificate(), options_.client_key());
+            use_client_certificate(context, options_.client_certificate(), options_.client_key());
         return context;
     }
 
-    void trust(asio::ssl::context& context) const {
+    void set_trust(asio::ssl::context& context) const {
         context.set_verify_mode(
             options_.verify() ? asio::ssl::verify_peer : asio::ssl::verify_none);
         if (!options_.verify())
@@ -108,7 +108,7 @@ private:
             throw_unusable(name + ": no certificates as PEM", error);
     }
 
-    static void appear_as(
+    static void use_client_certificate(
         asio::ssl::context& context, std::string const& certificate, std::string const& key) {
         boost::system::error_code error;
         static_cast<void>(

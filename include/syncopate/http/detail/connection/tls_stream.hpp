@@ -48,7 +48,7 @@ public:
         std::string origin)
         : asio::ssl::stream<Socket&>(socket, context), sessions_(std::move(sessions)),
           origin_(std::move(origin)) {
-        expect(host);
+        set_expected_host(host);
         if (SSL_set_ex_data(native_handle(), stream_index(), this) != 1)
             throw_error(Errc::tls_failed, origin_);
         if (auto const session = sessions_->take(origin_))
@@ -92,7 +92,7 @@ public:
     }
 
 private:
-    void expect(std::string const& host) {
+    void set_expected_host(std::string const& host) {
         auto* const ssl = native_handle();
         boost::system::error_code no_address;
         asio::ip::make_address(host, no_address);

@@ -17,11 +17,11 @@
 namespace syncopate::http::detail {
 
 /// Takes what it can from a connection's input, and never waits.
-class Incoming {
+class ResponseReader {
 public:
     /// head:      where the header is put; empty.
     /// server:    names the server in errors. Both outlive this.
-    Incoming(SessionOptions const& options, ResponseHead& head, std::string_view server)
+    ResponseReader(SessionOptions const& options, ResponseHead& head, std::string_view server)
         : options_(options), head_(head), server_(server) {}
 
     /// Whether anything of a response has come.

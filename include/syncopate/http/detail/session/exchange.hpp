@@ -43,7 +43,7 @@ public:
         ResponseHead& head,
         std::string_view server)
         : options_(options), loop_(std::move(loop)), total_(total), progress_function_(progress),
-          head_(head), server_(server), incoming_(options, head, server) {
+          head_(head), server_(server), reader_(options, head, server) {
         loop_->add(*this);
     }
     Exchange(Exchange const&) = delete;
@@ -82,16 +82,16 @@ public:
     // exchange: another one for them would cost more than they do.
 
     /// Begins to send the request; a streamed body is left to Upload. Never `answered`.
-    Stage begin(Outgoing& request, Lease&& lease);
+    Stage begin(RequestWriter& request, Lease&& lease);
     /// Takes what has come of the response's header.
-    Stage take_answer(Outgoing const& request);
+    Stage take_answer(RequestWriter const& request);
     /// Waits until something has come, or been sent. To be awaited, and then checked.
     auto wait() {
         auto deadline = total_;
         if (options_.read_timeout().count() > 0)
             deadline =
                 std::min(deadline, deadline_from(Deadline::clock::now(), options_.read_timeout()));
-        return connection().pause().until(deadline, *loop_->watchdog);
+        return connection().park().until(deadline, *loop_->deadline_timer);
     }
     /// After a wait for the header.
     void check_wait() {
@@ -119,7 +119,7 @@ public:
     asio::awaitable<bool> read_some(std::string& out);
 
     /// Whether all of the message has come: what take_available() does not find will not come.
-    bool is_complete() const noexcept { return incoming_.is_complete(); }
+    bool is_complete() const noexcept { return reader_.is_complete(); }
 
     /// Reads the rest, if it is short, so that the connection can be used again. Nothing is decoded.
     asio::awaitable<void> drain();
@@ -127,18 +127,18 @@ public:
     /// What can be known of the size of the body before it has been read: for memory, up to a limit.
     std::size_t announced_size() const noexcept {
         constexpr std::uint64_t most = std::uint64_t{1024} * 1024;
-        return incoming_.is_encoded() ? 0 : std::min(most, progress_.receive_total.value_or(0));
+        return reader_.is_encoded() ? 0 : std::min(most, progress_.receive_total.value_or(0));
     }
 
     /// The end, when nobody waits: if all has come already, the connection can be used again.
     void leave() noexcept {
         Guard const detach_in_the_end(*this);
-        if (!lease_.has_connection() || !incoming_.has_head())
+        if (!lease_.has_connection() || !reader_.has_head())
             return;
         try {
-            incoming_.stop_decoding();
-            incoming_.skip(connection().input());
-            if (incoming_.is_complete())
+            reader_.stop_decoding();
+            reader_.skip(connection().input());
+            if (reader_.is_complete())
                 end_message();
         } catch (std::exception const&) {  // NOLINT(bugprone-empty-catch): nobody wanted to know
         }
@@ -171,12 +171,12 @@ private:
 
     /// After a wait. late: what it means that nothing has come.
     void check_wait(Errc late) {
-        auto const end = connection().pause().end();
+        auto const end = connection().park().end();
         if (is_aborted_)
             fail(Errc::session_closed);
-        if (end == Pause::End::cancelled)
+        if (end == TimedPark::End::cancelled)
             ::syncopate::detail::throw_cancellation();
-        if (end == Pause::End::expired)
+        if (end == TimedPark::End::expired)
             fail(Deadline::clock::now() >= total_ ? Errc::total_timed_out : late);
         note_sent();
     }
@@ -188,14 +188,14 @@ private:
         throw_error(code, what);
     }
 
-    bool take_head(Outgoing const& request) {
+    bool take_head(RequestWriter const& request) {
         using Body = ResponseParser::Body;
-        return incoming_.take_head(
+        return reader_.take_head(
             connection().input(), request.is_head() ? Body::none : Body::expected);
     }
 
-    Connection::Look look_needed(Outgoing const& request);
-    bool is_stale(Outgoing const& request) const;
+    Connection::Probe probe_needed(RequestWriter const& request);
+    bool is_stale(RequestWriter const& request) const;
     void begin_body();
     bool take_body(std::string& out);
     void take_end_of_connection();
@@ -208,7 +208,7 @@ private:
     ProgressFunction const& progress_function_;
     ResponseHead& head_;
     std::string_view const server_;
-    Incoming incoming_;
+    ResponseReader reader_;
     Lease lease_;
     std::atomic<bool> is_attached_{true};
     bool is_in_use_ = false;
@@ -219,18 +219,18 @@ private:
 };
 
 inline void Exchange::begin_body() {
-    if (auto const length = incoming_.length_left())
+    if (auto const length = reader_.length_left())
         progress_.receive_total = *length;
     if (options_.decompress())
-        incoming_.decode();
-    if (incoming_.is_complete())
+        reader_.decode();
+    if (reader_.is_complete())
         end_message();
 }
 
 inline asio::awaitable<bool> Exchange::read_some(std::string& out) {
     Guard guard(*this);
     while (!take_body(out)) {
-        if (incoming_.is_complete()) {
+        if (reader_.is_complete()) {
             guard.dismiss();
             co_return false;
         }
@@ -248,19 +248,19 @@ inline asio::awaitable<bool> Exchange::read_some(std::string& out) {
 
 /// Returns whether something was appended.
 inline bool Exchange::take_body(std::string& out) {
-    if (!incoming_.is_complete() && !lease_.has_connection())
+    if (!reader_.is_complete() && !lease_.has_connection())
         fail(is_aborted_ ? Errc::session_closed : Errc::response_closed);
     // A little can decode to a lot, and nothing is waited for meanwhile.
-    if (incoming_.is_encoded() && total_ != Deadline::max() && Deadline::clock::now() >= total_)
+    if (reader_.is_encoded() && total_ != Deadline::max() && Deadline::clock::now() >= total_)
         fail(Errc::total_timed_out);
     bool const was_something =
-        incoming_.take_body(lease_.has_connection() ? &connection().input() : nullptr, out);
-    if (incoming_.received() != progress_.received) {
-        progress_.received = incoming_.received();
+        reader_.take_body(lease_.has_connection() ? &connection().input() : nullptr, out);
+    if (reader_.received() != progress_.received) {
+        progress_.received = reader_.received();
         if (progress_function_)
             progress_function_(progress_);
     }
-    if (incoming_.is_complete() && lease_.has_connection())
+    if (reader_.is_complete() && lease_.has_connection())
         end_message();
     return was_something;
 }
@@ -268,7 +268,7 @@ inline bool Exchange::take_body(std::string& out) {
 /// That is the end of a message without a length, and an error for any other.
 inline void Exchange::take_end_of_connection() {
     auto const& error = connection().read_error();
-    if (error == asio::error::eof && incoming_.take_end())
+    if (error == asio::error::eof && reader_.take_end())
         return end_message();
     bool const is_end = error == asio::error::eof || error == asio::ssl::error::stream_truncated;
     fail(is_end ? Errc::body_truncated : Errc::connection_lost, tls_error_text(error));
@@ -276,7 +276,7 @@ inline void Exchange::take_end_of_connection() {
 
 /// Gives the connection back, if it can carry another exchange.
 inline void Exchange::end_message() {
-    if (incoming_.allows_another() && !asks_to_close_ && is_sent_whole_ && !is_aborted_ &&
+    if (reader_.allows_another() && !asks_to_close_ && is_sent_whole_ && !is_aborted_ &&
         connection().is_at_rest()) {
         auto const now = Deadline::clock::now();
         auto keep = options_.idle_timeout();
@@ -290,25 +290,25 @@ inline void Exchange::end_message() {
 inline asio::awaitable<void> Exchange::drain() {
     Guard const detach_in_the_end(*this);
     auto const deadline = std::min(total_, deadline_from(Deadline::clock::now(), longest_drain));
-    incoming_.stop_decoding();
+    reader_.stop_decoding();
     std::size_t drained = 0;
     while (lease_.has_connection()) {
         try {
-            drained += incoming_.skip(connection().input());
+            drained += reader_.skip(connection().input());
         } catch (std::exception const&) {
             break;
         }
-        if (incoming_.is_complete()) {
+        if (reader_.is_complete()) {
             end_message();
             break;
         }
-        auto const left = incoming_.length_left();
-        if (drained > most_to_drain || (left && *left > most_to_drain) || incoming_.needs_end() ||
+        auto const left = reader_.length_left();
+        if (drained > most_to_drain || (left && *left > most_to_drain) || reader_.needs_end() ||
             connection().read_error())
             break;
         connection().start_read();
-        co_await connection().pause().until(deadline, *loop_->watchdog);
-        if (is_aborted_ || connection().pause().end() != Pause::End::resumed)
+        co_await connection().park().until(deadline, *loop_->deadline_timer);
+        if (is_aborted_ || connection().park().end() != TimedPark::End::resumed)
             break;
     }
 }

@@ -15,7 +15,7 @@ namespace syncopate::http::detail {
 
 struct Redirect {
     Url url;
-    Detour detour;
+    RedirectRewrite rewrite;
 };
 
 inline bool is_redirect(ResponseHead const& head) noexcept {
@@ -31,24 +31,24 @@ inline bool is_redirect(ResponseHead const& head) noexcept {
 
 /// RFC 9110, 15.4, and the Fetch standard where that leaves a choice: POST becomes GET after 301 and 302, as
 /// all clients have it.
-inline Detour detour_after(int status, Detour detour) noexcept {
+inline RedirectRewrite rewrite_after(int status, RedirectRewrite rewrite) noexcept {
     bool const becomes_get =
-        (status == 303 && detour.method != Verb::head && detour.method != Verb::get) ||
-        ((status == 301 || status == 302) && detour.method == Verb::post);
+        (status == 303 && rewrite.method != Verb::head && rewrite.method != Verb::get) ||
+        ((status == 301 || status == 302) && rewrite.method == Verb::post);
     if (becomes_get) {
-        detour.method = Verb::get;
-        detour.keeps_body = false;
+        rewrite.method = Verb::get;
+        rewrite.keeps_body = false;
     }
-    return detour;
+    return rewrite;
 }
 
 /// Nothing if the response leads nowhere.
 ///
-/// url, detour:   of the request that it answers.
+/// url, rewrite:   of the request that it answers.
 /// body:          of that request.
 /// Throws:        Errc::redirect_refused, Errc::body_not_replayable.
 inline std::optional<Redirect> redirect_of(
-    ResponseHead const& head, Url const& url, Detour detour, RequestBody const& body) {
+    ResponseHead const& head, Url const& url, RedirectRewrite rewrite, RequestBody const& body) {
     if (!is_redirect(head))
         return std::nullopt;
     std::string const server(url.origin());
@@ -62,7 +62,7 @@ inline std::optional<Redirect> redirect_of(
         throw_error(Errc::redirect_refused, server + ": to another protocol");
     if (url.is_secure() && !next->is_secure())
         throw_error(Errc::redirect_refused, server + ": from https to http");
-    auto changed = detour_after(head.status, detour);
+    auto changed = rewrite_after(head.status, rewrite);
     if (next->origin() == url.origin())
         next->inherit_user(url);
     else

@@ -44,7 +44,7 @@ public:
             for (;;) {
                 Exchange& exchange = fetch.exchange();
                 Exchange::Guard guard(exchange);
-                auto outgoing = fetch.make_outgoing();
+                auto writer = fetch.make_writer();
                 auto lease = fetch.lease();
                 for (;;) {
                     if (!lease.has_connection())
@@ -54,18 +54,18 @@ public:
                     auto const cancellation = co_await asio::this_coro::cancellation_state;
                     if (cancellation.cancelled() != asio::cancellation_type::none)
                         ::syncopate::detail::throw_cancellation();
-                    auto stage = exchange.begin(outgoing, std::move(lease));
+                    auto stage = exchange.begin(writer, std::move(lease));
                     if (stage == Exchange::Stage::waiting) {
-                        if (outgoing.body().stream()) {
-                            Upload upload(exchange, outgoing);
+                        if (writer.body().stream()) {
+                            Upload upload(exchange, writer);
                             co_await upload.run();
                         }
-                        stage = exchange.take_answer(outgoing);
+                        stage = exchange.take_answer(writer);
                     }
                     while (stage == Exchange::Stage::waiting) {
                         co_await exchange.wait();
                         exchange.check_wait();
-                        stage = exchange.take_answer(outgoing);
+                        stage = exchange.take_answer(writer);
                     }
                     if (stage == Exchange::Stage::answered)
                         break;
@@ -94,7 +94,7 @@ private:
 
     Fetch(std::shared_ptr<SessionCore> core, SessionLoopPointer loop, Request& request)
         : core_(std::move(core)), loop_(std::move(loop)), request_(request),
-          detour_{request.method()} {
+          rewrite_{request.method()} {
         Url url(request.take_url());
         if (!url.scheme().starts_with("http"))
             throw_error(Errc::invalid_url, "a request goes to http or https");
@@ -117,14 +117,15 @@ private:
     Url const& url() const noexcept { return state_->url; }
     Exchange& exchange() const noexcept { return state_->exchange; }
 
-    Outgoing make_outgoing() {
+    RequestWriter make_writer() {
         proxy_ = core_->proxy_for(url());
         std::string cookies;
         if (auto* const jar = core_->cookies())
             cookies = jar->header_for(cookie_origin());
         auto const* const credentials =
             proxy_ && !url().is_secure() ? &proxy_->authorization() : nullptr;
-        return {request_, url(), core_->default_fields(), detour_, std::move(cookies), credentials};
+        return {request_,           url(),      core_->default_fields(), rewrite_,
+                std::move(cookies), credentials};
     }
 
     /// An idle connection, if there is one.
@@ -136,8 +137,8 @@ private:
     /// Waits for what the lease lacks: the permit, and the connection.
     asio::awaitable<void> complete(Lease& lease) {
         if (!lease)
-            lease =
-                co_await loop_->pool.lease(std::string(url().origin()), total_, *loop_->watchdog);
+            lease = co_await loop_->pool.lease(
+                std::string(url().origin()), total_, *loop_->deadline_timer);
         if (lease.has_connection())
             co_return;
         Dial dial(core_, loop_, url(), proxy_);
@@ -151,7 +152,7 @@ private:
         auto const most = request_.max_redirects().value_or(core_->options().max_redirects());
         if (most == 0)
             return nullptr;
-        auto redirect = redirect_of(head, url(), detour_, request_.body());
+        auto redirect = redirect_of(head, url(), rewrite_, request_.body());
         if (!redirect)
             return nullptr;
         if (history_.size() >= most)
@@ -160,7 +161,7 @@ private:
                 std::string(url().origin()) + ": more than " + std::to_string(most));
         tell(trace().redirect, head.status, std::string_view(redirect->url.text()));
         auto next = make_state(std::move(redirect->url));
-        detour_ = redirect->detour;
+        rewrite_ = redirect->rewrite;
         return next;
     }
 
@@ -185,7 +186,7 @@ private:
     }
 
     std::string_view method() const noexcept {
-        return boost::beast::http::to_string(detour_.method);
+        return boost::beast::http::to_string(rewrite_.method);
     }
     template <class Function, class... Args>
     void tell(Function const& function, Args const&... args) const {
@@ -200,7 +201,7 @@ private:
     Request const& request_;
     Clock::time_point const start_ = Clock::now();
     Deadline total_ = Deadline::max();
-    Detour detour_;
+    RedirectRewrite rewrite_;
     /// Of the present request.
     StatePointer state_;
     Proxy const* proxy_ = nullptr;

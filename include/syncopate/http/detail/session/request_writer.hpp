@@ -22,14 +22,14 @@
 namespace syncopate::http::detail {
 
 /// What a redirect changes in a request.
-struct Detour {
+struct RedirectRewrite {
     Verb method;
     /// After a redirect to another origin, what proves who the user is stays behind.
     bool keeps_credentials = true;
     bool keeps_body = true;
 };
 
-class Outgoing {
+class RequestWriter {
 public:
     using Pieces = RequestBody::Pieces;
 
@@ -38,23 +38,23 @@ public:
     /// cookies:       the value of the field Cookie, or empty.
     /// proxy:         the credentials for a proxy that is asked for the URL as a whole; null: no proxy is.
     /// Throws:        Errc::invalid_request.
-    Outgoing(
+    RequestWriter(
         Request const& request,
         Url const& url,
         DefaultFields const& defaults,
-        Detour detour,
+        RedirectRewrite rewrite,
         std::string cookies,
         std::string const* proxy)
-        : request_(request), url_(url), defaults_(defaults), detour_(detour),
+        : request_(request), url_(url), defaults_(defaults), rewrite_(rewrite),
           cookies_(std::move(cookies)), proxy_(proxy),
-          body_(detour.keeps_body ? request.body() : RequestBody()), length_(body_.size()) {
+          body_(rewrite.keeps_body ? request.body() : RequestBody()), length_(body_.size()) {
         check_framing();
     }
 
     RequestBody const& body() const noexcept { return body_; }
     /// Of the body; nothing if that is not known.
     std::optional<std::uint64_t> content_length() const noexcept { return length_; }
-    bool is_head() const noexcept { return detour_.method == Verb::head; }
+    bool is_head() const noexcept { return rewrite_.method == Verb::head; }
     bool asks_to_close() const noexcept {
         return equals_ignoring_case(request_.headers()["Connection"], "close") ||
                equals_ignoring_case(defaults_.headers()["Connection"], "close");
@@ -62,7 +62,7 @@ public:
 
     /// Whether it does no harm if the server gets it twice, and it can be sent twice: RFC 9110, 9.2.2.
     bool may_be_repeated() const noexcept {
-        switch (detour_.method) {
+        switch (rewrite_.method) {
         case Verb::get:
         case Verb::head:
         case Verb::put:
@@ -75,7 +75,7 @@ public:
 
     /// Appends everything up to the body.
     void write_head(std::string& out) const {
-        out.append(boost::beast::http::to_string(detour_.method)).append(1, ' ');
+        out.append(boost::beast::http::to_string(rewrite_.method)).append(1, ' ');
         if (proxy_)
             out.append(url_.origin());
         out.append(url_.target()).append(std::string_view(" HTTP/1.1\r\n"));
@@ -122,7 +122,7 @@ private:
     /// Those of the session that the request does not take the place of.
     void write_defaults(std::string& out, bool has_authorization) const {
         if (request_.headers().empty() && !has_authorization && !has_content_type() &&
-            detour_.keeps_credentials && detour_.keeps_body) {
+            rewrite_.keeps_credentials && rewrite_.keeps_body) {
             out.append(defaults_.text());
             return;
         }
@@ -150,17 +150,18 @@ private:
         if (equals_ignoring_case(name, "Content-Length") ||
             equals_ignoring_case(name, "Transfer-Encoding"))
             return false;
-        if (!detour_.keeps_credentials)
+        if (!rewrite_.keeps_credentials)
             for (std::string_view const each :
                  {"Authorization", "Cookie", "Proxy-Authorization", "Host"})
                 if (equals_ignoring_case(name, each))
                     return false;
         constexpr std::string_view of_body = "Content-";
-        return detour_.keeps_body || !equals_ignoring_case(name.substr(0, of_body.size()), of_body);
+        return rewrite_.keeps_body ||
+               !equals_ignoring_case(name.substr(0, of_body.size()), of_body);
     }
 
     std::string authorization() const {
-        if (detour_.keeps_credentials && !request_.authorization().empty())
+        if (rewrite_.keeps_credentials && !request_.authorization().empty())
             return request_.authorization();
         return url_.has_user() ? basic_credentials(url_.user(), url_.password()) : std::string();
     }
@@ -181,7 +182,7 @@ private:
             throw_error(
                 Errc::invalid_request,
                 "a Transfer-Encoding that is not chunked, or not of a stream");
-        if (lengths.empty() || !detour_.keeps_body)
+        if (lengths.empty() || !rewrite_.keeps_body)
             return;
         std::uint64_t length = 0;
         auto const text = lengths.front();
@@ -203,8 +204,8 @@ private:
         if (!length_)
             return append_field(out, "Transfer-Encoding", "chunked");
         // A server waits for no body where none is usual.
-        bool const is_usual = detour_.method == Verb::post || detour_.method == Verb::put ||
-                              detour_.method == Verb::patch;
+        bool const is_usual = rewrite_.method == Verb::post || rewrite_.method == Verb::put ||
+                              rewrite_.method == Verb::patch;
         if (body_.is_empty() && !is_usual)
             return;
         out.append("Content-Length: ");
@@ -221,7 +222,7 @@ private:
     Request const& request_;
     Url const& url_;
     DefaultFields const& defaults_;
-    Detour const detour_;
+    RedirectRewrite const rewrite_;
     std::string const cookies_;
     std::string const* const proxy_;
     RequestBody body_;

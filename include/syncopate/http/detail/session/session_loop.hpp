@@ -61,7 +61,7 @@ private:
 class SessionLoop : public std::enable_shared_from_this<SessionLoop> {
 public:
     SessionLoop(asio::any_io_executor own, SessionOptions const& options)
-        : executor(std::move(own)), watchdog(std::make_shared<Watchdog>(executor)),
+        : executor(std::move(own)), deadline_timer(std::make_shared<DeadlineTimer>(executor)),
           pool(executor, {options.max_connections(), options.max_connections_per_host()}),
           resolver(options.dns_cache_time()),
           service_(asio::use_service<SessionService>(context())) {
@@ -85,21 +85,21 @@ public:
             user.unlink();
             user.abort();
         }
-        watchdog->stop();
+        deadline_timer->stop();
         return idle;
     }
 
     /// The execution context ends: destroys the coroutines that wait here, since nobody will resume them.
     void lose() noexcept {
         auto const keep = shared_from_this();
-        watchdog->drop_all();
+        deadline_timer->drop_all();
         static_cast<void>(close());
         if (on_lost)
             std::exchange(on_lost, nullptr)();
     }
 
     asio::any_io_executor const executor;
-    std::shared_ptr<Watchdog> const watchdog;
+    std::shared_ptr<DeadlineTimer> const deadline_timer;
     Pool pool;
     Resolver resolver;
     /// Has the session forget this.

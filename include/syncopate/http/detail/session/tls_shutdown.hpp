@@ -19,11 +19,11 @@ namespace syncopate::http::detail {
 
 /// Sends close_notify on each, and waits until the servers have answered, but not for long. Then they are
 /// closed.
-inline asio::awaitable<void> say_goodbye(
+inline asio::awaitable<void> shut_down_tls(
     std::vector<Lease> leases, std::shared_ptr<SessionLoop> loop) {
     constexpr std::chrono::milliseconds patience{500};
     struct Waiting {
-        Pause pause;
+        TimedPark park;
         std::size_t unanswered = 0;
     };
     auto const waiting = std::make_shared<Waiting>();
@@ -33,12 +33,12 @@ inline asio::awaitable<void> say_goodbye(
             tls->async_shutdown(
                 [waiting, keep = ConnectionPointer(&lease.connection())](error_code const&) {
                     if (--waiting->unanswered == 0)
-                        waiting->pause.resume();
+                        waiting->park.resume();
                 });
         }
     if (waiting->unanswered > 0)
-        co_await waiting->pause.until(
-            ::syncopate::detail::deadline_after(patience), *loop->watchdog);
+        co_await waiting->park.until(
+            ::syncopate::detail::deadline_after(patience), *loop->deadline_timer);
 }
 
 }  // namespace syncopate::http::detail

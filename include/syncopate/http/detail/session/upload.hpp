@@ -29,7 +29,7 @@ namespace syncopate::http::detail {
 /// A body that is produced while it is sent. Lies in the frame of Fetch::run().
 class Upload {
 public:
-    Upload(Exchange& exchange, Outgoing& request)
+    Upload(Exchange& exchange, RequestWriter& request)
         : exchange_(exchange), request_(request), stream_(request.body().stream()) {}
     Upload(Upload const&) = delete;
     Upload& operator=(Upload const&) = delete;
@@ -104,7 +104,7 @@ private:
     asio::awaitable<Piece> produce() {
         auto piece = co_await stream_->next();
         is_produced_ = true;
-        exchange_.connection().pause().resume();
+        exchange_.connection().park().resume();
         co_return piece;
     }
 
@@ -113,12 +113,12 @@ private:
         auto& connection = exchange_.connection();
         while (!is_late_ && !has_answer()) {
             connection.start_read();
-            co_await connection.pause().until(exchange_.total_, *exchange_.loop_->watchdog);
+            co_await connection.park().until(exchange_.total_, *exchange_.loop_->deadline_timer);
             if (is_produced_)
                 co_return;
-            if (connection.pause().end() == Pause::End::cancelled)
+            if (connection.park().end() == TimedPark::End::cancelled)
                 ::syncopate::detail::throw_cancellation();
-            is_late_ = connection.pause().end() == Pause::End::expired;
+            is_late_ = connection.park().end() == TimedPark::End::expired;
         }
         nursery.cancel();
     }
@@ -128,17 +128,17 @@ private:
     }
 
     Exchange& exchange_;
-    Outgoing& request_;
+    RequestWriter& request_;
     std::shared_ptr<BodyStream> const stream_;
     bool is_produced_ = false;
     bool is_late_ = false;
 };
 
-inline Exchange::Stage Exchange::begin(Outgoing& request, Lease&& lease) {
+inline Exchange::Stage Exchange::begin(RequestWriter& request, Lease&& lease) {
     if (is_aborted_)  // while it waited for the connection
         fail(Errc::session_closed);
     lease_ = std::move(lease);
-    if (!connection().begin_exchange(look_needed(request))) {
+    if (!connection().begin_exchange(probe_needed(request))) {
         lease_.close_connection();
         return Stage::stale;
     }
@@ -151,7 +151,7 @@ inline Exchange::Stage Exchange::begin(Outgoing& request, Lease&& lease) {
     return Stage::waiting;
 }
 
-inline Exchange::Stage Exchange::take_answer(Outgoing const& request) {
+inline Exchange::Stage Exchange::take_answer(RequestWriter const& request) {
     note_sent();
     if (is_aborted_)
         fail(Errc::session_closed);
@@ -171,23 +171,23 @@ inline Exchange::Stage Exchange::take_answer(Outgoing const& request) {
 
 /// A connection that the server has closed is found out when the request fails; if that may be sent again, it
 /// need not be looked for.
-inline Connection::Look Exchange::look_needed(Outgoing const& request) {
-    using Look = Connection::Look;
+inline Connection::Probe Exchange::probe_needed(RequestWriter const& request) {
+    using Probe = Connection::Probe;
     if (!lease_.is_reused())
-        return Look::none;
+        return Probe::none;
     bool const needs_end = connection().tls() || !request.may_be_repeated() || !options_.retry() ||
                            !::syncopate::detail::runs_on_io_context(loop_->executor);
-    return needs_end ? Look::for_end_too : Look::for_bytes;
+    return needs_end ? Probe::data_and_eof : Probe::data;
 }
 
 /// Whether the server had closed the idle connection before the request came: RFC 9112, 9.3.1.
-inline bool Exchange::is_stale(Outgoing const& request) const {
+inline bool Exchange::is_stale(RequestWriter const& request) const {
     auto const& connection = lease_.connection();
     auto const& error = connection.read_error();
     bool const is_closed = error == asio::error::eof || error == asio::error::connection_reset ||
                            error == asio::error::broken_pipe ||
                            error == asio::ssl::error::stream_truncated;
-    return lease_.is_reused() && is_closed && !incoming_.has_begun() &&
+    return lease_.is_reused() && is_closed && !reader_.has_begun() &&
            lease_.connection().input().empty() && options_.retry() &&
            request.body().can_be_sent() &&
            (request.may_be_repeated() || connection.bytes_written() == 0);

@@ -43,15 +43,15 @@ struct UrlParts {
 };
 
 /// What is escaped behind the host, instead of being refused.
-enum class UrlEscape {
+enum class UrlPolicy {
     /// ASCII that has no place in a URL, but no meaning elsewhere either.
-    oddities,
+    strict,
     /// The same, spaces, lone percent signs, and what is not ASCII.
-    all_but_dangers,
+    lenient,
 };
 
 /// A URL as an error's message may show it: on one line, short, and without what may be a password.
-inline std::string shown_url(std::string_view text) {
+inline std::string redacted_url(std::string_view text) {
     constexpr std::size_t longest = 100;
     std::string shown;
     // With a slash or a number sign in a password, the host ends too early: the last "@" of all counts.
@@ -67,7 +67,7 @@ inline std::string shown_url(std::string_view text) {
 }
 
 [[noreturn]] inline void refuse_url(std::string_view text, std::string const& reason) {
-    throw_error(Errc::invalid_url, '"' + shown_url(text) + "\": " + reason);
+    throw_error(Errc::invalid_url, '"' + redacted_url(text) + "\": " + reason);
 }
 
 /// RFC 3986, section 5.2.4.
@@ -92,7 +92,7 @@ inline std::string without_dot_segments(std::string_view path) {
 
 /// What a character can mean in a URL, a bit each. Those of all characters together tell which steps have
 /// anything to do; few URLs need more than the checks.
-namespace url_signs {
+namespace char_class {
 enum : unsigned char {
     ends_authority = 1,
     at = 2,
@@ -104,26 +104,26 @@ enum : unsigned char {
 };
 }
 
-inline constexpr auto url_signs_of = [] {
-    std::array<unsigned char, 256> signs{};
-    for (std::size_t i = 0; i < signs.size(); ++i)
-        signs[i] = url_characters.contains(static_cast<char>(i)) ? 0 : url_signs::escape;
-    signs['/'] = url_signs::ends_authority;
-    signs['?'] = url_signs::ends_authority | url_signs::question_mark;
-    signs['#'] = url_signs::ends_authority | url_signs::number_sign | url_signs::escape;
-    signs['@'] = url_signs::at;
-    signs['.'] = url_signs::dot;
-    return signs;
+inline constexpr auto char_classes = [] {
+    std::array<unsigned char, 256> classes{};
+    for (std::size_t i = 0; i < classes.size(); ++i)
+        classes[i] = url_characters.contains(static_cast<char>(i)) ? 0 : char_class::escape;
+    classes['/'] = char_class::ends_authority;
+    classes['?'] = char_class::ends_authority | char_class::question_mark;
+    classes['#'] = char_class::ends_authority | char_class::number_sign | char_class::escape;
+    classes['@'] = char_class::at;
+    classes['.'] = char_class::dot;
+    return classes;
 }();
 
 class UrlParser {
 public:
-    UrlParser(UrlParts& url, UrlEscape escape) noexcept : url_(url), escape_(escape) {}
+    UrlParser(UrlParts& url, UrlPolicy escape) noexcept : url_(url), escape_(escape) {}
 
     void run() {
         require(url_.text.size() <= max_url_size, "longer than 64 KiB");
         read_scheme();
-        if (read_authority() & url_signs::at)
+        if (read_authority() & char_class::at)
             take_userinfo();
         if (url_.authority().starts_with('['))
             read_ipv6_address();
@@ -140,8 +140,8 @@ private:
             refuse_url(url_.text, otherwise);
     }
 
-    unsigned signs_at(std::size_t i) const noexcept {
-        return url_signs_of[static_cast<unsigned char>(url_.text[i])];
+    unsigned classes_at(std::size_t i) const noexcept {
+        return char_classes[static_cast<unsigned char>(url_.text[i])];
     }
 
     void read_scheme();
@@ -154,7 +154,7 @@ private:
     void escape_target();
 
     UrlParts& url_;
-    UrlEscape escape_;
+    UrlPolicy escape_;
 };
 
 inline void UrlParser::read_scheme() {
@@ -174,14 +174,14 @@ inline void UrlParser::read_scheme() {
     url_.authority_begin = prefix.size();
 }
 
-/// Finds its end. Returns the signs that are in it.
+/// Finds its end. Returns the classes that are in it.
 inline unsigned UrlParser::read_authority() noexcept {
-    unsigned signs = 0;
+    unsigned classes = 0;
     auto i = url_.authority_begin;
-    for (; i < url_.text.size() && !(signs_at(i) & url_signs::ends_authority); ++i)
-        signs |= signs_at(i);
+    for (; i < url_.text.size() && !(classes_at(i) & char_class::ends_authority); ++i)
+        classes |= classes_at(i);
     url_.authority_end = i;
-    return signs;
+    return classes;
 }
 
 inline void UrlParser::take_userinfo() {
@@ -266,20 +266,20 @@ inline void UrlParser::read_target() {
     auto const begin = url_.authority_end;
     if (begin == text.size() || text[begin] != '/')
         text.insert(begin, 1, '/');
-    unsigned signs = 0;
+    unsigned classes = 0;
     for (auto i = begin; i < text.size(); ++i)
-        signs |= signs_at(i);
-    if (signs & url_signs::escape)
+        classes |= classes_at(i);
+    if (classes & char_class::escape)
         escape_target();
     auto const find_ends = [&] {
-        auto const find = [&](unsigned sign, char c, std::size_t otherwise) {
-            return signs & sign ? std::min(text.find(c, begin), otherwise) : otherwise;
+        auto const find = [&](unsigned wanted, char c, std::size_t otherwise) {
+            return classes & wanted ? std::min(text.find(c, begin), otherwise) : otherwise;
         };
-        url_.query_end = find(url_signs::number_sign, '#', text.size());
-        url_.path_end = find(url_signs::question_mark, '?', url_.query_end);
+        url_.query_end = find(char_class::number_sign, '#', text.size());
+        url_.path_end = find(char_class::question_mark, '?', url_.query_end);
     };
     find_ends();
-    if (signs & url_signs::dot && url_.path().find("/.") != std::string_view::npos) {
+    if (classes & char_class::dot && url_.path().find("/.") != std::string_view::npos) {
         text.replace(begin, url_.path().size(), without_dot_segments(url_.path()));
         find_ends();
     }
@@ -300,7 +300,7 @@ inline void UrlParser::escape_target() {
         require(c != '\\' && !is_control(c), "a backslash or a control byte");
         bool const is_oddity = c > ' ' && c <= '~' && c != '%';
         require(
-            is_oddity || escape_ == UrlEscape::all_but_dangers,
+            is_oddity || escape_ == UrlPolicy::lenient,
             "a space, a percent sign, or what is not ASCII must be percent-encoded");
         escaped += target.substr(done, i - done);
         append_escape(escaped, c);
@@ -310,7 +310,7 @@ inline void UrlParser::escape_target() {
         url_.text.replace(begin, target.size(), escaped.append(target.substr(done)));
 }
 
-inline UrlParts parse_url(std::string text, UrlEscape escape) {
+inline UrlParts parse_url(std::string text, UrlPolicy escape) {
     UrlParts url;
     url.text = std::move(text);
     UrlParser(url, escape).run();

@@ -82,8 +82,8 @@ public:
             throw std::logic_error("a WebSocket is read by two coroutines at a time");
         auto const loop = self->loop_;
         while (!self->message_ && !self->has_ended_) {
-            co_await self->reader_.until(Deadline::max(), *loop->watchdog);
-            if (self->reader_.end() == Pause::End::cancelled)
+            co_await self->reader_.until(Deadline::max(), *loop->deadline_timer);
+            if (self->reader_.end() == TimedPark::End::cancelled)
                 ::syncopate::detail::throw_cancellation();
         }
         auto message = std::exchange(self->message_, std::nullopt);
@@ -104,12 +104,12 @@ public:
                 self->require_open();
             auto const limit = self->stream_->idle_timeout();
             auto const writes = self->stream_->writes();
-            co_await sender.pause.until(
+            co_await sender.park.until(
                 limit.count() > 0 ? ::syncopate::detail::deadline_after(limit) : Deadline::max(),
-                *loop->watchdog);
-            if (sender.pause.end() == Pause::End::cancelled)
+                *loop->deadline_timer);
+            if (sender.park.end() == TimedPark::End::cancelled)
                 ::syncopate::detail::throw_cancellation();
-            bool const is_late = sender.pause.end() == Pause::End::expired;
+            bool const is_late = sender.park.end() == TimedPark::End::expired;
             if (is_late && !self->has_ended_ && writes == self->stream_->writes())
                 self->finish(Errc::body_timed_out, "nothing could be sent");
         }
@@ -129,8 +129,8 @@ public:
         bool const throws = co_await asio::this_coro::throw_if_cancelled();
         co_await asio::this_coro::throw_if_cancelled(false);
         while (!self->has_ended_) {
-            co_await self->closer_.until(deadline, *loop->watchdog);
-            if (self->closer_.end() == Pause::End::expired)
+            co_await self->closer_.until(deadline, *loop->deadline_timer);
+            if (self->closer_.end() == TimedPark::End::expired)
                 self->finish();
         }
         co_await asio::this_coro::throw_if_cancelled(throws);
@@ -156,7 +156,7 @@ private:
 
         WebSocketCore& core;
         WebSocketMessage message;
-        Pause pause;
+        TimedPark park;
         bool is_done = false;
     };
 
@@ -209,7 +209,7 @@ private:
         if (!written)
             return;
         written->is_done = true;
-        written->pause.resume();
+        written->park.resume();
     }
 
     void on_closed() override {
@@ -269,11 +269,11 @@ private:
         reader_.resume();
         closer_.resume();
         if (auto* const sender = std::exchange(writing_, nullptr))
-            sender->pause.resume();
+            sender->park.resume();
         while (!waiting_.empty()) {
             auto& sender = waiting_.front();
             sender.unlink();
-            sender.pause.resume();
+            sender.park.resume();
         }
     }
 
@@ -297,14 +297,14 @@ private:
 
     std::optional<WebSocketMessage> message_;
     bool is_reading_ = false;
-    Pause reader_;
+    TimedPark reader_;
 
     ::syncopate::detail::IntrusiveList<Sender> waiting_;
     Sender* writing_ = nullptr;
     bool is_writing_ = false;  // also on behalf of one who has been cancelled
 
     bool is_closing_ = false;
-    Pause closer_;
+    TimedPark closer_;
     bool has_ended_ = false;
     std::optional<Errc> failure_;
     std::string what_ = server_;

@@ -104,7 +104,7 @@ private:
         auto const key = "http" + std::string(url_.origin().substr(2));
         auto lease = loop_->pool.try_lease(key, Deadline::clock::now());
         if (!lease)
-            lease = co_await loop_->pool.lease(key, total_, *loop_->watchdog);
+            lease = co_await loop_->pool.lease(key, total_, *loop_->deadline_timer);
         lease.close_connection();
         auto const limit = session_->options().connect_timeout();
         if (limit.count() > 0)
@@ -170,12 +170,12 @@ private:
         std::string cookies;
         if (auto* const jar = session_->cookies())
             cookies = jar->header_for(cookie_origin());
-        Outgoing const outgoing(
+        RequestWriter const writer(
             request_, url_, session_->default_fields(), {Verb::get}, std::move(cookies), nullptr);
 
-        static_cast<void>(connection_->begin_exchange(Connection::Look::none));
+        static_cast<void>(connection_->begin_exchange(Connection::Probe::none));
         connection_->output().clear();
-        outgoing.write_head(connection_->output());
+        writer.write_head(connection_->output());
         connection_->start_write(nullptr);
         for (std::size_t size = 0;;) {
             if (size == 0)
@@ -186,17 +186,17 @@ private:
                 fail(Errc::connection_lost, tls_error_text(connection_->read_error()));
             if (size == 0)
                 connection_->start_read();
-            co_await connection_->pause().until(deadline_, *loop_->watchdog);
+            co_await connection_->park().until(deadline_, *loop_->deadline_timer);
             check_wait();
         }
     }
 
     void check_wait() const {
         socket_->require_open();
-        auto const end = connection_->pause().end();
-        if (end == Pause::End::cancelled)
+        auto const end = connection_->park().end();
+        if (end == TimedPark::End::cancelled)
             ::syncopate::detail::throw_cancellation();
-        if (end == Pause::End::expired)
+        if (end == TimedPark::End::expired)
             fail(
                 deadline_ == total_ ? Errc::total_timed_out : Errc::connect_timed_out,
                 "the WebSocket handshake");
