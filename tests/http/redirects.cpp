@@ -732,7 +732,7 @@ int next_record_type(Peer const& peer) {
     return ::recv(peer.native_handle(), &type, 1, 0) == 1 ? type : 0;
 }
 
-TEST_CASE("The end of a session says goodbye on idle TLS connections") {
+TEST_CASE("The end of a session sends close_notify on idle TLS connections") {
     std::atomic<int> type = -1;
     CertificateAuthority const authority;
     RawServer server = RawServer::tls(
@@ -752,7 +752,8 @@ TEST_CASE("The end of a session says goodbye on idle TLS connections") {
     CHECK(client.connections().all == 0);
 }
 
-TEST_CASE("The end of a session does not wait for long for a server that does not say goodbye") {
+TEST_CASE(
+    "The end of a session does not wait for long for a server that does not answer close_notify") {
     Gate test_ends;
     CertificateAuthority const authority;
     RawServer server = RawServer::tls(authority.issue(), [&](Peer& peer) {

@@ -258,7 +258,7 @@ public:
     /// Ends what is under way, with Errc::session_closed, and closes the connections; then the runner, if it is
     /// the client's own. A second time: nothing.
     ///
-    /// Blocks:    until the connections are closed: TLS says goodbye, for half a second at most.
+    /// Blocks:    until the connections are closed: half a second at most, for the TLS shutdown.
     /// Throws:    DeadlockError on the thread of its loop; as ThreadRunner::close().
     void close() {
         if (core_)

@@ -29,7 +29,7 @@ class value;  // NOLINT(readability-identifier-naming)
 namespace syncopate::http {
 
 namespace detail {
-class Fetch;
+class RequestFlow;
 }
 
 /// A response whose header has come, and whose body is read as it is asked for. An AsyncContext: leaving it
@@ -100,7 +100,7 @@ public:
     }
 
 private:
-    friend class detail::Fetch;
+    friend class detail::RequestFlow;
 
     struct State {
         State(

@@ -65,8 +65,9 @@ public:
         core_->enter(executor);
     }
 
-    /// Ends all requests, with Errc::session_closed, and closes the connections; TLS says goodbye, for half a
-    /// second at most. A second time: nothing.
+    /// Ends the session: requests and WebSockets under way fail with Errc::session_closed, the connections are
+    /// closed, those with TLS after a close_notify to the server, whose answer is awaited for half a second at
+    /// most. A second time: nothing.
     asio::awaitable<void> aexit(std::exception_ptr) {
         auto const loop = core_->loop();
         auto idle = core_->close();
@@ -79,7 +80,7 @@ public:
     /// Throws:    std::system_error with http::Errc, and a message that names the server.
     /// Cancel:    closes the connection that it uses.
     asio::awaitable<Response> request(Request request) {
-        return detail::Fetch::run(core_, std::move(request));
+        return detail::RequestFlow::run(core_, std::move(request));
     }
 
     asio::awaitable<Response> get(std::string url) { return send(Verb::get, std::move(url)); }
@@ -124,7 +125,7 @@ public:
 
 private:
     asio::awaitable<Response> send(Verb verb, std::string url) {
-        return detail::Fetch::run(core_, Request(verb, std::move(url)));
+        return detail::RequestFlow::run(core_, Request(verb, std::move(url)));
     }
     asio::awaitable<Response> send(Verb verb, std::string url, std::string body) {
         Request made(verb, std::move(url));

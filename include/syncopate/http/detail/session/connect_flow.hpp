@@ -33,18 +33,18 @@
 namespace syncopate::http::detail {
 
 /// One connection while it is made.
-class Dial {
+class ConnectFlow {
 public:
     /// proxy:     null: none.
-    Dial(
+    ConnectFlow(
         std::shared_ptr<SessionCore> core,
         SessionLoopPointer loop,
         Url const& url,
         Proxy const* proxy)
         : core_(std::move(core)), loop_(std::move(loop)), url_(url), proxy_(proxy),
           origin_(url.origin()) {}
-    Dial(Dial const&) = delete;
-    Dial& operator=(Dial const&) = delete;
+    ConnectFlow(ConnectFlow const&) = delete;
+    ConnectFlow& operator=(ConnectFlow const&) = delete;
 
     /// total:     the request's own deadline.
     /// Throws:    what went wrong on the way; Errc::connect_timed_out, Errc::tls_handshake_timed_out,
@@ -69,10 +69,10 @@ public:
         Abortable session_end(nursery);
         loop_->add(session_end);
 
-        auto connecting = connect();
+        auto attempt = connect();
         auto const begin = [&]() noexcept {
             nursery.start_or_fail<ResultChild<asio::awaitable<ConnectionPointer>>>(
-                OwnedOrRef<asio::awaitable<ConnectionPointer>>(std::move(connecting)), outcome);
+                OwnedOrRef<asio::awaitable<ConnectionPointer>>(std::move(attempt)), outcome);
         };
         co_await nursery.supervise(begin);
 

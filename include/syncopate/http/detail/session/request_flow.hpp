@@ -33,23 +33,23 @@
 namespace syncopate::http::detail {
 
 /// Lies in the frame of run().
-class Fetch {
+class RequestFlow {
 public:
     static asio::awaitable<Response> run(std::shared_ptr<SessionCore> core, Request request) {
         auto const executor = co_await asio::this_coro::executor;
         auto loop = core->enter(executor);
-        Fetch fetch(std::move(core), std::move(loop), request);
+        RequestFlow flow(std::move(core), std::move(loop), request);
         try {
-            fetch.tell(fetch.trace().request_start);
+            flow.tell(flow.trace().request_start);
             for (;;) {
-                Exchange& exchange = fetch.exchange();
+                Exchange& exchange = flow.exchange();
                 Exchange::Guard guard(exchange);
-                auto writer = fetch.make_writer();
-                auto lease = fetch.lease();
+                auto writer = flow.make_writer();
+                auto lease = flow.lease();
                 for (;;) {
                     if (!lease.has_connection())
-                        co_await fetch.complete(lease);
-                    fetch.tell_connection(lease);
+                        co_await flow.complete(lease);
+                    flow.tell_connection(lease);
                     // What has been cancelled is not sent. No wait before has told for certain.
                     auto const cancellation = co_await asio::this_coro::cancellation_state;
                     if (cancellation.cancelled() != asio::cancellation_type::none)
@@ -73,16 +73,16 @@ public:
                     lease = exchange.take_lease();
                 }
                 guard.dismiss();
-                fetch.take_cookies();
-                auto next = fetch.next();
+                flow.take_cookies();
+                auto next = flow.next();
                 if (!next)
-                    co_return fetch.end();
+                    co_return flow.end();
                 co_await exchange.drain();
-                fetch.follow(std::move(next));
+                flow.follow(std::move(next));
             }
         } catch (...) {
             tell_error(
-                fetch.trace(), fetch.method(), fetch.url().text(), fetch.start_,
+                flow.trace(), flow.method(), flow.url().text(), flow.start_,
                 std::current_exception());
             throw;
         }
@@ -92,7 +92,7 @@ private:
     using Clock = std::chrono::steady_clock;
     using StatePointer = std::unique_ptr<Response::State, Response::Leave>;
 
-    Fetch(std::shared_ptr<SessionCore> core, SessionLoopPointer loop, Request& request)
+    RequestFlow(std::shared_ptr<SessionCore> core, SessionLoopPointer loop, Request& request)
         : core_(std::move(core)), loop_(std::move(loop)), request_(request),
           rewrite_{request.method()} {
         Url url(request.take_url());
@@ -141,8 +141,8 @@ private:
                 std::string(url().origin()), total_, *loop_->deadline_timer);
         if (lease.has_connection())
             co_return;
-        Dial dial(core_, loop_, url(), proxy_);
-        auto connection = co_await dial.run(total_);
+        ConnectFlow connecting(core_, loop_, url(), proxy_);
+        auto connection = co_await connecting.run(total_);
         lease.set_connection(std::move(connection));
     }
 

@@ -1,4 +1,4 @@
-// The end of connections that are idle: TLS tells the server.
+// shut_down_tls(): ends idle TLS connections with a close_notify, so that the server knows it for an end.
 #pragma once
 
 #include <syncopate/detail/wait/deadline.hpp>
@@ -17,11 +17,11 @@
 
 namespace syncopate::http::detail {
 
-/// Sends close_notify on each, and waits until the servers have answered, but not for long. Then they are
-/// closed.
+/// Sends close_notify on each TLS connection, and waits for the servers' own, half a second at most. Then all
+/// of the connections are closed, also those without TLS.
 inline asio::awaitable<void> shut_down_tls(
     std::vector<Lease> leases, std::shared_ptr<SessionLoop> loop) {
-    constexpr std::chrono::milliseconds patience{500};
+    constexpr std::chrono::milliseconds longest_wait{500};
     struct Waiting {
         TimedPark park;
         std::size_t unanswered = 0;
@@ -38,7 +38,7 @@ inline asio::awaitable<void> shut_down_tls(
         }
     if (waiting->unanswered > 0)
         co_await waiting->park.until(
-            ::syncopate::detail::deadline_after(patience), *loop->deadline_timer);
+            ::syncopate::detail::deadline_after(longest_wait), *loop->deadline_timer);
 }
 
 }  // namespace syncopate::http::detail

@@ -26,7 +26,7 @@
 
 namespace syncopate::http::detail {
 
-/// A body that is produced while it is sent. Lies in the frame of Fetch::run().
+/// A body that is produced while it is sent. Lies in the frame of RequestFlow::run().
 class Upload {
 public:
     Upload(Exchange& exchange, RequestWriter& request)

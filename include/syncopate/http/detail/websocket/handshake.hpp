@@ -110,8 +110,8 @@ private:
         if (limit.count() > 0)
             deadline_ = ::syncopate::detail::deadline_after(limit);
         deadline_ = std::min(deadline_, total_);
-        Dial dial(session_, loop_, url_, proxy_);
-        connection_ = co_await dial.run(total_);
+        ConnectFlow connecting(session_, loop_, url_, proxy_);
+        connection_ = co_await connecting.run(total_);
         lease.set_connection(connection_);
         socket_->set_lease(std::move(lease));
     }
