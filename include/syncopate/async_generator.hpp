@@ -78,7 +78,7 @@ public:
     ///            another anext() or aclose() is in progress, which is not affected.
     /// Cancel:    reaches the operation that the body waits on. If the task that awaits is destroyed
     ///            half-way, the generator is at its end.
-    asio::awaitable<std::optional<T>> anext() {
+    boost::asio::awaitable<std::optional<T>> anext() {
         return detail::NextItem<T, promise_type>::of(core_.get());
     }
 
@@ -88,7 +88,7 @@ public:
     /// first anext(), the body never runs. It is lazy, as anext() is.
     ///
     /// Throws:    std::logic_error when an anext() is in progress.
-    asio::awaitable<void> aclose() { return detail::close_generator(core_.get()); }
+    boost::asio::awaitable<void> aclose() { return detail::close_generator(core_.get()); }
 
 private:
     struct Abandon {
@@ -99,7 +99,7 @@ private:
     // from this: it may have an anext() of its own.
     template <std::same_as<AsyncGenerator> Generator, class Sink>
     friend detail::Drained drain_ready(
-        Generator& generator, asio::any_io_executor const& executor, Sink sink) {
+        Generator& generator, boost::asio::any_io_executor const& executor, Sink sink) {
         return detail::NextItem<T, promise_type>::at_once(
             generator.core_.get(), executor, std::move(sink));
     }

@@ -14,14 +14,12 @@
 
 namespace syncopate {
 
-namespace asio = boost::asio;
-
 namespace detail {
 
 template <class T>
 struct AwaitableTraits : std::false_type {};
 template <class T>
-struct AwaitableTraits<asio::awaitable<T>> : std::true_type {
+struct AwaitableTraits<boost::asio::awaitable<T>> : std::true_type {
     using value_type = T;
 };
 
@@ -60,7 +58,7 @@ concept TaskFactory = std::invocable<std::remove_reference_t<F>&> &&
 /// A deferred Asio operation, such as `timer.async_wait(asio::deferred)`.
 template <class Op>
 concept DeferredOperation = !Awaitable<Op> && !TaskFactory<Op> && !std::is_lvalue_reference_v<Op> &&
-                            asio::is_async_operation<std::remove_cvref_t<Op>>::value;
+                            boost::asio::is_async_operation<std::remove_cvref_t<Op>>::value;
 
 /// What `run()` takes: an `asio::awaitable<T>` rvalue, a task factory, or a deferred Asio operation.
 template <class T>
@@ -80,8 +78,8 @@ struct TaskResult<F> {
 };
 template <DeferredOperation Op>
 struct TaskResult<Op> {
-    using type =
-        awaitable_result_t<decltype(std::declval<std::remove_cvref_t<Op>>()(asio::use_awaitable))>;
+    using type = awaitable_result_t<decltype(std::declval<std::remove_cvref_t<Op>>()(
+        boost::asio::use_awaitable))>;
 };
 
 }  // namespace detail
@@ -101,8 +99,8 @@ template <class C>
 concept AsyncContext = requires(std::remove_reference_t<C>& context, std::exception_ptr error) {
     { context.aenter() } -> Awaitable;
     { context.aexit(error) } -> Awaitable;
-    requires std::same_as<decltype(context.aexit(error)), asio::awaitable<void>> ||
-                 std::same_as<decltype(context.aexit(error)), asio::awaitable<bool>>;
+    requires std::same_as<decltype(context.aexit(error)), boost::asio::awaitable<void>> ||
+                 std::same_as<decltype(context.aexit(error)), boost::asio::awaitable<bool>>;
 };
 
 namespace detail {
@@ -161,7 +159,7 @@ using context_value_t = typename detail::ContextValue<
 /// Whether the context can suppress the exception that leaves its scope.
 template <class C>
 concept SuppressingContext = AsyncContext<C> && requires(std::remove_reference_t<C>& context) {
-    { context.aexit(std::exception_ptr()) } -> std::same_as<asio::awaitable<bool>>;
+    { context.aexit(std::exception_ptr()) } -> std::same_as<boost::asio::awaitable<bool>>;
 };
 
 /// An asynchronous iterable, after Python's `async for`: `anext()` returns
@@ -181,7 +179,7 @@ using iterable_value_t = typename detail::OptionalTraits<
 /// Whether the iterable has a clean-up of its own.
 template <class I>
 concept ClosableIterable = AsyncIterable<I> && requires(std::remove_reference_t<I>& iterable) {
-    { iterable.aclose() } -> std::same_as<asio::awaitable<void>>;
+    { iterable.aclose() } -> std::same_as<boost::asio::awaitable<void>>;
 };
 
 }  // namespace syncopate

@@ -17,8 +17,6 @@
 
 namespace syncopate::http {
 
-namespace asio = boost::asio;
-
 /// An AsyncIterable of pieces of a body, decoded. Nothing is read that nobody asks for: 256 KiB at most wait.
 ///
 /// Each byte is given once, whichever way it is read: by the pieces, lines(), chunks(), or the response's
@@ -35,7 +33,7 @@ public:
     Content& operator=(Content const&) = delete;
 
     /// The next piece, as soon as there is one: of any size up to 512 KiB. Empty at the end.
-    asio::awaitable<std::optional<std::string>> anext() {
+    boost::asio::awaitable<std::optional<std::string>> anext() {
         std::string piece;
         if (!take_available(piece)) {
             bool const has_more = co_await read_more(piece);
@@ -73,9 +71,9 @@ private:
         return exchange_.take_available(out);
     }
     /// Waits for more. Returns false at the end.
-    asio::awaitable<bool> read_more(std::string& out) { return exchange_.read_some(out); }
+    boost::asio::awaitable<bool> read_more(std::string& out) { return exchange_.read_some(out); }
 
-    asio::awaitable<std::string> read_all() {
+    boost::asio::awaitable<std::string> read_all() {
         std::string all;
         all.reserve(std::min(exchange_.announced_size(), limits_.body_size));
         for (bool has_more = true; has_more;) {

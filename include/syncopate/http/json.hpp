@@ -35,7 +35,7 @@ inline Request& Request::json(boost::json::value const& value) {
     return body_as("application/json", detail::RequestBody(boost::json::serialize(value)));
 }
 
-inline asio::awaitable<boost::json::value> Response::json() {
+inline boost::asio::awaitable<boost::json::value> Response::json() {
     auto const text = co_await content().read_all();
     co_return detail::parse_json(text);
 }

@@ -71,10 +71,10 @@ public:
     /// The rest of the body, decoded, in whichever character set it is.
     ///
     /// Throws:    Errc::body_too_large beyond SessionOptions::max_body_size; and as Content.
-    asio::awaitable<std::string> text() { return content().read_all(); }
+    boost::asio::awaitable<std::string> text() { return content().read_all(); }
 
     /// The same, as bytes.
-    asio::awaitable<std::vector<std::byte>> read() {
+    boost::asio::awaitable<std::vector<std::byte>> read() {
         auto const all = co_await content().read_all();
         auto const* const begin = reinterpret_cast<std::byte const*>(all.data());
         co_return std::vector<std::byte>(begin, begin + all.size());
@@ -83,17 +83,17 @@ public:
     /// The same, as JSON. Needs <syncopate/http/json.hpp>.
     ///
     /// Throws:    Errc::malformed_json.
-    asio::awaitable<boost::json::value> json();
+    boost::asio::awaitable<boost::json::value> json();
 
-    asio::awaitable<void> aenter() { co_return; }
+    boost::asio::awaitable<void> aenter() { co_return; }
 
     /// Ends the exchange. A short rest of the body, 64 KiB that come within 50 ms, is read, so that the
     /// connection can be used again; otherwise it is closed.
-    asio::awaitable<void> aexit(std::exception_ptr) {
-        auto const cancellation = co_await asio::this_coro::cancellation_state;
+    boost::asio::awaitable<void> aexit(std::exception_ptr) {
+        auto const cancellation = co_await boost::asio::this_coro::cancellation_state;
         auto& exchange = state_->exchange;
         state_->content.close();
-        if (cancellation.cancelled() == asio::cancellation_type::none)
+        if (cancellation.cancelled() == boost::asio::cancellation_type::none)
             co_await exchange.drain();
         else
             exchange.detach();

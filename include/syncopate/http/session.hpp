@@ -60,15 +60,15 @@ public:
     }
 
     /// Makes the loop that awaits it the session's.
-    asio::awaitable<void> aenter() {
-        auto const executor = co_await asio::this_coro::executor;
+    boost::asio::awaitable<void> aenter() {
+        auto const executor = co_await boost::asio::this_coro::executor;
         core_->enter(executor);
     }
 
     /// Ends the session: requests and WebSockets under way fail with Errc::session_closed, the connections are
     /// closed, those with TLS after a close_notify to the server, whose answer is awaited for half a second at
     /// most. A second time: nothing.
-    asio::awaitable<void> aexit(std::exception_ptr) {
+    boost::asio::awaitable<void> aexit(std::exception_ptr) {
         auto const loop = core_->loop();
         auto idle = core_->close();
         if (!idle.empty())
@@ -79,23 +79,29 @@ public:
     ///
     /// Throws:    std::system_error with http::Errc, and a message that names the server.
     /// Cancel:    closes the connection that it uses.
-    asio::awaitable<Response> request(Request request) {
+    boost::asio::awaitable<Response> request(Request request) {
         return detail::RequestFlow::run(core_, std::move(request));
     }
 
-    asio::awaitable<Response> get(std::string url) { return send(Verb::get, std::move(url)); }
-    asio::awaitable<Response> head(std::string url) { return send(Verb::head, std::move(url)); }
-    asio::awaitable<Response> options(std::string url) {
+    boost::asio::awaitable<Response> get(std::string url) {
+        return send(Verb::get, std::move(url));
+    }
+    boost::asio::awaitable<Response> head(std::string url) {
+        return send(Verb::head, std::move(url));
+    }
+    boost::asio::awaitable<Response> options(std::string url) {
         return send(Verb::options, std::move(url));
     }
-    asio::awaitable<Response> del(std::string url) { return send(Verb::delete_, std::move(url)); }
-    asio::awaitable<Response> post(std::string url, std::string body) {
+    boost::asio::awaitable<Response> del(std::string url) {
+        return send(Verb::delete_, std::move(url));
+    }
+    boost::asio::awaitable<Response> post(std::string url, std::string body) {
         return send(Verb::post, std::move(url), std::move(body));
     }
-    asio::awaitable<Response> put(std::string url, std::string body) {
+    boost::asio::awaitable<Response> put(std::string url, std::string body) {
         return send(Verb::put, std::move(url), std::move(body));
     }
-    asio::awaitable<Response> patch(std::string url, std::string body) {
+    boost::asio::awaitable<Response> patch(std::string url, std::string body) {
         return send(Verb::patch, std::move(url), std::move(body));
     }
 
@@ -105,7 +111,7 @@ public:
     /// Throws:    Errc::websocket_refused if the server does not agree: a status other than 101, also a redirect;
     ///            and as request().
     /// Cancel:    closes the connection.
-    asio::awaitable<WebSocket> websocket(WebSocketRequest request);
+    boost::asio::awaitable<WebSocket> websocket(WebSocketRequest request);
 
     /// The cookies that it keeps; null unless SessionOptions::cookies is set. On the loop.
     CookieJar* cookies() noexcept { return core_->cookies(); }
@@ -124,10 +130,10 @@ public:
     }
 
 private:
-    asio::awaitable<Response> send(Verb verb, std::string url) {
+    boost::asio::awaitable<Response> send(Verb verb, std::string url) {
         return detail::RequestFlow::run(core_, Request(verb, std::move(url)));
     }
-    asio::awaitable<Response> send(Verb verb, std::string url, std::string body) {
+    boost::asio::awaitable<Response> send(Verb verb, std::string url, std::string body) {
         Request made(verb, std::move(url));
         made.body(std::move(body));
         return request(std::move(made));

@@ -64,7 +64,7 @@ public:
     ///            Errc::malformed_response, Errc::body_too_large; Errc::body_timed_out when the server does not
     ///            answer a ping; Errc::session_closed. std::logic_error if another anext() is waiting.
     /// Cancel:    leaves the WebSocket as it is: the message is there for the next anext().
-    asio::awaitable<std::optional<WebSocketMessage>> anext() {
+    boost::asio::awaitable<std::optional<WebSocketMessage>> anext() {
         return detail::WebSocketCore::receive(core_);
     }
 
@@ -73,15 +73,15 @@ public:
     /// Throws:    Errc::invalid_request for text that is not UTF-8; Errc::websocket_closed after the end;
     ///            Errc::body_timed_out when nothing could be written for the idle time-out; and as anext().
     /// Cancel:    a message that waits for others is not sent; one that has been begun is sent all the same.
-    asio::awaitable<void> send(WebSocketMessage message) {
+    boost::asio::awaitable<void> send(WebSocketMessage message) {
         if (message.is_text())
             require_utf8(message.data());
         return detail::WebSocketCore::send(core_, std::move(message));
     }
-    asio::awaitable<void> send_text(std::string text) {
+    boost::asio::awaitable<void> send_text(std::string text) {
         return send(WebSocketMessage::text(std::move(text)));
     }
-    asio::awaitable<void> send_binary(std::string data) {
+    boost::asio::awaitable<void> send_binary(std::string data) {
         return send(WebSocketMessage::binary(std::move(data)));
     }
 
@@ -92,7 +92,7 @@ public:
     /// reason:    UTF-8 of at most 123 bytes.
     /// Throws:    Errc::invalid_request for another code or reason.
     /// Cancel:    does not stop it.
-    asio::awaitable<void> close(std::uint16_t code = 1000, std::string_view reason = {}) {
+    boost::asio::awaitable<void> close(std::uint16_t code = 1000, std::string_view reason = {}) {
         bool const is_valid = code == 1000 || code == 1001 || code == 1003 ||
                               (code >= 1007 && code <= 1011) || (code >= 3000 && code <= 4999);
         constexpr std::size_t longest_reason = 123;
@@ -105,9 +105,9 @@ public:
                     {reason.data(), reason.size()}});
     }
 
-    asio::awaitable<void> aenter() { co_return; }
+    boost::asio::awaitable<void> aenter() { co_return; }
     /// The same as close().
-    asio::awaitable<void> aexit(std::exception_ptr) { return close(); }
+    boost::asio::awaitable<void> aexit(std::exception_ptr) { return close(); }
 
     /// The subprotocol that the server has chosen of those that were offered; empty: none.
     std::string_view subprotocol() const noexcept { return headers()["Sec-WebSocket-Protocol"]; }
@@ -128,7 +128,7 @@ private:
         std::shared_ptr<detail::WebSocketCore> core) noexcept
         : session_(std::move(session)), core_(std::move(core)) {}
 
-    static asio::awaitable<WebSocket> open(
+    static boost::asio::awaitable<WebSocket> open(
         std::shared_ptr<detail::SessionCore> session, WebSocketRequest request) {
         auto core = co_await detail::WebSocketHandshake::run(session, std::move(request));
         co_return WebSocket(std::move(session), std::move(core));
@@ -144,7 +144,7 @@ private:
     std::shared_ptr<detail::WebSocketCore> core_;
 };
 
-inline asio::awaitable<WebSocket> ClientSession::websocket(WebSocketRequest request) {
+inline boost::asio::awaitable<WebSocket> ClientSession::websocket(WebSocketRequest request) {
     return WebSocket::open(core_, std::move(request));
 }
 
