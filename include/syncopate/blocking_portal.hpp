@@ -1,9 +1,9 @@
 // The bridge to a loop that somebody else runs.
 #pragma once
 
-#include <syncopate/blocking_operations.hpp>
 #include <syncopate/detail/loop/portal_loop.hpp>
 #include <syncopate/options.hpp>
+#include <syncopate/runner_base.hpp>
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/execution/executor.hpp>
@@ -21,7 +21,7 @@ concept PortalExecutor = boost::asio::execution::is_executor<E>::value &&
                          std::convertible_to<E, boost::asio::any_io_executor>;
 
 /// Lets synchronous code call into a loop that it does not own: an io_context, a strand, a thread_pool.
-/// Its operations are those of BlockingOperations.
+/// Its operations are those of RunnerBase.
 ///
 /// All that goes through one portal runs serially, on a strand, however many threads run the executor:
 /// to its tasks the portal is one loop. What must run in parallel takes several portals.
@@ -34,7 +34,7 @@ concept PortalExecutor = boost::asio::execution::is_executor<E>::value &&
 /// Threads:   every member from any thread.
 /// Blocks:    the destructor, as that of ThreadRunner; not at all if nothing is under way.
 /// Semantics: `anyio.from_thread.BlockingPortal`.
-class BlockingPortal : public BlockingOperations {
+class BlockingPortal : public RunnerBase {
 public:
     using Options = syncopate::Options;
     using executor_type = boost::asio::any_io_executor;
@@ -55,7 +55,7 @@ private:
     struct Made {};
 
     BlockingPortal(Made, std::shared_ptr<detail::PortalLoop> loop)
-        : BlockingOperations(loop), loop_(*loop) {}
+        : RunnerBase(loop), loop_(*loop) {}
 
     detail::PortalLoop& loop_;
 };

@@ -94,7 +94,7 @@ public:
     std::default_sentinel_t end() const noexcept { return {}; }
 
 private:
-    friend class BlockingOperations;
+    friend class RunnerBase;
 
     explicit BlockingRange(std::unique_ptr<detail::RangeSource<T>> source)
         : state_(std::make_unique<State>(std::move(source))) {}

@@ -65,7 +65,7 @@ public:
     }
 
 private:
-    friend class BlockingOperations;
+    friend class RunnerBase;
 
     ContextGuard(std::shared_ptr<detail::ContextTask> task, value_type& value) noexcept
         : task_(std::move(task)), value_(&value) {}

@@ -12,7 +12,7 @@ namespace syncopate {
 
 /// Runs a task on a new loop, on the calling thread, and gives what it returns.
 ///
-/// task:      as for BlockingOperations::run().
+/// task:      as for RunnerBase::run().
 /// Blocks:    until the task has ended, and whatever else it started has been cancelled and has
 ///            unwound.
 /// Throws:    what the task throws. DeadlockError inside a task that run() or a Runner runs.

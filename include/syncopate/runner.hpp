@@ -1,9 +1,9 @@
 // The bridge without a thread: a loop that turns on the thread of its caller.
 #pragma once
 
-#include <syncopate/blocking_operations.hpp>
 #include <syncopate/detail/loop/caller_loop.hpp>
 #include <syncopate/options.hpp>
+#include <syncopate/runner_base.hpp>
 
 #include <boost/asio/io_context.hpp>
 
@@ -13,7 +13,7 @@
 namespace syncopate {
 
 /// Owns an io_context that turns only inside the blocking members, on the thread that calls them: no
-/// thread hop, and nothing happens in between. Its operations are those of BlockingOperations.
+/// thread hop, and nothing happens in between. Its operations are those of RunnerBase.
 ///
 /// What run_as_future() and start_soon() start goes on during the next blocking call, and is cancelled
 /// by close(). A blocking call, of whatever runner, made by a task that runs here throws DeadlockError.
@@ -22,7 +22,7 @@ namespace syncopate {
 /// Threads:   one at a time may block on it, and another that tries gets DeadlockError. What does not
 ///            block may be called from any thread.
 /// Semantics: `asyncio.Runner`.
-class Runner : public BlockingOperations {
+class Runner : public RunnerBase {
 public:
     using Options = syncopate::Options;
     using executor_type = boost::asio::io_context::executor_type;
@@ -40,8 +40,7 @@ public:
     executor_type get_executor() { return get_loop().get_executor(); }
 
 private:
-    explicit Runner(std::shared_ptr<detail::CallerLoop> loop)
-        : BlockingOperations(loop), loop_(*loop) {}
+    explicit Runner(std::shared_ptr<detail::CallerLoop> loop) : RunnerBase(loop), loop_(*loop) {}
 
     detail::CallerLoop& loop_;
 };

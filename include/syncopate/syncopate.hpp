@@ -15,6 +15,7 @@
 #include <syncopate/options.hpp>
 #include <syncopate/run.hpp>
 #include <syncopate/runner.hpp>
+#include <syncopate/runner_base.hpp>
 #include <syncopate/shield.hpp>
 #include <syncopate/task_group.hpp>
 #include <syncopate/thread_runner.hpp>

@@ -1,9 +1,9 @@
 // The bridge: a loop on a thread of its own, for synchronous code on all the others.
 #pragma once
 
-#include <syncopate/blocking_operations.hpp>
 #include <syncopate/detail/loop/thread_loop.hpp>
 #include <syncopate/options.hpp>
+#include <syncopate/runner_base.hpp>
 
 #include <boost/asio/io_context.hpp>
 
@@ -12,7 +12,7 @@
 namespace syncopate {
 
 /// Owns an io_context and the thread that runs it, and lets the other threads call into it. Its
-/// operations are those of BlockingOperations.
+/// operations are those of RunnerBase.
 ///
 /// Blocks:    the destructor, until everything has unwound. It reports what takes longer than
 ///            Options::close_timeout to Options::on_error each time that elapses, and goes on waiting.
@@ -21,7 +21,7 @@ namespace syncopate {
 ///            destroyed by a task of its own does not wait: its loop ends once all has unwound.
 /// Semantics: the ThreadRunner of "Running async code from sync in Python asyncio". Unlike there, no
 ///            task is lost at close: all are cancelled and awaited.
-class ThreadRunner : public BlockingOperations {
+class ThreadRunner : public RunnerBase {
 public:
     using Options = syncopate::Options;
     using executor_type = boost::asio::io_context::executor_type;
@@ -42,7 +42,7 @@ public:
 
 private:
     explicit ThreadRunner(std::shared_ptr<detail::ThreadLoop> loop)
-        : BlockingOperations(loop), loop_(*loop) {}
+        : RunnerBase(loop), loop_(*loop) {}
 
     detail::ThreadLoop& loop_;
 };

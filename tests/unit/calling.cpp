@@ -4,8 +4,10 @@
 #include "support/catch.hpp"
 #include "support/loops.hpp"
 #include "support/tasks.hpp"
+#include <syncopate/blocking_operations.hpp>
 #include <syncopate/blocking_portal.hpp>
 #include <syncopate/concepts.hpp>
+#include <syncopate/runner_base.hpp>
 #include <syncopate/thread_runner.hpp>
 
 #include <boost/asio/any_io_executor.hpp>
@@ -74,6 +76,13 @@ asio::awaitable<std::reference_wrapper<int>> reference_to(int& object) {
 }
 
 }  // namespace
+
+TEMPLATE_LIST_TEST_CASE("Code for every kind of loop takes a RunnerBase", "", EveryLoop) {
+    TestType loop;
+    syncopate::RunnerBase& runner = loop.runner;
+    CHECK(runner.run(twice(21)) == 42);
+    STATIC_REQUIRE(std::is_same_v<syncopate::BlockingOperations, syncopate::RunnerBase>);
+}
 
 TEMPLATE_LIST_TEST_CASE("run gives what an awaitable returns", "", EveryLoop) {
     TestType loop;

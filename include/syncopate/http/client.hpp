@@ -1,7 +1,6 @@
 // The blocking facade: HTTP for synchronous programs.
 #pragma once
 
-#include <syncopate/blocking_operations.hpp>
 #include <syncopate/error.hpp>
 #include <syncopate/http/client_response.hpp>
 #include <syncopate/http/client_stream.hpp>
@@ -12,6 +11,7 @@
 #include <syncopate/http/request.hpp>
 #include <syncopate/http/session.hpp>
 #include <syncopate/options.hpp>
+#include <syncopate/runner_base.hpp>
 #include <syncopate/thread_runner.hpp>
 
 #include <atomic>
@@ -36,10 +36,10 @@ public:
     explicit ClientCore(SessionOptions options)
         : own_runner_(std::in_place, Options().name("http::Client")), runner_(*own_runner_),
           max_line_size_(options.max_line_size()), session_(std::move(options)) {}
-    ClientCore(BlockingOperations& runner, SessionOptions options)
+    ClientCore(RunnerBase& runner, SessionOptions options)
         : runner_(runner), max_line_size_(options.max_line_size()), session_(std::move(options)) {}
 
-    BlockingOperations& runner() noexcept { return runner_; }
+    RunnerBase& runner() noexcept { return runner_; }
     ClientSession& session() noexcept { return session_; }
     std::size_t max_line_size() const noexcept { return max_line_size_; }
 
@@ -75,7 +75,7 @@ private:
     }
 
     std::optional<ThreadRunner> own_runner_;
-    BlockingOperations& runner_;
+    RunnerBase& runner_;
     std::size_t const max_line_size_;
     std::atomic<State> state_{State::unused};
     ClientSession session_;
@@ -119,7 +119,7 @@ public:
     /// On the loop of a ThreadRunner, a Runner or a BlockingPortal.
     ///
     /// runner:    must outlive the client and its streams. It is not closed with them.
-    explicit Client(BlockingOperations& runner, SessionOptions options = {})
+    explicit Client(RunnerBase& runner, SessionOptions options = {})
         : core_(std::make_shared<detail::ClientCore>(runner, std::move(options))) {}
 
     Client(Client&&) noexcept = default;

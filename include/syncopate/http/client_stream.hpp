@@ -1,11 +1,11 @@
 // What a server answers, piece by piece: for synchronous code.
 #pragma once
 
-#include <syncopate/blocking_operations.hpp>
 #include <syncopate/blocking_range.hpp>
 #include <syncopate/context_guard.hpp>
 #include <syncopate/http/headers.hpp>
 #include <syncopate/http/response.hpp>
+#include <syncopate/runner_base.hpp>
 
 #include <algorithm>
 #include <charconv>
@@ -96,7 +96,7 @@ private:
     friend class Client;
 
     ClientStream(
-        std::shared_ptr<BlockingOperations> runner,
+        std::shared_ptr<RunnerBase> runner,
         ContextGuard<Response&> response,
         std::size_t max_line_size) noexcept
         : runner_(std::move(runner)), response_(std::move(response)),
@@ -108,7 +108,7 @@ private:
         return ReadAhead(std::clamp<std::size_t>(memory / std::max<std::size_t>(size, 1), 1, most));
     }
 
-    std::shared_ptr<BlockingOperations> runner_;
+    std::shared_ptr<RunnerBase> runner_;
     ContextGuard<Response&> response_;
     std::size_t max_line_size_;
 };

@@ -1,0 +1,280 @@
+// RunnerBase: the operations that synchronous code has on a loop, the same for every kind of loop.
+#pragma once
+
+#include <syncopate/blocking_range.hpp>
+#include <syncopate/concepts.hpp>
+#include <syncopate/context_guard.hpp>
+#include <syncopate/detail/call/task_call.hpp>
+#include <syncopate/detail/context/context_holder.hpp>
+#include <syncopate/detail/context/with_context.hpp>
+#include <syncopate/detail/iteration/range_source.hpp>
+#include <syncopate/detail/iteration/read_ahead.hpp>
+#include <syncopate/detail/loop/loop.hpp>
+#include <syncopate/error.hpp>
+
+#include <chrono>
+#include <concepts>
+#include <exception>
+#include <future>
+#include <memory>
+#include <source_location>
+#include <stop_token>
+#include <type_traits>
+#include <utility>
+
+namespace syncopate {
+
+/// The base of ThreadRunner, Runner and BlockingPortal. Code that works with each of them takes a
+/// RunnerBase&.
+///
+/// All of them may be called from any thread but the loop's own, where those that block throw
+/// DeadlockError at once; so they do wherever the wait could never end. The exceptions of a task, a
+/// context or an iterable come out unchanged. A task given as an rvalue, or the callable that makes
+/// it, is owned by the call and destroyed on the loop before the caller goes on; a callable given as
+/// an lvalue is used in place. A call that is refused destroys its task unstarted.
+///
+/// `where` is the call site, for messages: leave it to its default.
+///
+/// Common errors, not repeated below: Errc::runner_closed after close(), and for what close() stopped;
+/// Errc::loop_failed if the io_context was stopped or destroyed under the call; std::system_error
+/// where the system has no thread to start the loop on, and then the next use tries again.
+class RunnerBase {
+public:
+    using Where = std::source_location;
+
+    /// Runs a task on the loop and gives what it returns.
+    ///
+    /// task:      an `asio::awaitable<T>` rvalue, a callable that returns one (called on the loop), or
+    ///            a deferred Asio operation, of which the result is what `use_awaitable` gives.
+    /// Blocks:    until the task has ended.
+    /// Throws:    what the task throws.
+    /// Semantics: `asyncio.run_coroutine_threadsafe(coro, loop).result()`.
+    template <Task T>
+    task_result_t<T> run(T&& task, Where where = Where::current()) {
+        return run_until_deadline(std::forward<T>(task), detail::Deadline::max(), where);
+    }
+
+    /// The same; a stop request cancels the task.
+    ///
+    /// stop:      if stopped already, the task never starts.
+    /// Blocks:    until the task has ended, also after a stop request: it may refer to the caller's
+    ///            frame, so it is never abandoned.
+    /// Throws:    Errc::cancelled if the task ended by operation_aborted after the request. A task that
+    ///            completes all the same returns its value; another exception passes.
+    template <Task T>
+    task_result_t<T> run(T&& task, std::stop_token stop, Where where = Where::current()) {
+        detail::BlockingCall<T> call(*loop_, std::forward<T>(task), where);
+        return call.run(std::move(stop));
+    }
+
+    /// The same; the task is cancelled when the time is up.
+    ///
+    /// timeout:   from now; zero or less gives the task no time, but starts it.
+    /// Blocks:    until the task has ended, also after the timeout.
+    /// Throws:    Errc::timed_out if the task ended by operation_aborted after the timeout. A task that
+    ///            completes all the same returns its value; another exception passes.
+    template <class Rep, class Period, Task T>
+    task_result_t<T> run_for(
+        std::chrono::duration<Rep, Period> timeout, T&& task, Where where = Where::current()) {
+        return run_until_deadline(std::forward<T>(task), detail::deadline_after(timeout), where);
+    }
+
+    /// The same, with a point in time.
+    template <Task T>
+    task_result_t<T> run_until(
+        std::chrono::steady_clock::time_point deadline, T&& task, Where where = Where::current()) {
+        return run_until_deadline(std::forward<T>(task), deadline, where);
+    }
+
+    /// Starts a task and gives a future of its result, without blocking.
+    ///
+    /// stop:      a stop request cancels the task; the future then holds Errc::cancelled as for run().
+    /// Throws:    Errc::cancelled if a stop has been requested already: the task never starts.
+    /// Threads:   may also be called on the loop's own thread; waiting for the future there would hang.
+    /// Semantics: `asyncio.run_coroutine_threadsafe`, `co_spawn` with `use_future`. The destructor of
+    ///            the future does not block.
+    template <Task T>
+    [[nodiscard]] std::future<task_result_t<T>> run_as_future(
+        T&& task, std::stop_token stop = {}, Where where = Where::current()) {
+        loop_->prepare();
+        if (stop.stop_requested())
+            loop_->throw_error(Errc::cancelled);
+        return detail::FutureCall<T>::start(*loop_, std::forward<T>(task), std::move(stop), where);
+    }
+
+    /// Starts a task that nobody waits for.
+    ///
+    /// Throws:    nothing of the task's: its failure goes to Options::on_error, exactly once, unless it
+    ///            is that close() cancelled it.
+    /// Threads:   may also be called on the loop's own thread.
+    /// Semantics: `TaskGroup.start_soon` of anyio, with the runner as the group.
+    template <Task T>
+    void start_soon(T&& task, Where where = Where::current()) {
+        loop_->prepare();
+        detail::BackgroundCall<T>::start(*loop_, std::forward<T>(task), where);
+    }
+
+    /// Calls a plain function on the loop's thread and gives what it returns.
+    ///
+    /// Blocks:    until the function has returned.
+    /// Throws:    what the function throws.
+    /// Semantics: `run(call_async(f))` of the article: for objects that must be made on the loop.
+    template <std::invocable F>
+    std::invoke_result_t<F> call(F&& function) {
+        detail::FunctionCall<F> call(*loop_, std::forward<F>(function));
+        return call.run();
+    }
+
+    /// Enters an asynchronous context, and gives a guard that leaves it at the end of the scope.
+    ///
+    /// source:    a context (an rvalue is owned by the guard, an lvalue used in place), a callable that
+    ///            returns one (called on the loop), or an awaitable of one.
+    /// Blocks:    until aenter has ended; the guard's destructor until aexit has.
+    /// Throws:    what making and entering the context throws; then there is no scope to leave.
+    template <ContextSource S>
+    [[nodiscard]] ContextGuard<context_value_t<context_t<S>>> wrap_context(
+        S&& source, Where where = Where::current()) {
+        using Exit = detail::ContextTask::AtClose;
+        auto holder = entered(std::forward<S>(source), Exit::leaves_with_error, where);
+        auto& value = holder->value();
+        return {std::move(holder), value};
+    }
+
+    /// Runs a function inside an asynchronous context, as `async with` does: aexit is given the very
+    /// exception that leaves the body, and may suppress it.
+    ///
+    /// source:    as for wrap_context().
+    /// body:      called with the context's value, on the calling thread.
+    /// Returns:   what the body returns; std::optional of that where aexit returns bool, empty after a
+    ///            suppressed exception; void stays void.
+    /// Throws:    what making and entering the context throws; what the body throws, unless
+    ///            suppressed; what aexit throws. If both do, aexit's comes out with the body's nested
+    ///            in it (std::throw_with_nested), where its type is a standard one, Boost's system_error
+    ///            or TaskGroupError; another type comes out as it is, and the body's goes to on_error.
+    template <ContextSource S, std::invocable<context_value_t<context_t<S>>&> Body>
+    detail::with_context_result_t<context_t<S>, Body> with_context(
+        S&& source, Body&& body, Where where = Where::current()) {
+        using Exit = detail::ContextTask::AtClose;
+        auto const holder = entered(std::forward<S>(source), Exit::leaves_with_error, where);
+        return detail::call_in_context(*loop_, *holder, std::forward<Body>(body));
+    }
+
+    /// Enters an asynchronous context that lasts until the runner is closed.
+    ///
+    /// source:    as for wrap_context(). An lvalue must live until then.
+    /// Returns:   the context's value, which lives as long as the context.
+    /// Blocks:    until aenter has ended.
+    /// Throws:    what making and entering the context throws; it has not been entered then.
+    /// Semantics: `contextlib.ExitStack.enter_context`: close() leaves the contexts newest first, each
+    ///            with no exception; one that fails does not stop the rest.
+    template <ContextSource S>
+    std::remove_reference_t<context_value_t<context_t<S>>>& enter_context(
+        S&& source, Where where = Where::current()) {
+        using Exit = detail::ContextTask::AtClose;
+        return entered(std::forward<S>(source), Exit::leaves_normally, where)->value();
+    }
+
+    /// Gives the items of an asynchronous iterable as a range: one hop to the loop for each.
+    ///
+    /// iterable:  an rvalue is owned by the range, an lvalue used in place.
+    /// Threads:   may also be called on the loop's own thread; the range must be used on another.
+    template <AsyncIterable I>
+    BlockingRange<iterable_value_t<I>> wrap_iter(I&& iterable, Where where = Where::current()) {
+        using Source = detail::StepSource<I>;
+        loop_->require_open();
+        return BlockingRange<iterable_value_t<I>>(
+            std::make_unique<Source>(loop_, std::forward<I>(iterable), where));
+    }
+
+    /// The same, with items produced ahead of the consumer, beginning now.
+    ///
+    /// read_ahead: how many finished items may wait; 0 is the same as without.
+    template <AsyncIterable I>
+    BlockingRange<iterable_value_t<I>> wrap_iter(
+        I&& iterable, ReadAhead read_ahead, Where where = Where::current()) {
+        using Source = detail::ReadAheadSource<I>;
+        if (read_ahead.count == 0)
+            return wrap_iter(std::forward<I>(iterable), where);
+        loop_->require_open();
+        return BlockingRange<iterable_value_t<I>>(
+            std::make_unique<Source>(*loop_, std::forward<I>(iterable), read_ahead.count, where));
+    }
+
+    /// Leaves all contexts, newest first, cancels what still runs, and ends the loop. Calls in flight
+    /// end with Errc::runner_closed, and so does every later one. Again: nothing.
+    ///
+    /// Blocks:    until everything has unwound.
+    /// Throws:    what the aexit of a context threw (the first; the others go to Options::on_error).
+    ///            Errc::timed_out after Options::close_timeout, naming what still runs; closing goes on,
+    ///            and close() may be called again.
+    /// Threads:   any but the loop's own; several at once.
+    void close() {
+        if (!loop_->close_until(detail::deadline_after(loop_->options().close_timeout())))
+            loop_->throw_close_timed_out();
+        rethrow_exit_error();
+    }
+
+    /// The same, with its own limit. Returns false if something still ran when the time was up.
+    template <class Rep, class Period>
+    bool close_for(std::chrono::duration<Rep, Period> timeout) {
+        if (!loop_->close_until(detail::deadline_after(timeout)))
+            return false;
+        rethrow_exit_error();
+        return true;
+    }
+
+protected:
+    explicit RunnerBase(std::shared_ptr<detail::Loop> loop) noexcept : loop_(std::move(loop)) {}
+    RunnerBase(RunnerBase const&) = delete;
+    RunnerBase& operator=(RunnerBase const&) = delete;
+
+    /// Closes however long it takes, and reports each close_timeout that passes: a coroutine cannot be
+    /// abandoned, because it may refer to frames that would be gone. On the loop's own thread it does
+    /// not wait.
+    ~RunnerBase() {
+        auto const limit = loop_->options().close_timeout();
+        auto deadline = detail::deadline_after(limit);
+        for (bool closed = false; !closed;) {
+            try {
+                closed = loop_->close_until(deadline, detail::BlockingWait::Refuse::cycles);
+                if (!closed)
+                    loop_->throw_close_timed_out();
+            } catch (DeadlockError const&) {
+                loop_->abandon();
+                closed = true;
+            } catch (...) {
+                loop_->report(std::current_exception());
+                // A limit of zero has elapsed once and for all.
+                deadline =
+                    limit.count() > 0 ? detail::deadline_after(limit) : detail::Deadline::max();
+            }
+        }
+        if (auto error = loop_->take_exit_error())
+            loop_->report(std::move(error));
+    }
+
+private:
+    template <class T>
+    task_result_t<T> run_until_deadline(T&& task, detail::Deadline deadline, Where where) {
+        detail::BlockingCall<T> call(*loop_, std::forward<T>(task), where);
+        return call.run(deadline);
+    }
+
+    template <class S>
+    std::shared_ptr<detail::ContextHolder<S>> entered(
+        S&& source, detail::ContextTask::AtClose at_close, Where where) {
+        auto holder = std::make_shared<detail::ContextHolder<S>>(
+            *loop_, std::forward<S>(source), at_close, where);
+        holder->enter();
+        return holder;
+    }
+
+    void rethrow_exit_error() {
+        if (auto error = loop_->take_exit_error())
+            std::rethrow_exception(std::move(error));
+    }
+
+    std::shared_ptr<detail::Loop> const loop_;
+};
+
+}  // namespace syncopate
