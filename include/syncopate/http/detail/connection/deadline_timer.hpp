@@ -104,8 +104,7 @@ public:
 
     void stop() noexcept {
         wakes_at_ = Deadline::max();
-        boost::system::error_code ignored;
-        timer_.cancel(ignored);
+        timer_.cancel();  // of a timer it cannot fail
     }
 
 private:

@@ -10,6 +10,7 @@
 #include <boost/beast/http/basic_parser.hpp>
 #include <boost/beast/http/error.hpp>
 #include <boost/beast/http/field.hpp>
+#include <boost/beast/version.hpp>
 #include <boost/optional/optional.hpp>
 
 #include <algorithm>
@@ -26,6 +27,11 @@ namespace syncopate::http::detail {
 
 namespace asio = boost::asio;
 namespace beast = boost::beast;
+
+/// Beast before Boost 1.87 parses the last chunk and the trailers as one. When it comes back to them it asserts
+/// that five bytes are there, which is what the shortest end has. Later Beast takes a line at a time, and the
+/// last two bytes may be all that is missing: who waited for five then would wait for ever.
+inline constexpr bool is_last_chunk_parsed_whole = BOOST_BEAST_VERSION < 356;
 
 /// What a parser puts up with.
 struct ResponseLimits {
@@ -69,9 +75,7 @@ public:
     ///
     /// Throws:    Errc::malformed_response, Errc::header_too_large. The connection is of no more use then.
     std::size_t parse(std::string_view input, std::string* sink) {
-        // Beast asserts that the last chunk has five bytes when it comes back to it. So has the rest of any
-        // chunked body.
-        if (is_starved_ && chunked() && input.size() < 5)
+        if (is_last_chunk_parsed_whole && is_starved_ && chunked() && input.size() < 5)
             return 0;
         sink_ = sink;
         bool const was_in_header = !is_header_done();
@@ -141,17 +145,30 @@ private:
         is_http_1_0_ = version < 11;
     }
 
-    // Also called for the trailers, which must not be taken for fields of the header: nobody asked for them.
+    // Before Boost 1.90 also called for the trailers, which must not be taken for fields of the header: nobody
+    // asked for them.
     void on_field_impl(
         beast::http::field,
         string_view name,
         string_view value,
         beast::error_code& error) override {
+        count_field(error);
+        if (!error && !is_header_done())
+            add_field({name.data(), name.size()}, {value.data(), value.size()});
+    }
+
+#if BOOST_BEAST_VERSION >= 359
+    void on_trailer_field_impl(
+        beast::http::field, string_view, string_view, beast::error_code& error) override {
+        count_field(error);
+    }
+#endif
+
+    /// The fields of the header and those of the trailers have one limit.
+    void count_field(beast::error_code& error) {
         error = {};
         if (++fields_ > limits_.header_fields)
             error = beast::http::error::header_limit;
-        else if (!is_header_done())
-            add_field({name.data(), name.size()}, {value.data(), value.size()});
     }
 
     /// Both are views into what is parsed, unless the value had to be put together from several lines.
