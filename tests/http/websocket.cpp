@@ -19,7 +19,9 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/this_coro.hpp>
 
+#include <atomic>
 #include <chrono>
+#include <cstddef>
 #include <exception>
 #include <memory>
 #include <optional>
@@ -37,7 +39,7 @@ namespace asio = boost::asio;
 using namespace std::chrono_literals;
 using namespace support;
 using namespace syncopate::http;
-using Catch::Matchers::Contains;
+using Catch::Matchers::ContainsSubstring;
 using Catch::Matchers::EndsWith;
 using Catch::Matchers::Equals;
 using Catch::Matchers::StartsWith;
@@ -323,7 +325,7 @@ TEST_CASE("Compression is not offered unless it is asked for") {
     RawServer server(beast_echo);
     Sockets client;
     auto socket = client.open(websocket_url(server));
-    CHECK_THAT(server.requests().at(0), !Contains("Sec-WebSocket-Extensions"));
+    CHECK_THAT(server.requests().at(0), !ContainsSubstring("Sec-WebSocket-Extensions"));
 }
 
 // ---- Opening
@@ -350,7 +352,7 @@ TEST_CASE("The request has what a session's requests have, and what opens a WebS
     CHECK(field_of(head, "X-Own") == "o");
     CHECK_THAT(field_of(head, "Authorization"), StartsWith("Basic "));
     CHECK(field_of(head, "Cookie") == "c=2");
-    CHECK_THAT(head, !Contains("Connection: close"));
+    CHECK_THAT(head, !ContainsSubstring("Connection: close"));
 }
 
 TEST_CASE("The server chooses a subprotocol of those that are offered") {
@@ -372,7 +374,7 @@ TEST_CASE("A response that is no 101 is a refusal, which names the status") {
         Sockets client;
         auto const message = client.message_of_open(websocket_url(server));
         CHECK_THAT(message, StartsWith("ws://127.0.0.1:"));
-        CHECK_THAT(message, Contains(": " + status + ": "));
+        CHECK_THAT(message, ContainsSubstring(": " + status + ": "));
         CHECK(client.error_of_open(websocket_url(server)) == Errc::websocket_refused);
         CHECK(client.connections().all == 0);
     }
@@ -422,6 +424,26 @@ TEST_CASE("An interim response may come before the WebSocket") {
     CHECK(client.next(socket) == "hello");
 }
 
+TEST_CASE("The response that opens a WebSocket may come in pieces, wherever it is split") {
+    std::atomic<std::size_t> split = 0;
+    std::atomic<std::size_t> size = 1;
+    RawServer server([&](Peer& peer) {
+        auto const head = peer.read_head();
+        auto const bytes = "HTTP/1.1 103 Early Hints\r\n\r\n" + switching(head, "X: y\r\n");
+        size = bytes.size();
+        peer.send(bytes.substr(0, split));
+        std::this_thread::sleep_for(1ms);  // The client parses it.
+        peer.send(bytes.substr(split) + frame(0x81, "hello"));
+        peer.wait_for_close();
+    });
+    for (; split < size; ++split) {
+        CAPTURE(split.load());
+        Sockets client;
+        auto socket = client.open(websocket_url(server));
+        CHECK(client.next(socket) == "hello");
+    }
+}
+
 TEST_CASE("Interim responses without end are an error") {
     RawServer server([](Peer& peer) {
         peer.read_head();
@@ -458,7 +480,8 @@ TEST_CASE("Silence in the handshake is a connection that is not made in time") {
     });
     Sockets client(options().connect_timeout(50ms));
     auto const message = client.message_of_open(websocket_url(server));
-    CHECK_THAT(message, Contains("the WebSocket handshake") && EndsWith("connect timed out"));
+    CHECK_THAT(
+        message, ContainsSubstring("the WebSocket handshake") && EndsWith("connect timed out"));
     CHECK(client.connections().all == 0);
 }
 
@@ -560,7 +583,7 @@ TEST_CASE("A close with another code is an error, which shows it") {
     auto socket = client.open(websocket_url(server));
     CHECK(code_of([&] { return client.next(socket); }) == Errc::websocket_closed);
     auto const message = message_of<std::system_error>([&] { return client.next(socket); });
-    CHECK_THAT(message, Contains("by the server with 1011 (out of memory)"));
+    CHECK_THAT(message, ContainsSubstring("by the server with 1011 (out of memory)"));
     CHECK(socket.close_code() == 1011);
 }
 

@@ -205,15 +205,16 @@ private:
     /// Returns the size of the header of the final response, which stays in the input; 0 if it is not there.
     std::size_t take_head() {
         auto& input = connection_->input();
-        while (!input.empty()) {
+        while (parsed_ < input.view().size()) {
             auto const& options = session_->options();
             if (!parser_)
                 parser_.emplace(
                     head_, ResponseLimits{options.max_header_size(), options.max_header_fields()},
                     ResponseParser::Body::none, url_.origin());
-            auto const size = parser_->parse(input.view(), nullptr);
+            parsed_ += parser_->parse(input.view().substr(parsed_), nullptr);
             if (!parser_->is_header_done())
                 break;
+            auto const size = std::exchange(parsed_, 0);
             if (!is_interim(head_) || head_.status == 101)
                 return size;
             parser_.reset();
@@ -265,6 +266,7 @@ private:
 
     ResponseHead head_;
     std::optional<ResponseParser> parser_;
+    std::size_t parsed_ = 0;  // how much of the input the parser has had
     std::size_t interim_responses_ = 0;
 };
 
