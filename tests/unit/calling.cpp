@@ -132,7 +132,7 @@ TEST_CASE("run throws the error of a deferred operation") {
     auto operation = deferred_result(runner.get_executor(), error, 42);
     CHECK_THROWS_MATCHES(
         runner.run(std::move(operation)), boost::system::system_error,
-        Catch::Predicate<boost::system::system_error>(
+        Catch::Matchers::Predicate<boost::system::system_error>(
             [&](boost::system::system_error const& thrown) { return thrown.code() == error; }));
 }
 
