@@ -114,13 +114,18 @@ boost_version() {
         return
     fi
     local version
-    for version in 1.81 1.83 1.88 1.90; do
-        if apt-cache show "libboost$version-dev" > /dev/null 2>&1; then
+    for version in $(apt-cache pkgnames libboost1. | sed -n 's/^libboost\([0-9.]*\)-dev$/\1/p' | sort -V); do
+        if at_least 1.81 "$version" && has_candidate "libboost$version-dev"; then
             echo "$version"
             return
         fi
     done
     echo 1.81
+}
+
+# apt knows names that it cannot install: other packages mention them.
+has_candidate() {
+    LC_ALL=C apt-cache policy "$1" | grep '^  Candidate: [^(]' > /dev/null
 }
 
 install_missing_packages() {
