@@ -95,12 +95,12 @@ private:
         void operator()(detail::GeneratorCore* core) const noexcept { core->abandon(); }
     };
 
-    // For a consumer on the loop that wants many items: see NextItem::at_once(). Not for what is derived
+    // For a consumer on the loop that wants many items: see NextItem::drain(). Not for what is derived
     // from this: it may have an anext() of its own.
     template <std::same_as<AsyncGenerator> Generator, class Sink>
     friend detail::Drained drain_ready(
         Generator& generator, boost::asio::any_io_executor const& executor, Sink sink) {
-        return detail::NextItem<T, promise_type>::at_once(
+        return detail::NextItem<T, promise_type>::drain(
             generator.core_.get(), executor, std::move(sink));
     }
 

@@ -62,13 +62,11 @@ boost::asio::awaitable<std::tuple<gather_result_t<Ts>...>> gather_tuple(OwnedOrR
 template <class T>
 boost::asio::awaitable<std::conditional_t<std::is_void_v<T>, void, std::vector<T>>> gather_vector(
     std::vector<boost::asio::awaitable<T>> tasks) {
-    using Task = boost::asio::awaitable<T>;
     Nursery nursery(co_await boost::asio::this_coro::executor);
     std::vector<Outcome<T>> outcomes(tasks.size());
     auto const begin = [&]() noexcept {
         for (std::size_t i = 0; i < tasks.size(); ++i)
-            nursery.start_or_fail<ResultChild<Task>>(
-                OwnedOrRef<Task>(std::move(tasks[i])), outcomes[i]);
+            start_task(nursery, std::move(tasks[i]), outcomes[i]);
     };
     co_await nursery.supervise(begin);
     nursery.throw_failure();

@@ -2,8 +2,8 @@
 #pragma once
 
 #include <syncopate/concepts.hpp>
-#include <syncopate/detail/group/child.hpp>
 #include <syncopate/detail/group/nursery.hpp>
+#include <syncopate/detail/group/supervised_task.hpp>
 #include <syncopate/detail/task/outcome.hpp>
 #include <syncopate/detail/task/owned_or_ref.hpp>
 
@@ -18,16 +18,14 @@ namespace detail {
 
 template <Task T>
 boost::asio::awaitable<task_result_t<T>> shield(OwnedOrRef<T> task) {
-    Nursery nursery(co_await boost::asio::this_coro::executor, Nursery::OnParentCancel::shield);
-    Outcome<task_result_t<T>> outcome;
-    auto const begin = [&]() noexcept {
-        nursery.start_or_fail<ResultChild<T>>(std::move(task), outcome);
-    };
-    co_await nursery.supervise(begin);
-    nursery.throw_failure();
-    if (nursery.is_cancelled_from_outside())
+    SupervisedTask<T> shielded(
+        co_await boost::asio::this_coro::executor, std::move(task),
+        Nursery::OnParentCancel::shield);
+    co_await shielded.run();
+    shielded.throw_failure();
+    if (shielded.is_cancelled_by_parent())
         throw_cancellation();
-    co_return outcome.take();
+    co_return shielded.outcome().take();
 }
 
 }  // namespace detail

@@ -4,7 +4,7 @@
 #include <syncopate/concepts.hpp>
 #include <syncopate/detail/group/child.hpp>
 #include <syncopate/detail/group/nursery.hpp>
-#include <syncopate/detail/group/startup.hpp>
+#include <syncopate/detail/group/started_child.hpp>
 #include <syncopate/detail/task/outcome.hpp>
 #include <syncopate/detail/task/owned_or_ref.hpp>
 #include <syncopate/error.hpp>
@@ -36,23 +36,23 @@ public:
     void operator()() const
         requires std::is_void_v<V>
     {
-        startup_->ready();
+        state_->ready();
     }
 
     void operator()(std::conditional_t<std::is_void_v<V>, std::monostate, V> value) const
         requires(!std::is_void_v<V>)
     {
-        startup_->ready(std::move(value));
+        state_->ready(std::move(value));
     }
 
 private:
     template <class, class>
     friend class detail::StartedChild;
 
-    explicit Ready(std::shared_ptr<detail::Startup<V>> startup) noexcept
-        : startup_(std::move(startup)) {}
+    explicit Ready(std::shared_ptr<detail::ReadyState<V>> state) noexcept
+        : state_(std::move(state)) {}
 
-    std::shared_ptr<detail::Startup<V>> startup_;
+    std::shared_ptr<detail::ReadyState<V>> state_;
 };
 
 /// A function of a group: the body of with_task_group().
@@ -78,8 +78,8 @@ class GroupChild final : public TaskChild<T> {
 public:
     GroupChild(Nursery& nursery, OwnedOrRef<T> task) : TaskChild<T>(nursery, std::move(task)) {}
 
-    boost::asio::awaitable<void> begin() { return this->awaited(nullptr); }
-    void settle(std::exception_ptr error) noexcept {
+    boost::asio::awaitable<void> begin() { return this->run_task(nullptr); }
+    void complete(std::exception_ptr error) noexcept {
         if (this->is_failure(error))
             this->nursery().fail(std::move(error));
     }
@@ -183,7 +183,7 @@ private:
             failures.insert(failures.begin(), std::move(body_error));
         if (!failures.empty())
             throw TaskGroupError(std::move(failures));
-        if (nursery_.is_cancelled_from_outside())
+        if (nursery_.is_cancelled_by_parent())
             detail::throw_cancellation();
     }
 
@@ -208,7 +208,7 @@ public:
             return begin_with_result();
     }
 
-    void settle(std::exception_ptr error) noexcept {
+    void complete(std::exception_ptr error) noexcept {
         if (is_failure(error)) {
             outcome_.fail(std::move(error));
             nursery().cancel();

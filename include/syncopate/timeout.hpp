@@ -1,12 +1,9 @@
-// Tasks for which there is only so much time.
+// fail_after(), move_on_after(): run a task with a time limit, after which it is cancelled.
 #pragma once
 
 #include <syncopate/concepts.hpp>
-#include <syncopate/detail/group/child.hpp>
-#include <syncopate/detail/group/nursery.hpp>
-#include <syncopate/detail/task/outcome.hpp>
+#include <syncopate/detail/group/supervised_task.hpp>
 #include <syncopate/detail/task/owned_or_ref.hpp>
-#include <syncopate/detail/wait/alarm.hpp>
 #include <syncopate/detail/wait/deadline.hpp>
 #include <syncopate/error.hpp>
 
@@ -21,7 +18,7 @@
 
 namespace syncopate {
 
-/// What move_on_after() gives: an optional of what the task gives; for void, whether it completed.
+/// The result of move_on_after(): an optional of the task's result; for void, whether it completed.
 template <Task T>
 using move_on_result_t = typename std::conditional_t<
     std::is_void_v<task_result_t<T>>,
@@ -30,57 +27,41 @@ using move_on_result_t = typename std::conditional_t<
 
 namespace detail {
 
-/// Runs a task for so long. The outcome stays empty if the time ran out, and the task ended by being
-/// cancelled.
-/// Throws: what the task throws, and operation_aborted if it was cancelled from outside.
-template <class Duration, Task T>
-boost::asio::awaitable<void> run_for(
-    Duration delay, OwnedOrRef<T>& task, Outcome<task_result_t<T>>& outcome) {
-    auto const deadline = deadline_after(delay);
-    auto const executor = co_await boost::asio::this_coro::executor;
-    Nursery nursery(executor);
-    auto const expire = [&]() noexcept { nursery.cancel(); };
-    std::optional<Alarm<decltype(expire)>> alarm;
-    if (delay > Duration::zero() && deadline != Deadline::max())
-        alarm.emplace(executor, deadline, expire);
-    auto const begin = [&]() noexcept {
-        nursery.start_or_fail<ResultChild<T>>(std::move(task), outcome);
-        if (delay <= Duration::zero())
-            expire();
-    };
-    co_await nursery.supervise(begin);
-    nursery.throw_failure();
-    if (outcome.empty() && nursery.is_cancelled_from_outside())
-        throw_cancellation();
+/// The deadline of a TimedTask: zero or less is no time at all.
+template <class Duration>
+Deadline task_deadline(Duration delay) {
+    return delay > Duration::zero() ? deadline_after(delay) : Deadline::min();
 }
 
 template <class Duration, Task T>
 boost::asio::awaitable<task_result_t<T>> fail_after(Duration delay, OwnedOrRef<T> task) {
-    Outcome<task_result_t<T>> outcome;
-    co_await run_for(delay, task, outcome);
-    if (outcome.empty())
+    auto const deadline = task_deadline(delay);
+    TimedTask<T> timed(co_await boost::asio::this_coro::executor, std::move(task), deadline);
+    co_await timed.run();
+    if (!timed.check_completed())
         throw std::system_error(make_error_code(Errc::timed_out), "fail_after");
-    co_return outcome.take();
+    co_return timed.outcome().take();
 }
 
 template <class Duration, Task T>
 boost::asio::awaitable<move_on_result_t<T>> move_on_after(Duration delay, OwnedOrRef<T> task) {
     using Result = task_result_t<T>;
-    Outcome<Result> outcome;
-    co_await run_for(delay, task, outcome);
+    auto const deadline = task_deadline(delay);
+    TimedTask<T> timed(co_await boost::asio::this_coro::executor, std::move(task), deadline);
+    co_await timed.run();
+    bool const is_completed = timed.check_completed();
     if constexpr (std::is_void_v<Result>) {
-        co_return !outcome.empty();
+        co_return is_completed;
     } else {
-        if (outcome.empty())
+        if (!is_completed)
             co_return std::nullopt;
-        co_return std::optional<Result>(std::in_place, outcome.take());
+        co_return std::optional<Result>(std::in_place, timed.outcome().take());
     }
 }
 
 }  // namespace detail
 
-/// Runs a task for so long at most. When the time is up first, the task is cancelled, and its end
-/// awaited.
+/// Runs a task with a time limit: when the time is up, the task is cancelled, and its end awaited.
 ///
 /// ```cpp
 /// auto const reply = co_await fail_after(2s, ask(connection));
@@ -103,12 +84,14 @@ boost::asio::awaitable<task_result_t<T>> fail_after(
     return detail::fail_after(delay, detail::OwnedOrRef<T>(std::forward<T>(task)));
 }
 
-/// The same, where being late is no error.
+/// Runs a task with a time limit, as fail_after() does, but gives an empty optional where that throws.
 ///
-/// Returns:   what the task gives; nothing if the time is up and the task has ended by being cancelled.
-///            For a task that gives void: whether it completed.
+/// Returns:   what the task gives; std::nullopt if the time is up and the task has ended by being
+///            cancelled. For a task that gives void: whether it completed.
 /// Throws:    what the task throws.
-/// Semantics: anyio.move_on_after.
+/// Cancel:    as for fail_after().
+/// Threads:   as for fail_after().
+/// Semantics: anyio.move_on_after, whose scope tells by `cancelled_caught`.
 template <class Rep, class Period, Task T>
 boost::asio::awaitable<move_on_result_t<T>> move_on_after(
     std::chrono::duration<Rep, Period> delay, T&& task) {

@@ -20,7 +20,7 @@ namespace syncopate {
 namespace detail {
 
 /// The thread that is blocked on the task that has this executor.
-struct InCallingThread {
+struct BlockedCaller {
     WorkExecutor* operator()(boost::asio::any_io_executor const& executor) const {
         auto const caller = caller_of(executor);
         auto const* const thread = caller ? caller->serving_thread() : nullptr;
@@ -52,8 +52,7 @@ template <BlockingFunction F>
 boost::asio::awaitable<std::invoke_result_t<std::decay_t<F>>> to_calling_thread(
     F&& function, std::source_location where = std::source_location::current()) {
     return detail::offload(
-        std::decay_t<F>(std::forward<F>(function)), detail::InCallingThread(), OnCancel::wait,
-        where);
+        std::decay_t<F>(std::forward<F>(function)), detail::BlockedCaller(), OnCancel::wait, where);
 }
 
 }  // namespace syncopate

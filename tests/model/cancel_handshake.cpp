@@ -33,49 +33,49 @@ public:
 
     void end() {
         outcome_.set(7);
-        if (handshake_.ended())
-            finish();
+        if (handshake_.release_call())
+            release();
     }
 
     void end_hastily() {
         outcome_.set(7);
-        handshake_.ended();
-        finish();
+        handshake_.release_call();
+        release();
     }
 
     void run_cancel() {
         require(!cancel_ran_.get(), "cancelled twice");
-        if (!handshake_.has_ended())
+        if (!handshake_.is_call_released())
             cancel_ran_.set(true);
-        cancel_over();
+        release_cancel();
     }
 
-    void cancel_over() {
-        over_.set(true);
-        if (handshake_.cancel_over())
-            finish();
+    void release_cancel() {
+        cancel_released_.set(true);
+        if (handshake_.release_cancel())
+            release();
     }
 
     /// On the thread that waits, after the end.
     void check_end(bool was_submitted) {
         done.wait();
         require(outcome_.get() == 7, "no outcome");
-        require(over_.get() == was_submitted, "finished before the cancellation was over");
+        require(cancel_released_.get() == was_submitted, "released before the cancellation was");
     }
 
     BasicOneShotEvent<model::Platform> done;
 
 private:
-    void finish() {
-        require(!std::exchange(is_finished_, true), "finished twice");
+    void release() {
+        require(!std::exchange(is_released_, true), "released twice");
         done.set();
     }
 
     BasicCancelHandshake<model::Platform> handshake_;
     Plain<int> outcome_{0};
     Plain<bool> cancel_ran_{false};
-    Plain<bool> over_{false};
-    bool is_finished_ = false;
+    Plain<bool> cancel_released_{false};
+    bool is_released_ = false;
 };
 
 /// The call lies in the frame of its caller, who cancels it when the deadline has passed.
@@ -118,14 +118,14 @@ struct TwoRequests {
         if (submission == Submission::succeeds)
             call.run_cancel();
         else
-            call.cancel_over();
+            call.release_cancel();
     }
     void request_first() { request(first_submitted); }
     void request_second() { request(second_submitted); }
     void end() { call.end(); }
     void finally() {
         require(!(first_submitted.get() && second_submitted.get()), "submitted twice");
-        require(call.done.is_set(), "not finished");
+        require(call.done.is_set(), "not released");
         call.check_end(first_submitted.get() || second_submitted.get());
     }
     static constexpr std::tuple threads{

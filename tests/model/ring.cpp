@@ -54,7 +54,7 @@ struct Stream {
             ring.push(Plain<int>(shape.already + i));
         }
         if (shape.ends)
-            ring.finish();
+            ring.close();
     }
 
     void consume() {
@@ -76,7 +76,7 @@ struct Stream {
                 }
                 return item;
             }
-            if (ring.is_finished() && !ring.has_items())
+            if (ring.is_closed() && !ring.has_items())
                 return std::nullopt;
             BasicOneShotEvent<model::Platform> word;
             ring.wait_for_item(word, [&] { word.wait(); });

@@ -21,7 +21,7 @@
 namespace syncopate::detail {
 
 /// The state of a call. It lies where its user puts it (in the frame of a blocked caller, or on the
-/// heap) and stays there until finished(), which is the last that the loop has to do with it.
+/// heap) and stays there until released(), which is the last that the loop has to do with it.
 ///
 /// The end. On the loop, the call is held by start() and by the coroutine that carries it. When the last
 /// Hold goes, nothing on the loop refers to the task, its captures or its exception any more. This
@@ -29,7 +29,7 @@ namespace syncopate::detail {
 /// there is no outcome, and the user reports Errc::loop_failed.
 ///
 /// Cancellation from other threads is an operation of its own, which must have run before the call
-/// may go: the last of the two calls finished(), and knows it from the CancelHandshake.
+/// may go: the last of the two calls released(), and knows it from the CancelHandshake.
 class Call : public TaskRecord, protected SpawnedTask {
 public:
     Call(Loop& loop, std::source_location where) noexcept : TaskRecord(where), loop_(loop) {}
@@ -42,7 +42,7 @@ public:
             loop_.submit(start_);
         } catch (...) {
             fail(std::current_exception());
-            settle();
+            release();
         }
     }
 
@@ -61,7 +61,7 @@ public:
             // The loop has ended, and the task with it; or there is no memory, and the task goes on.
             if (!loop_.is_closed())
                 loop_.report(std::current_exception());
-            cancel_over();
+            release_cancel();
         }
     }
 
@@ -113,7 +113,7 @@ private:
     /// nothing cancels it.
     virtual bool is_clean_up() const noexcept { return false; }
     /// The loop, or whoever ends the call, is done with it: it may be destroyed from now on.
-    virtual void finished() noexcept = 0;
+    virtual void released() noexcept = 0;
 
     static std::exception_ptr cancellation() noexcept {
         return std::make_exception_ptr(
@@ -137,24 +137,24 @@ private:
     void end() noexcept final {
         Loop& loop = loop_;
         loop.task_ended(*this);
-        settle();
+        release();
         loop.task_released();
     }
 
-    void settle() noexcept {
-        if (handshake_.ended())
-            finished();
+    void release() noexcept {
+        if (handshake_.release_call())
+            released();
     }
 
     void run_cancel() noexcept {
-        if (!handshake_.has_ended())
+        if (!handshake_.is_call_released())
             cancel(requested_);
-        cancel_over();
+        release_cancel();
     }
 
-    void cancel_over() noexcept {
-        if (handshake_.cancel_over())
-            finished();
+    void release_cancel() noexcept {
+        if (handshake_.release_cancel())
+            released();
     }
 
     Loop& loop_;

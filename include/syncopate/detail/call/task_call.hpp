@@ -107,7 +107,7 @@ private:
         Call::submit();
     }
 
-    void finished() noexcept override {
+    void released() noexcept override {
         thread_.close();
         done_.set();
     }
@@ -143,7 +143,7 @@ private:
 
     using TaskCall<T>::TaskCall;
 
-    void finished() noexcept override {
+    void released() noexcept override {
         std::unique_ptr<FutureCall> const self(this);
         on_stop_.reset();
         this->final_outcome().move_to(promise_);
@@ -167,7 +167,7 @@ public:
 private:
     using TaskCall<T>::TaskCall;
 
-    void finished() noexcept override {
+    void released() noexcept override {
         std::unique_ptr<BackgroundCall> const self(this);
         if (this->was_cancelled() && this->reason() == Errc::runner_closed)
             return;

@@ -181,7 +181,7 @@ private:
 
     void fail(std::exception_ptr error) noexcept final { entry_.fail(std::move(error)); }
 
-    void finished() noexcept final {
+    void released() noexcept final {
         auto const keep = std::move(keep_self_);
         if (entry_.empty())
             entry_.fail(loop().error(Errc::loop_failed));

@@ -3,6 +3,7 @@
 
 #include <syncopate/concepts.hpp>
 #include <syncopate/detail/intrusive_list.hpp>
+#include <syncopate/detail/task/awaitable_of.hpp>
 #include <syncopate/detail/task/outcome.hpp>
 #include <syncopate/detail/task/owned_or_ref.hpp>
 
@@ -10,7 +11,6 @@
 #include <boost/asio/cancellation_signal.hpp>
 
 #include <exception>
-#include <functional>
 #include <type_traits>
 #include <utility>
 
@@ -21,7 +21,7 @@ class Nursery;
 /// A child of a nursery, owned by the coroutine that runs it. What is derived from it adds
 ///
 ///     awaitable<void> begin();                    the task, asked for once; it fails by throwing
-///     void settle(std::exception_ptr) noexcept;   called at its end, with what it threw
+///     void complete(std::exception_ptr) noexcept;   called at its end, with what it threw
 ///
 /// and is destroyed without settle() if the coroutine is destroyed before its end.
 class Child : public ListHook<Child> {
@@ -68,28 +68,21 @@ protected:
     ~TaskChild() = default;
 
     /// The task. Its value goes to the outcome, or nowhere if that is null.
-    boost::asio::awaitable<void> awaited(Outcome<Result>* outcome) {
+    boost::asio::awaitable<void> run_task(Outcome<Result>* outcome) {
         if constexpr (std::is_void_v<Result> && !DeferredOperation<T>)
-            return made();  // as it is, without a frame around it
+            return awaitable_of(task_);  // as it is, without a frame around it
         else
-            return awaited_into(outcome);
+            return run_task_into(outcome);
     }
 
 private:
-    decltype(auto) made() {
-        if constexpr (TaskFactory<T>)
-            return std::invoke(task_.get());
-        else
-            return std::move(task_.get());
-    }
-
-    boost::asio::awaitable<void> awaited_into(Outcome<Result>* outcome) {
+    boost::asio::awaitable<void> run_task_into(Outcome<Result>* outcome) {
         if constexpr (std::is_void_v<Result>)
-            co_await made();
+            co_await awaitable_of(task_);
         else if (outcome)
-            outcome->emplace(co_await made());
+            outcome->emplace(co_await awaitable_of(task_));
         else
-            static_cast<void>(co_await made());
+            static_cast<void>(co_await awaitable_of(task_));
     }
 
     OwnedOrRef<T> task_;
@@ -105,8 +98,8 @@ public:
     ResultChild(Nursery& nursery, OwnedOrRef<T> task, Outcome<Result>& outcome)
         : TaskChild<T>(nursery, std::move(task)), outcome_(outcome) {}
 
-    boost::asio::awaitable<void> begin() { return this->awaited(&outcome_); }
-    void settle(std::exception_ptr error) noexcept;
+    boost::asio::awaitable<void> begin() { return this->run_task(&outcome_); }
+    void complete(std::exception_ptr error) noexcept;
 
 private:
     Outcome<Result>& outcome_;

@@ -5,6 +5,7 @@
 #include <syncopate/detail/intrusive_list.hpp>
 #include <syncopate/detail/loop/unhandled.hpp>
 #include <syncopate/detail/task/outcome.hpp>
+#include <syncopate/detail/task/owned_or_ref.hpp>
 #include <syncopate/detail/task/parked_coroutine.hpp>
 #include <syncopate/detail/task/spawn.hpp>
 #include <syncopate/error.hpp>
@@ -54,7 +55,7 @@ public:
     void open(boost::asio::any_io_executor executor) noexcept {
         executor_ = std::move(executor);
         is_open_ = true;
-        is_cancelled_ = is_cancelled_from_outside_ = has_lost_one_ = false;
+        is_cancelled_ = is_cancelled_by_parent_ = has_lost_one_ = false;
     }
 
     /// Makes a child and runs it, up to its first suspension. It may have ended then.
@@ -120,7 +121,7 @@ public:
     }
 
     bool is_cancelled() const noexcept { return is_cancelled_; }
-    bool is_cancelled_from_outside() const noexcept { return is_cancelled_from_outside_; }
+    bool is_cancelled_by_parent() const noexcept { return is_cancelled_by_parent_; }
 
     /// Nothing can be started from now on.
     void close() noexcept { is_open_ = false; }
@@ -150,7 +151,7 @@ public:
     template <std::invocable Begin>
     boost::asio::awaitable<void> supervise(Begin& begin) {
         return supervisor_.wait(
-            begin, [this] { return unfinished_ == 0; }, [this] { cancel_from_outside(); });
+            begin, [this] { return unfinished_ == 0; }, [this] { cancel_by_parent(); });
     }
 
 private:
@@ -173,8 +174,8 @@ private:
             supervisor_.resume();
     }
 
-    void cancel_from_outside() noexcept {
-        is_cancelled_from_outside_ = true;
+    void cancel_by_parent() noexcept {
+        is_cancelled_by_parent_ = true;
         if (on_parent_cancel_ == OnParentCancel::propagate)
             cancel();
     }
@@ -207,7 +208,7 @@ private:
         Nursery* const nursery = child->nursery_;
         child->unlink();
         if (nursery)
-            child->settle(std::move(error));
+            child->complete(std::move(error));
         else if (error && !is_cancellation(error))
             report_unhandled(std::move(error));
         child->nursery_ = nullptr;
@@ -226,7 +227,7 @@ private:
     OnParentCancel on_parent_cancel_ = OnParentCancel::propagate;
     bool is_open_ = false;
     bool is_cancelled_ = false;
-    bool is_cancelled_from_outside_ = false;
+    bool is_cancelled_by_parent_ = false;
     bool has_lost_one_ = false;
     std::size_t unfinished_ = 0;  // children and holds
     IntrusiveList<Child> starting_;
@@ -252,12 +253,18 @@ inline bool Child::is_failure(std::exception_ptr const& error) const noexcept {
 }
 
 template <Task T>
-void ResultChild<T>::settle(std::exception_ptr error) noexcept {
+void ResultChild<T>::complete(std::exception_ptr error) noexcept {
     if (this->is_failure(error))
         return this->nursery().fail(std::move(error));
     if constexpr (std::is_void_v<Result>)
         if (!error)
             outcome_.emplace();
+}
+
+/// Starts a task as a child whose result goes to the outcome. A failure to start is the nursery's.
+template <Awaitable A>
+void start_task(Nursery& nursery, A&& task, Outcome<task_result_t<A>>& outcome) noexcept {
+    nursery.start_or_fail<ResultChild<A>>(OwnedOrRef<A>(std::forward<A>(task)), outcome);
 }
 
 }  // namespace syncopate::detail

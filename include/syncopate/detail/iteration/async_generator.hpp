@@ -201,7 +201,7 @@ struct NextItem {
         core->follow(co_await asio::this_coro::executor);
 
         auto const body = std::coroutine_handle<Promise>::from_address(core->frame());
-        if (!body.promise().is_waiting())  // from an at_once()
+        if (!body.promise().is_waiting())  // from an drain()
             body.resume();
         while (PendingOperation* const pending = body.promise().take_pending()) {
             // Asio refuses a cancelled task's co_await right here: that is the body's to know, too.
@@ -230,7 +230,7 @@ struct NextItem {
     // The same without a coroutine and for many items, on the thread of the executor, as long as the
     // body awaits nothing. Where it does, the next anext() goes on from there.
     template <class Sink>
-    static Drained at_once(GeneratorCore* core, asio::any_io_executor const& executor, Sink sink) {
+    static Drained drain(GeneratorCore* core, asio::any_io_executor const& executor, Sink sink) {
         if (!core || !core->begin_step())
             return Drained::ended;
         GeneratorStep step(*core);

@@ -80,7 +80,7 @@ public:
     // Makes the executor the one on which the body is destroyed. In a step.
     void follow(asio::any_io_executor const& executor);
     // Destroys the body, here. In a step.
-    void finish() noexcept;
+    void close() noexcept;
     void end_step() noexcept;
 
     // The AsyncGenerator is destroyed: ends the body where it may be ended.
@@ -90,7 +90,7 @@ public:
 
 private:
     friend class GeneratorService;
-    enum State : unsigned { idle = 0, running = 1, abandoned = 2, finished = 4 };
+    enum State : unsigned { idle = 0, running = 1, abandoned = 2, closed = 4 };
 
     void leave_registry() noexcept;
     void dispose() noexcept;
@@ -106,7 +106,7 @@ inline bool GeneratorCore::begin_step() {
     unsigned state = idle;
     if (state_.compare_exchange_strong(state, running, std::memory_order_acquire))
         return true;
-    if ((state & finished) == 0)
+    if ((state & closed) == 0)
         throw std::logic_error("asynchronous generator is already running");
     return false;
 }
@@ -114,10 +114,10 @@ inline bool GeneratorCore::begin_step() {
 inline void GeneratorCore::end_step() noexcept {
     unsigned state = running;
     if (state_.compare_exchange_strong(
-            state, body_ ? idle : finished, std::memory_order_release, std::memory_order_acquire))
+            state, body_ ? idle : closed, std::memory_order_release, std::memory_order_acquire))
         return;
     // The AsyncGenerator went while this step was under way.
-    finish();
+    close();
     delete this;
 }
 
@@ -144,14 +144,14 @@ inline void GeneratorCore::leave_registry() noexcept {
     registry_.reset();
 }
 
-inline void GeneratorCore::finish() noexcept {
+inline void GeneratorCore::close() noexcept {
     leave_registry();
     body_.reset();
     executor_ = nullptr;
 }
 
 inline void GeneratorCore::dispose() noexcept {
-    finish();
+    close();
     delete this;
 }
 
@@ -193,7 +193,7 @@ inline void GeneratorService::shutdown() {
         BodyFrame body;
         unsigned state = GeneratorCore::idle;
         if (core.state_.compare_exchange_strong(
-                state, GeneratorCore::finished, std::memory_order_acq_rel) ||
+                state, GeneratorCore::closed, std::memory_order_acq_rel) ||
             state == GeneratorCore::abandoned) {
             executor = std::move(core.executor_);
             body = std::move(core.body_);
@@ -216,7 +216,7 @@ public:
     GeneratorStep& operator=(GeneratorStep const&) = delete;
     ~GeneratorStep() {
         if (!body_goes_on_)
-            core_.finish();
+            core_.close();
         core_.end_step();
     }
 

@@ -23,7 +23,7 @@ public:
 
     explicit Iteration(I&& iterable) : iterable_(std::in_place, std::forward<I>(iterable)) {}
 
-    bool is_over() const noexcept { return !iterable_; }
+    bool is_closed() const noexcept { return !iterable_; }
 
     boost::asio::awaitable<std::optional<Item>> next() {
         std::exception_ptr error;

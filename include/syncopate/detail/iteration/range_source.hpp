@@ -47,7 +47,7 @@ struct CleanUp {
 template <AsyncIterable I>
 void close_iteration(
     Loop& loop, std::shared_ptr<Iteration<I>> iteration, std::source_location where) noexcept {
-    if (!iteration || iteration->is_over() || loop.is_closed())
+    if (!iteration || iteration->is_closed() || loop.is_closed())
         return;
     CleanUp<I> clean_up{std::move(iteration)};
     try {
@@ -74,7 +74,7 @@ public:
           iteration_(std::make_shared<Iteration<I>>(std::forward<I>(iterable))) {}
 
     std::optional<Item> next() override {
-        if (iteration_->is_over())
+        if (iteration_->is_closed())
             return std::nullopt;
         auto step = [this] { return iteration_->next(); };
         BlockingCall<decltype(step)&> call(*loop_, step, where_);

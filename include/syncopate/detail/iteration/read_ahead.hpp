@@ -60,7 +60,7 @@ public:
                     submit_resume();
                 return item;
             }
-            if (ring_.is_finished() && !ring_.has_items()) {
+            if (ring_.is_closed() && !ring_.has_items()) {
                 if (error_)
                     std::rethrow_exception(std::exchange(error_, nullptr));
                 return item;
@@ -87,7 +87,7 @@ private:
     /// How many items may pass before the loop gets a turn, should the iterable never suspend.
     static constexpr std::size_t items_per_turn = 1024;
 
-    bool should_back_off() noexcept { return ring_.has_items() || ring_.is_finished(); }
+    bool should_back_off() noexcept { return ring_.has_items() || ring_.is_closed(); }
 
     boost::asio::awaitable<void> body() override {
         namespace this_coro = boost::asio::this_coro;
@@ -175,9 +175,9 @@ private:
 
     void fail(std::exception_ptr error) noexcept override { error_ = std::move(error); }
 
-    void finished() noexcept override {
+    void released() noexcept override {
         auto const keep = std::move(keep_self_);
-        ring_.finish();
+        ring_.close();
         ended_.set();
     }
 

@@ -58,8 +58,8 @@ public:
     }
 
     /// No more items.
-    void finish() noexcept {
-        finished_.store(true, std::memory_order_seq_cst);
+    void close() noexcept {
+        closed_.store(true, std::memory_order_seq_cst);
         wake_consumer();
     }
 
@@ -113,14 +113,14 @@ public:
     }
 
     /// After this nothing is pushed any more; what was before is there to see.
-    bool is_finished() const noexcept { return finished_.load(std::memory_order_seq_cst); }
+    bool is_closed() const noexcept { return closed_.load(std::memory_order_seq_cst); }
 
     /// Waits, by means of `block`, until there is an item or the end: then the word is set.
     template <class Block>
     void wait_for_item(OneShotEvent& word, Block block) {
         waiter_.store(&word, std::memory_order_seq_cst);
         // Taking the announcement back can fail: the producer has it, and is about to set the word.
-        if ((has_items() || is_finished()) &&
+        if ((has_items() || is_closed()) &&
             waiter_.exchange(nullptr, std::memory_order_relaxed) == &word)
             return;
         block();
@@ -145,7 +145,7 @@ private:
     std::unique_ptr<std::optional<T>[]> const cells_;
 
     alignas(cache_line) Atomic<P, std::size_t> written_{0};
-    Atomic<P, bool> finished_{false};
+    Atomic<P, bool> closed_{false};
     alignas(cache_line) Atomic<P, std::size_t> read_{0};
     alignas(cache_line) Atomic<P, OneShotEvent*> waiter_{nullptr};
     Atomic<P, bool> producer_waits_{false};

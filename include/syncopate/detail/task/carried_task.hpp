@@ -2,6 +2,7 @@
 #pragma once
 
 #include <syncopate/concepts.hpp>
+#include <syncopate/detail/task/awaitable_of.hpp>
 #include <syncopate/detail/task/outcome.hpp>
 #include <syncopate/detail/task/owned_or_ref.hpp>
 #include <syncopate/detail/task/pooled_coroutine.hpp>
@@ -10,7 +11,6 @@
 #include <boost/asio/this_coro.hpp>
 
 #include <exception>
-#include <functional>
 #include <type_traits>
 #include <utility>
 
@@ -37,10 +37,10 @@ private:
     boost::asio::awaitable<void> body() final {
         try {
             if constexpr (std::is_void_v<task_result_t<T>>) {
-                co_await awaited();
+                co_await awaitable_of(task_);
                 outcome_.emplace();
             } else {
-                outcome_.emplace(co_await awaited());
+                outcome_.emplace(co_await awaitable_of(task_));
             }
         } catch (...) {
             outcome_.fail(std::current_exception());
@@ -53,13 +53,6 @@ private:
         else if (this->would_be_posted())
             co_await this->pretend_suspension();
         task_.release();
-    }
-
-    decltype(auto) awaited() {
-        if constexpr (TaskFactory<T>)
-            return std::invoke(task_.get());
-        else
-            return std::move(task_.get());
     }
 
     OwnedOrRef<T> task_;

@@ -37,7 +37,7 @@ public:
             if (done_.is_set() || !done_.take_notification())
                 return true;
             while (auto const work = next()) {
-                WorkerScope const serving(*work, WorkerScope::Errand());
+                WorkerScope const serving(*work, WorkerScope::OnCaller());
                 work->run();
             }
         }

@@ -34,8 +34,8 @@ boost::asio::awaitable<std::invoke_result_t<F>> offload(
     F function, FindPlace find_place, OnCancel on_cancel, std::source_location where) {
     boost::asio::any_io_executor executor = co_await boost::asio::this_coro::executor;
     auto const place = find_place(executor);
-    boost::intrusive_ptr<WorkOn<F>> const work(
-        new WorkOn<F>(std::move(function), executor, *place, on_cancel, where));
+    boost::intrusive_ptr<FunctionWork<F>> const work(
+        new FunctionWork<F>(std::move(function), executor, *place, on_cancel, where));
     co_await work->wait();
     co_return work->take_result();
 }

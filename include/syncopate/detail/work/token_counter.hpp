@@ -1,4 +1,5 @@
-// Tokens, and who waits for them.
+// TokenCounter: counts the tokens of a CapacityLimiter, and hands each that is given back to the task
+// that has waited longest. TokenRequest: such a task's place in the queue.
 #pragma once
 
 #include <syncopate/detail/intrusive_list.hpp>
@@ -18,8 +19,8 @@
 
 namespace syncopate::detail {
 
-/// A token that is given back goes to the one who has waited longest, under the lock: so nobody overtakes,
-/// and a waiter who is cancelled either is still in the list or has a token, which it gives back.
+/// A token that is given back is granted under the lock, so nobody overtakes. A request that is cancelled
+/// either is still in the queue, or has been granted a token, which it then gives back.
 class TokenCounter {
 public:
     struct Statistics {
@@ -38,22 +39,23 @@ public:
     /// Gives the awaiting coroutine a token. Throws: operation_aborted when it is cancelled first.
     static boost::asio::awaitable<void> wait(std::shared_ptr<TokenCounter> counter) {
         boost::asio::any_io_executor executor = co_await boost::asio::this_coro::executor;
-        boost::intrusive_ptr<Waiter> const waiter(new Waiter(executor, std::move(counter)));
-        co_await waiter->wait();
-        if (!waiter->has_token())
+        boost::intrusive_ptr<TokenRequest> const request(
+            new TokenRequest(executor, std::move(counter)));
+        co_await request->wait();
+        if (!request->is_granted())
             throw boost::system::system_error(boost::asio::error::operation_aborted);
     }
 
     void give_back() noexcept {
         std::unique_lock lock(mutex_);
         --borrowed_;
-        serve_waiters(lock);
+        grant_tokens(lock);
     }
 
     void set_total(std::size_t total) noexcept {
         std::unique_lock lock(mutex_);
         total_ = total;
-        serve_waiters(lock);
+        grant_tokens(lock);
     }
 
     Statistics statistics() const noexcept {
@@ -62,32 +64,32 @@ public:
     }
 
 private:
-    class Waiter final : public Suspension, public ListHook<Waiter> {
+    class TokenRequest final : public Suspension, public ListHook<TokenRequest> {
     public:
-        Waiter(
-            boost::asio::any_io_executor const& executor,
-            std::shared_ptr<TokenCounter> counter) noexcept
+        /// Throws: std::bad_alloc: the first request on an execution context makes the context's gate.
+        TokenRequest(
+            boost::asio::any_io_executor const& executor, std::shared_ptr<TokenCounter> counter)
             : Suspension(executor), counter_(std::move(counter)) {}
 
         /// After the coroutine has gone on.
-        bool has_token() const noexcept { return has_token_; }
+        bool is_granted() const noexcept { return is_granted_; }
 
     private:
         friend class TokenCounter;
 
-        void begin() noexcept override { counter_->enlist(*this); }
+        void begin() noexcept override { counter_->add(*this); }
         void cancelled() noexcept override {
-            if (counter_->strike_off(*this))
+            if (counter_->withdraw(*this))
                 resume_soon();
         }
         bool is_settled() noexcept override {
-            if (!counter_->strike_off(*this) && has_token_)
+            if (!counter_->withdraw(*this) && is_granted_)
                 counter_->give_back();
             return true;
         }
 
         std::shared_ptr<TokenCounter> const counter_;
-        bool has_token_ = false;
+        bool is_granted_ = false;
     };
 
     bool take_if_free() noexcept {
@@ -97,36 +99,36 @@ private:
         return true;
     }
 
-    void enlist(Waiter& waiter) noexcept {
+    void add(TokenRequest& request) noexcept {
         std::unique_lock lock(mutex_);
-        intrusive_ptr_add_ref(&waiter);
-        waiters_.push_back(waiter);
+        intrusive_ptr_add_ref(&request);
+        requests_.push_back(request);
         ++waiting_;
-        serve_waiters(lock);
+        grant_tokens(lock);
     }
 
-    /// False: it is not in the list, because it has a token, or was struck off before.
-    bool strike_off(Waiter& waiter) noexcept {
+    /// False: it is not in the queue. It has been granted a token, or was withdrawn before.
+    bool withdraw(TokenRequest& request) noexcept {
         std::lock_guard const lock(mutex_);
-        return take_from_list(waiter) != nullptr;
+        return take_from_queue(request) != nullptr;
     }
 
-    boost::intrusive_ptr<Waiter> take_from_list(Waiter& waiter) noexcept {
-        auto& link = static_cast<ListHook<Waiter>&>(waiter);
+    boost::intrusive_ptr<TokenRequest> take_from_queue(TokenRequest& request) noexcept {
+        auto& link = static_cast<ListHook<TokenRequest>&>(request);
         if (!link.is_linked())
             return nullptr;
         link.unlink();
         --waiting_;
-        return {&waiter, false};
+        return {&request, false};
     }
 
-    void serve_waiters(std::unique_lock<std::mutex>& lock) noexcept {
-        while (borrowed_ < total_ && !waiters_.empty()) {
-            auto const waiter = take_from_list(waiters_.front());
-            waiter->has_token_ = true;
+    void grant_tokens(std::unique_lock<std::mutex>& lock) noexcept {
+        while (borrowed_ < total_ && !requests_.empty()) {
+            auto const request = take_from_queue(requests_.front());
+            request->is_granted_ = true;
             ++borrowed_;
             lock.unlock();
-            waiter->resume_soon();
+            request->resume_soon();
             lock.lock();
         }
     }
@@ -135,7 +137,7 @@ private:
     std::size_t total_;
     std::size_t borrowed_ = 0;
     std::size_t waiting_ = 0;
-    IntrusiveList<Waiter> waiters_;
+    IntrusiveList<TokenRequest> requests_;
 };
 
 }  // namespace syncopate::detail

@@ -34,13 +34,13 @@ enum class OnCancel { wait, abandon };
 namespace detail {
 
 /// What runs on the loop on behalf of work, and is cancelled with it.
-class FromThreadTask {
+class DependentTask {
 public:
     /// On the loop.
     virtual void cancel() noexcept = 0;
 
 protected:
-    ~FromThreadTask() = default;
+    ~DependentTask() = default;
 };
 
 /// Memory order. The thread that takes the work and the loop that cancels it decide by one
@@ -121,7 +121,7 @@ public:
     CallerLinkPointer const& caller() const noexcept { return caller_; }
 
     /// The task that the function waits for, while there is one.
-    void set_task(FromThreadTask* task) noexcept { task_ = task; }
+    void set_task(DependentTask* task) noexcept { task_ = task; }
 
 protected:
     /// Whether the function has been called, or refused, and its result is there.
@@ -205,17 +205,17 @@ private:
     std::source_location const where_;
     std::atomic<State> state_{State::queued};
     std::atomic<bool> is_cancelled_{false};
-    FromThreadTask* task_ = nullptr;  // the loop's
+    DependentTask* task_ = nullptr;  // the loop's
 };
 
 /// Work on a function of this type.
 template <std::invocable F>
-class WorkOn final : public Work {
+class FunctionWork final : public Work {
 public:
     using Result = std::invoke_result_t<F>;
 
     template <class... Args>
-    explicit WorkOn(F&& function, Args&&... args)
+    explicit FunctionWork(F&& function, Args&&... args)
         : Work(std::forward<Args>(args)...), function_(std::move(function)) {}
 
     /// What the function gave. After the coroutine has gone on, once. Nothing of it stays here: the last

@@ -15,8 +15,8 @@ public:
 
     /// The same for a caller, who does it while it waits: it does not get back to the loop, which it may
     /// have to turn.
-    struct Errand {};
-    WorkerScope(Work& work, Errand) noexcept
+    struct OnCaller {};
+    WorkerScope(Work& work, OnCaller) noexcept
         : ServingScope(work.loop(), {nullptr, nullptr, nullptr, work.call()}) {}
 };
 

@@ -24,12 +24,12 @@ namespace syncopate::detail {
 
 /// The load of such a task. It is not among the tasks that the loop's close() waits for: the task that
 /// waits for the worker is.
-class FromThreadSpawn : public SpawnedTask, private FromThreadTask {
+class FromThreadCallBase : public SpawnedTask, private DependentTask {
 public:
-    explicit FromThreadSpawn(Work& work) noexcept : work_(work) {}
+    explicit FromThreadCallBase(Work& work) noexcept : work_(work) {}
 
 protected:
-    ~FromThreadSpawn() = default;
+    ~FromThreadCallBase() = default;
 
     Work const& work() const noexcept { return work_; }
 
@@ -53,7 +53,7 @@ private:
     // Dropped by a loop that ends, it lets go of the load, whose last hold this is.
     class Start {
     public:
-        Start(FromThreadSpawn& load) noexcept : hold_(load), load_(&load) {}
+        Start(FromThreadCallBase& load) noexcept : hold_(load), load_(&load) {}
         void operator()(boost::asio::any_io_executor const& executor) noexcept {
             load_->start(executor);
             hold_.release();
@@ -61,7 +61,7 @@ private:
 
     private:
         Hold hold_;
-        FromThreadSpawn* load_;
+        FromThreadCallBase* load_;
     };
 
     void start(boost::asio::any_io_executor const& executor) noexcept {
@@ -98,12 +98,12 @@ private:
 
 /// The task itself. T is its type with its value category.
 template <Task T>
-class FromThreadCall final : public CarriedTask<T, FromThreadSpawn> {
+class FromThreadCall final : public CarriedTask<T, FromThreadCallBase> {
 public:
     using Result = task_result_t<T>;
 
     FromThreadCall(Work& work, T&& task)
-        : CarriedTask<T, FromThreadSpawn>(std::forward<T>(task), work) {}
+        : CarriedTask<T, FromThreadCallBase>(std::forward<T>(task), work) {}
 
     Result run() {
         this->run_on_loop();

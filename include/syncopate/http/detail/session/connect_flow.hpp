@@ -1,11 +1,10 @@
 // The making of a connection: from a URL's host to a stream that a request can be written to.
 #pragma once
 
-#include <syncopate/detail/group/child.hpp>
-#include <syncopate/detail/group/nursery.hpp>
+#include <syncopate/detail/group/supervised_task.hpp>
 #include <syncopate/detail/task/outcome.hpp>
 #include <syncopate/detail/task/owned_or_ref.hpp>
-#include <syncopate/detail/wait/alarm.hpp>
+#include <syncopate/detail/wait/deadline.hpp>
 #include <syncopate/http/detail/connection/connection.hpp>
 #include <syncopate/http/detail/connection/proxy.hpp>
 #include <syncopate/http/detail/connection/tcp_connect.hpp>
@@ -25,7 +24,6 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -56,32 +54,18 @@ public:
             std::min(total, limit.count() > 0 ? deadline_after(limit) : Deadline::max());
         auto const executor = co_await asio::this_coro::executor;
 
-        Outcome<ConnectionPointer> outcome;
-        Nursery nursery(executor);
-        bool is_late = false;
-        auto const expire = [&]() noexcept {
-            is_late = true;
-            nursery.cancel();
-        };
-        std::optional<Alarm<decltype(expire)>> alarm;
-        if (deadline != Deadline::max())
-            alarm.emplace(executor, deadline, expire);
-        Abortable session_end(nursery);
+        using Connecting = asio::awaitable<ConnectionPointer>;
+        TimedTask<Connecting> connecting(executor, OwnedOrRef<Connecting>(connect()), deadline);
+        Abortable session_end(connecting);
         loop_->add(session_end);
+        co_await connecting.run();
 
-        auto attempt = connect();
-        auto const begin = [&]() noexcept {
-            nursery.start_or_fail<ResultChild<asio::awaitable<ConnectionPointer>>>(
-                OwnedOrRef<asio::awaitable<ConnectionPointer>>(std::move(attempt)), outcome);
-        };
-        co_await nursery.supervise(begin);
-
-        nursery.throw_failure();
-        if (!outcome.empty())
-            co_return outcome.take();
+        connecting.throw_failure();
+        if (!connecting.outcome().empty())
+            co_return connecting.outcome().take();
         if (session_end.has_come())
             throw_error(Errc::session_closed, origin_);
-        if (!is_late)
+        if (!connecting.is_expired())
             throw_cancellation();
         throw_error(deadline == total ? Errc::total_timed_out : phase_, origin_);
     }
@@ -90,7 +74,9 @@ private:
     /// Cancels the attempt when the session is closed.
     class Abortable final : public SessionUser {
     public:
-        explicit Abortable(::syncopate::detail::Nursery& nursery) noexcept : nursery_(nursery) {}
+        using Task = ::syncopate::detail::TimedTask<asio::awaitable<ConnectionPointer>>;
+
+        explicit Abortable(Task& connecting) noexcept : connecting_(connecting) {}
         Abortable(Abortable const&) = delete;
         Abortable& operator=(Abortable const&) = delete;
         ~Abortable() { unlink(); }
@@ -99,11 +85,11 @@ private:
 
         void abort() noexcept override {
             has_come_ = true;
-            nursery_.cancel();
+            connecting_.cancel();
         }
 
     private:
-        ::syncopate::detail::Nursery& nursery_;
+        Task& connecting_;
         bool has_come_ = false;
     };
 

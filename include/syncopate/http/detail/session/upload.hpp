@@ -1,11 +1,9 @@
 // How an exchange sends its request and takes the answer, which may come before all has been sent.
 #pragma once
 
-#include <syncopate/detail/group/child.hpp>
 #include <syncopate/detail/group/nursery.hpp>
 #include <syncopate/detail/task/caller_link.hpp>
 #include <syncopate/detail/task/outcome.hpp>
-#include <syncopate/detail/task/owned_or_ref.hpp>
 #include <syncopate/http/detail/connection/connection.hpp>
 #include <syncopate/http/detail/connection/deadline_timer.hpp>
 #include <syncopate/http/detail/connection/pool.hpp>
@@ -80,11 +78,9 @@ private:
         auto producing = produce();
         auto watching = watch(nursery);
         auto const begin = [&]() noexcept {
-            nursery.start_or_fail<ResultChild<asio::awaitable<Piece>>>(
-                OwnedOrRef<asio::awaitable<Piece>>(std::move(producing)), produced);
+            start_task(nursery, std::move(producing), produced);
             if (!is_produced_)
-                nursery.start_or_fail<ResultChild<asio::awaitable<void>>>(
-                    OwnedOrRef<asio::awaitable<void>>(std::move(watching)), watched);
+                start_task(nursery, std::move(watching), watched);
         };
         co_await nursery.supervise(begin);
 

@@ -29,7 +29,7 @@ namespace detail {
 /// What the child, its Ready and the coroutine that waits have in common. The first outcome counts: the
 /// value that the child is ready with, or its end.
 template <class V>
-class Startup {
+class ReadyState {
 public:
     template <class... Value>
     void ready(Value&&... value) {
@@ -92,41 +92,39 @@ private:
 template <class V, class F>
 class StartedChild final : public Child {
 public:
-    StartedChild(Nursery& nursery, OwnedOrRef<F> function, std::shared_ptr<Startup<V>> startup)
-        : Child(nursery), function_(std::move(function)), startup_(std::move(startup)) {
-        startup_->belongs_to(*this);
+    StartedChild(Nursery& nursery, OwnedOrRef<F> function, std::shared_ptr<ReadyState<V>> state)
+        : Child(nursery), function_(std::move(function)), state_(std::move(state)) {
+        state_->belongs_to(*this);
     }
     ~StartedChild() {
-        if (startup_)
-            startup_->lost();
+        if (state_)
+            state_->lost();
     }
 
-    boost::asio::awaitable<void> begin() {
-        return std::invoke(function_.get(), Ready<V>(startup_));
-    }
+    boost::asio::awaitable<void> begin() { return std::invoke(function_.get(), Ready<V>(state_)); }
 
-    void settle(std::exception_ptr error) noexcept {
-        if (!std::exchange(startup_, nullptr)->end(error) && is_failure(error))
+    void complete(std::exception_ptr error) noexcept {
+        if (!std::exchange(state_, nullptr)->end(error) && is_failure(error))
             nursery().fail(std::move(error));
     }
 
 private:
     OwnedOrRef<F> function_;
-    std::shared_ptr<Startup<V>> startup_;
+    std::shared_ptr<ReadyState<V>> state_;
 };
 
 template <class V, class F>
 boost::asio::awaitable<V> start_child(Nursery& nursery, OwnedOrRef<F> function) {
-    auto const startup = std::make_shared<Startup<V>>();
+    auto const state = std::make_shared<ReadyState<V>>();
     auto const start = [&]() noexcept {
         try {
-            nursery.start<StartedChild<V, F>>(std::move(function), startup);
+            nursery.start<StartedChild<V, F>>(std::move(function), state);
         } catch (...) {
-            startup->could_not_start(std::current_exception());
+            state->could_not_start(std::current_exception());
         }
     };
-    co_await startup->wait(nursery, start);
-    co_return startup->take();
+    co_await state->wait(nursery, start);
+    co_return state->take();
 }
 
 }  // namespace detail
