@@ -3,19 +3,18 @@
 
 #include <syncopate/blocking_range.hpp>
 #include <syncopate/context_guard.hpp>
+#include <syncopate/http/detail/url/number.hpp>
 #include <syncopate/http/headers.hpp>
 #include <syncopate/http/response.hpp>
 #include <syncopate/runner_base.hpp>
 
 #include <algorithm>
-#include <charconv>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -56,13 +55,9 @@ public:
 
     /// Of the body as lines() and chunks() give it, if that can be known before it has come.
     std::optional<std::uint64_t> announced_size() const {
-        std::uint64_t size = 0;
-        auto const text = headers()["Content-Length"];
-        auto const* const end = text.data() + text.size();
-        auto const result = std::from_chars(text.data(), end, size);
-        bool const is_known = !text.empty() && result.ec == std::errc() && result.ptr == end &&
-                              !headers().contains("Content-Encoding");
-        return is_known ? std::optional(size) : std::nullopt;
+        if (headers().contains("Content-Encoding"))
+            return std::nullopt;
+        return detail::whole_number<std::uint64_t>(headers()["Content-Length"]);
     }
 
     /// Throws:    Errc::error_status for a status of 400 or above, naming it and the URL's server.

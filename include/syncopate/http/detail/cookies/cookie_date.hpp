@@ -40,23 +40,20 @@ private:
                (c >= '[' && c <= '`') || (c >= '{' && c <= '~');
     }
 
-    /// Takes a number from the front; nothing if it has fewer or more digits.
-    static constexpr std::optional<int> take_number(
-        std::string_view& text, std::size_t min_digits, std::size_t max_digits) noexcept {
-        auto const digits = std::min(text.find_first_not_of("0123456789"), text.size());
+    static constexpr std::size_t count_digits(std::string_view text) noexcept {
+        return std::min(text.find_first_not_of("0123456789"), text.size());
+    }
+
+    /// The number in front, whatever follows it; nothing if it has fewer or more digits.
+    static constexpr std::optional<int> number_in_front(
+        std::string_view text, std::size_t min_digits, std::size_t max_digits) noexcept {
+        auto const digits = count_digits(text);
         if (digits < min_digits || digits > max_digits)
             return std::nullopt;
         int number = 0;
         for (char const digit : text.substr(0, digits))
             number = number * 10 + (digit - '0');
-        text.remove_prefix(digits);
         return number;
-    }
-
-    /// A number, and anything behind it that is no digit.
-    static constexpr std::optional<int> as_number(
-        std::string_view token, std::size_t min_digits, std::size_t max_digits) noexcept {
-        return take_number(token, min_digits, max_digits);
     }
 
     static constexpr std::optional<Clock> as_clock(std::string_view token) noexcept {
@@ -67,10 +64,11 @@ private:
                     return std::nullopt;
                 token.remove_prefix(1);
             }
-            auto const number = take_number(token, 1, 2);
+            auto const number = number_in_front(token, 1, 2);
             if (!number)
                 return std::nullopt;
             numbers[i] = *number;
+            token.remove_prefix(count_digits(token));
         }
         return Clock{numbers[0], numbers[1], numbers[2]};
     }
@@ -95,10 +93,10 @@ private:
 
     /// A token is the first part that it can be, of those that are missing.
     constexpr void add(std::string_view token) noexcept {
-        if (complete(clock_, as_clock(token)) || complete(day_, as_number(token, 1, 2)) ||
+        if (complete(clock_, as_clock(token)) || complete(day_, number_in_front(token, 1, 2)) ||
             complete(month_, as_month(token)))
             return;
-        complete(year_, as_number(token, 2, 4));
+        complete(year_, number_in_front(token, 2, 4));
     }
 
     std::optional<CookieTime> time() const noexcept {

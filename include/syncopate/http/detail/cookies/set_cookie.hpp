@@ -3,16 +3,15 @@
 
 #include <syncopate/http/detail/cookies/cookie_date.hpp>
 #include <syncopate/http/detail/message/list_syntax.hpp>
+#include <syncopate/http/detail/url/number.hpp>
 #include <syncopate/http/detail/url/percent_encoding.hpp>
 #include <syncopate/http/headers.hpp>
 
 #include <algorithm>
-#include <charconv>
 #include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string_view>
-#include <system_error>
 
 namespace syncopate::http::detail {
 
@@ -30,19 +29,16 @@ struct SetCookie {
 /// When a cookie of that Max-Age expires, as near as the clock can tell; nothing if it is no number.
 inline std::optional<CookieTime> expiry_of_age(std::string_view max_age, CookieTime now) noexcept {
     using std::chrono::seconds;
-    std::int64_t age = 0;
-    auto const* const begin = max_age.data();
-    auto const* const end = begin + max_age.size();
-    auto const [stop, error] = std::from_chars(begin, end, age);
-    if (error == std::errc::invalid_argument || stop != end)
+    bool const is_negative = max_age.starts_with('-');
+    auto const digits = max_age.substr(is_negative ? 1 : 0);
+    if (digits.empty() || digits.find_first_not_of("0123456789") != digits.npos)
         return std::nullopt;
-    bool const is_too_long = error == std::errc::result_out_of_range;
-    if (age < 0 || (is_too_long ? max_age.front() == '-' : age == 0))
+    // A number that no integer holds is only too long: nothing else can be wrong with it by now.
+    auto const age = whole_number<std::int64_t>(digits).value_or(seconds::max().count());
+    if (is_negative || age == 0)
         return CookieTime::min();
     auto const longest = std::chrono::floor<seconds>(CookieTime::max() - now);
-    if (is_too_long || seconds(age) > longest)
-        return CookieTime::max();
-    return now + seconds(age);
+    return seconds(age) > longest ? CookieTime::max() : now + seconds(age);
 }
 
 /// Nothing for a field that is to be ignored: no name, or a control byte. Attributes that are unknown, or have

@@ -14,12 +14,9 @@
 #include <boost/optional/optional.hpp>
 
 #include <algorithm>
-#include <charconv>
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
-#include <optional>
 #include <string>
 #include <string_view>
 
@@ -223,27 +220,6 @@ private:
 /// Whether it is an interim response, which another one follows.
 inline bool is_interim(ResponseHead const& head) noexcept {
     return head.status >= 100 && head.status < 200;
-}
-
-/// The seconds of `Keep-Alive: timeout=N`; nothing if the server does not say.
-inline std::optional<std::chrono::seconds> keep_alive_timeout(Headers const& headers) noexcept {
-    std::string_view rest = headers["Keep-Alive"];
-    while (!rest.empty()) {
-        auto parameter = rest.substr(0, rest.find(','));
-        rest.remove_prefix(std::min(parameter.size() + 1, rest.size()));
-        auto const begin = parameter.find_first_not_of(" \t");
-        parameter.remove_prefix(std::min(begin, parameter.size()));
-        constexpr std::string_view name = "timeout=";
-        if (!equals_ignoring_case(parameter.substr(0, name.size()), name))
-            continue;
-        parameter.remove_prefix(name.size());
-        std::uint32_t seconds = 0;
-        auto const result =
-            std::from_chars(parameter.data(), parameter.data() + parameter.size(), seconds);
-        if (result.ec == std::errc())
-            return std::chrono::seconds(seconds);
-    }
-    return std::nullopt;
 }
 
 }  // namespace syncopate::http::detail

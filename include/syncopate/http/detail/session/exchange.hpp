@@ -5,6 +5,7 @@
 #include <syncopate/http/detail/connection/connection.hpp>
 #include <syncopate/http/detail/connection/deadline_timer.hpp>
 #include <syncopate/http/detail/connection/pool.hpp>
+#include <syncopate/http/detail/message/keep_alive.hpp>
 #include <syncopate/http/detail/message/response_parser.hpp>
 #include <syncopate/http/detail/message/response_reader.hpp>
 #include <syncopate/http/detail/session/request_writer.hpp>
@@ -124,8 +125,9 @@ public:
     /// Reads the rest, if it is short, so that the connection can be used again. Nothing is decoded.
     asio::awaitable<void> drain();
 
-    /// What can be known of the size of the body before it has been read: for memory, up to a limit.
-    std::size_t announced_size() const noexcept {
+    /// How much memory to reserve for the body: its announced length, 1 MiB at most. A server that announces
+    /// more than it sends costs no more than that.
+    std::size_t size_to_reserve() const noexcept {
         constexpr std::uint64_t most = std::uint64_t{1024} * 1024;
         return reader_.is_encoded() ? 0 : std::min(most, progress_.receive_total.value_or(0));
     }

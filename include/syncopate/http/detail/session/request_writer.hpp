@@ -4,6 +4,7 @@
 #include <syncopate/http/detail/message/basic_auth.hpp>
 #include <syncopate/http/detail/message/default_fields.hpp>
 #include <syncopate/http/detail/message/request_body.hpp>
+#include <syncopate/http/detail/url/number.hpp>
 #include <syncopate/http/error.hpp>
 #include <syncopate/http/headers.hpp>
 #include <syncopate/http/request.hpp>
@@ -184,12 +185,8 @@ private:
                 "a Transfer-Encoding that is not chunked, or not of a stream");
         if (lengths.empty() || !rewrite_.keeps_body)
             return;
-        std::uint64_t length = 0;
-        auto const text = lengths.front();
-        auto const* const end = text.data() + text.size();
-        auto const result = std::from_chars(text.data(), end, length);
-        if (lengths.size() > 1 || result.ec != std::errc() || result.ptr != end ||
-            (length_ && length != *length_))
+        auto const length = whole_number<std::uint64_t>(lengths.front());
+        if (lengths.size() > 1 || !length || (length_ && *length != *length_))
             throw_error(Errc::invalid_request, "the Content-Length is not that of the body");
         length_ = length;
     }

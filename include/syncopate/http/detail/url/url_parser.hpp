@@ -2,18 +2,17 @@
 #pragma once
 
 #include <syncopate/http/detail/url/host_address.hpp>
+#include <syncopate/http/detail/url/number.hpp>
 #include <syncopate/http/detail/url/percent_encoding.hpp>
 #include <syncopate/http/error.hpp>
 #include <syncopate/http/headers.hpp>
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
-#include <system_error>
 #include <utility>
 
 namespace syncopate::http::detail {
@@ -247,11 +246,8 @@ inline void UrlParser::read_port() {
     require(field.empty() || field[0] == ':', "only a port may follow an address in brackets");
     url_.port = default_port;
     if (field.size() > 1) {
-        auto const end = field.data() + field.size();
-        auto const [rest, error] = std::from_chars(field.data() + 1, end, url_.port);
-        require(
-            rest == end && error == std::errc() && url_.port != 0,
-            "the port is no number from 1 to 65535");
+        url_.port = whole_number<std::uint16_t>(field.substr(1)).value_or(0);
+        require(url_.port != 0, "the port is no number from 1 to 65535");
     }
     bool const is_canonical = url_.port != default_port && field.size() > 1 && field[1] != '0';
     if (field.empty() || is_canonical)
