@@ -9,7 +9,10 @@
 #include "support/tasks.hpp"
 #include "support/temporary_directory.hpp"
 #include <syncopate/detail/task/caller_link.hpp>
+#include <syncopate/http/detail/connection/environment_proxies.hpp>
+#include <syncopate/http/detail/connection/lookup_threads.hpp>
 #include <syncopate/http/detail/connection/proxy.hpp>
+#include <syncopate/http/detail/connection/proxy_tunnel.hpp>
 #include <syncopate/http/detail/connection/resolver.hpp>
 #include <syncopate/http/detail/connection/socket.hpp>
 #include <syncopate/http/detail/connection/tcp_connect.hpp>

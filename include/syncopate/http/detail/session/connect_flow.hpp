@@ -7,6 +7,7 @@
 #include <syncopate/detail/wait/deadline.hpp>
 #include <syncopate/http/detail/connection/connection.hpp>
 #include <syncopate/http/detail/connection/proxy.hpp>
+#include <syncopate/http/detail/connection/proxy_tunnel.hpp>
 #include <syncopate/http/detail/connection/tcp_connect.hpp>
 #include <syncopate/http/detail/session/session_core.hpp>
 #include <syncopate/http/detail/session/session_loop.hpp>

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <syncopate/detail/task/caller_link.hpp>
+#include <syncopate/http/detail/connection/environment_proxies.hpp>
 #include <syncopate/http/detail/connection/proxy.hpp>
 #include <syncopate/http/detail/connection/tls.hpp>
 #include <syncopate/http/detail/cookies/cookies.hpp>
