@@ -1,7 +1,8 @@
 # Sourced by the scripts that build: installs what a fresh Debian machine lacks, and nothing else.
 #
 #   . cmake/prepare.sh
-#   prepare build tests     # groups: build, tests, examples, http, peers, bench, clang-<version>, format, tidy
+#   prepare build tests     # groups: build, tests, examples, http, peers, bench, clang-<version>, format, tidy,
+#                               # reference
 #
 # shellcheck shell=bash
 
@@ -19,6 +20,7 @@ prepare() {
             clang-*) look_for_clang "${group#clang-}" ;;
             format) has_command clang-format-19 || missing clang-format-19 ;;
             tidy) has_command clang-tidy-19 || missing clang-tidy-19 ;;
+            reference) look_for_reference ;;
             *) stop "prepare: there is no group '$group'" ;;
         esac
     done
@@ -79,6 +81,11 @@ look_for_clang() {
     has_command "llvm-symbolizer-$1" || missing "llvm-$1"
     compgen -G "/usr/lib/llvm-$1/lib/clang/*/lib/linux/libclang_rt.tsan*" > /dev/null \
         || missing "libclang-rt-$1-dev"
+}
+
+look_for_reference() {
+    has_command doxygen || missing doxygen
+    has_command python3 || missing python3
 }
 
 missing() {

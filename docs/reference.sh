@@ -1,0 +1,36 @@
+#!/usr/bin/env bash
+# Makes the reference from the comments of the public headers: build/reference/html/index.html. Fails on every
+# warning, and where something public has no comment.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+. cmake/prepare.sh
+prepare reference
+
+export REFERENCE_OUTPUT=build/reference
+SYNCOPATE_VERSION=$(sed -n 's/^#define SYNCOPATE_VERSION_[A-Z]* \([0-9]*\)$/\1/p' include/syncopate/version.hpp \
+    | paste -sd .)
+export SYNCOPATE_VERSION
+
+rm -rf "$REFERENCE_OUTPUT"
+mkdir -p "$REFERENCE_OUTPUT"
+
+# What was the tab "modules" is called "topics" since Doxygen 1.9.8.
+topics=modules
+if at_least 1.9.8 "$(doxygen --version | cut -d ' ' -f 1)"; then
+    topics=topics
+fi
+sed "s/type=\"modules\"/type=\"$topics\"/" docs/reference/layout.xml > "$REFERENCE_OUTPUT/layout.xml"
+
+python3 docs/reference/prepare.py include "$REFERENCE_OUTPUT/include"
+status=0
+doxygen docs/reference/Doxyfile || status=$?
+
+warnings=$REFERENCE_OUTPUT/warnings.txt
+if [ "$status" -ne 0 ] || [ -s "$warnings" ]; then
+    # A line of what was prepared is the same line of the header.
+    sed "s|^.*/$REFERENCE_OUTPUT/include/|include/|" "$warnings" >&2
+    echo "The reference has $(grep -c ': warning: ' "$warnings") warnings." >&2
+    exit 1
+fi
+echo "$REFERENCE_OUTPUT/html/index.html"
