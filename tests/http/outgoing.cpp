@@ -48,6 +48,12 @@ std::string const user_agent = "User-Agent: syncopate/" + std::to_string(SYNCOPA
                                '.' + std::to_string(SYNCOPATE_VERSION_MINOR) + "\r\n";
 std::string const defaults = user_agent + "Accept: */*\r\nAccept-Encoding: gzip, deflate\r\n";
 
+template <class R>
+concept ShowsItsParts = requires(R request) { request.take_url(); } || requires(R request) {
+    request.body();
+} || requires(R request) { request.authorization(); };
+static_assert(!ShowsItsParts<Request>, "what the session reads is nobody else's");
+
 /// A server that answers everything, and a session with it.
 class Wire {
 public:

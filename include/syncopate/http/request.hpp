@@ -4,6 +4,7 @@
 #include <syncopate/http/detail/message/basic_auth.hpp>
 #include <syncopate/http/detail/message/field_syntax.hpp>
 #include <syncopate/http/detail/message/request_body.hpp>
+#include <syncopate/http/detail/message/request_parts.hpp>
 #include <syncopate/http/detail/url/percent_encoding.hpp>
 #include <syncopate/http/error.hpp>
 #include <syncopate/http/headers.hpp>
@@ -16,7 +17,6 @@
 #include <chrono>
 #include <cstddef>
 #include <memory>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -47,7 +47,7 @@ public:
 
     /// verb:      any but `unknown` and `connect`.
     /// url:       absolute, http or https.
-    Request(Verb verb, std::string url) : verb_(verb), url_(std::move(url)) {
+    Request(Verb verb, std::string url) : parts_(verb, std::move(url)) {
         if (verb == Verb::unknown || verb == Verb::connect)
             detail::throw_error(Errc::invalid_request, "this method cannot be sent");
     }
@@ -57,13 +57,13 @@ public:
     /// Adds a field. It takes the place of the one that the session or the library would send.
     Request& header(std::string_view name, std::string_view value) {
         detail::require_field(name, value);
-        headers_.add(name, value);
+        parts_.headers.add(name, value);
         return *this;
     }
 
     /// Adds a parameter to the URL's query, encoded.
     Request& query(std::string name, std::string value) {
-        query_.emplace_back(std::move(name), std::move(value));
+        parts_.query.emplace_back(std::move(name), std::move(value));
         return *this;
     }
 
@@ -100,65 +100,48 @@ public:
 
     /// Instead of SessionOptions::total_timeout. Zero or less: no limit.
     Request& timeout(std::chrono::nanoseconds value) {
-        timeout_ = value;
+        parts_.timeout = value;
         return *this;
     }
 
     /// Instead of SessionOptions::max_redirects. Zero: the redirect itself is the response.
     Request& max_redirects(std::size_t value) {
-        max_redirects_ = value;
+        parts_.max_redirects = value;
         return *this;
     }
 
     /// Proves who asks, by name and password. A redirect to another server drops it.
     Request& basic_auth(std::string_view user, std::string_view password) {
-        authorization_ = detail::basic_credentials(user, password);
+        parts_.authorization = detail::basic_credentials(user, password);
         return *this;
     }
     /// The same, by a token.
     Request& bearer(std::string_view token) {
         detail::require_field("Authorization", token);
-        authorization_ = "Bearer " + std::string(token);
+        parts_.authorization = "Bearer " + std::string(token);
         return *this;
     }
 
     /// Is told of the progress of the bodies, of this request's and of its response's.
     Request& on_progress(ProgressFunction function) {
-        progress_ = std::move(function);
+        parts_.on_progress = std::move(function);
         return *this;
     }
 
-    Verb method() const noexcept { return verb_; }
-    std::string const& url() const noexcept { return url_; }
-    Headers const& headers() const noexcept { return headers_; }
-
-    // For the session.
-    std::string take_url() noexcept { return std::move(url_); }
-    Pairs const& query() const noexcept { return query_; }
-    detail::RequestBody const& body() const noexcept { return body_; }
-    std::string const& content_type() const noexcept { return content_type_; }
-    std::string const& authorization() const noexcept { return authorization_; }
-    std::optional<std::chrono::nanoseconds> timeout() const noexcept { return timeout_; }
-    std::optional<std::size_t> max_redirects() const noexcept { return max_redirects_; }
-    ProgressFunction const& on_progress() const noexcept { return progress_; }
+    Verb method() const noexcept { return parts_.verb; }
+    std::string const& url() const noexcept { return parts_.url; }
+    Headers const& headers() const noexcept { return parts_.headers; }
 
 private:
+    friend class detail::RequestAccess;
+
     Request& body_as(std::string content_type, detail::RequestBody body) {
-        content_type_ = std::move(content_type);
-        body_ = std::move(body);
+        parts_.content_type = std::move(content_type);
+        parts_.body = std::move(body);
         return *this;
     }
 
-    Verb verb_;
-    std::string url_;
-    Headers headers_;
-    Pairs query_;
-    detail::RequestBody body_;
-    std::string content_type_;
-    std::string authorization_;
-    std::optional<std::chrono::nanoseconds> timeout_;
-    std::optional<std::size_t> max_redirects_;
-    ProgressFunction progress_;
+    detail::RequestParts parts_;
 };
 
 }  // namespace syncopate::http

@@ -5,6 +5,7 @@
 #include <syncopate/http/detail/connection/deadline_timer.hpp>
 #include <syncopate/http/detail/connection/pool.hpp>
 #include <syncopate/http/detail/connection/proxy.hpp>
+#include <syncopate/http/detail/message/request_parts.hpp>
 #include <syncopate/http/detail/session/connect_flow.hpp>
 #include <syncopate/http/detail/session/exchange.hpp>
 #include <syncopate/http/detail/session/redirect.hpp>
@@ -93,14 +94,14 @@ private:
     using StatePointer = std::unique_ptr<Response::State, Response::Leave>;
 
     RequestFlow(std::shared_ptr<SessionCore> core, SessionLoopPointer loop, Request& request)
-        : core_(std::move(core)), loop_(std::move(loop)), request_(request),
-          rewrite_{request.method()} {
-        Url url(request.take_url());
+        : core_(std::move(core)), loop_(std::move(loop)), request_(RequestAccess::parts(request)),
+          rewrite_{request_.verb} {
+        Url url(std::move(request_.url));
         if (!url.scheme().starts_with("http"))
             throw_error(Errc::invalid_url, "a request goes to http or https");
-        for (auto const& [name, value] : request.query())
+        for (auto const& [name, value] : request_.query)
             url.add_query(name, value);
-        auto const timeout = request.timeout().value_or(core_->options().total_timeout());
+        auto const timeout = request_.timeout.value_or(core_->options().total_timeout());
         if (timeout.count() > 0)
             total_ = deadline_from(start_, timeout);
         state_ = make_state(std::move(url));
@@ -110,7 +111,7 @@ private:
         if (core_->is_closed())
             throw_error(Errc::session_closed, std::string(url.origin()));
         return StatePointer(
-            new Response::State(core_, loop_, total_, request_.on_progress(), std::move(url)));
+            new Response::State(core_, loop_, total_, request_.on_progress, std::move(url)));
     }
 
     Trace const& trace() const noexcept { return core_->options().trace(); }
@@ -149,10 +150,10 @@ private:
     /// Of the request to which the response redirects; null if it does not.
     StatePointer next() {
         auto const& head = state_->head;
-        auto const most = request_.max_redirects().value_or(core_->options().max_redirects());
+        auto const most = request_.max_redirects.value_or(core_->options().max_redirects());
         if (most == 0)
             return nullptr;
-        auto redirect = redirect_of(head, url(), rewrite_, request_.body());
+        auto redirect = redirect_of(head, url(), rewrite_, request_.body);
         if (!redirect)
             return nullptr;
         if (history_.size() >= most)
@@ -198,7 +199,7 @@ private:
 
     std::shared_ptr<SessionCore> const core_;
     SessionLoopPointer const loop_;
-    Request const& request_;
+    RequestParts& request_;
     Clock::time_point const start_ = Clock::now();
     Deadline total_ = Deadline::max();
     RedirectRewrite rewrite_;

@@ -4,6 +4,7 @@
 #include <syncopate/http/detail/message/basic_auth.hpp>
 #include <syncopate/http/detail/message/default_fields.hpp>
 #include <syncopate/http/detail/message/request_body.hpp>
+#include <syncopate/http/detail/message/request_parts.hpp>
 #include <syncopate/http/detail/url/number.hpp>
 #include <syncopate/http/error.hpp>
 #include <syncopate/http/headers.hpp>
@@ -40,7 +41,7 @@ public:
     /// proxy:         the credentials for a proxy that is asked for the URL as a whole; null: no proxy is.
     /// Throws:        Errc::invalid_request.
     RequestWriter(
-        Request const& request,
+        RequestParts const& request,
         Url const& url,
         DefaultFields const& defaults,
         RedirectRewrite rewrite,
@@ -48,7 +49,7 @@ public:
         std::string const* proxy)
         : request_(request), url_(url), defaults_(defaults), rewrite_(rewrite),
           cookies_(std::move(cookies)), proxy_(proxy),
-          body_(rewrite.keeps_body ? request.body() : RequestBody()), length_(body_.size()) {
+          body_(rewrite.keeps_body ? request.body : RequestBody()), length_(body_.size()) {
         check_framing();
     }
 
@@ -57,7 +58,7 @@ public:
     std::optional<std::uint64_t> content_length() const noexcept { return length_; }
     bool is_head() const noexcept { return rewrite_.method == Verb::head; }
     bool asks_to_close() const noexcept {
-        return equals_ignoring_case(request_.headers()["Connection"], "close") ||
+        return equals_ignoring_case(request_.headers["Connection"], "close") ||
                equals_ignoring_case(defaults_.headers()["Connection"], "close");
     }
 
@@ -81,14 +82,14 @@ public:
             out.append(url_.origin());
         out.append(url_.target()).append(std::string_view(" HTTP/1.1\r\n"));
         write_default(out, "Host", url_.host_field());
-        for (auto const field : request_.headers())
+        for (auto const field : request_.headers)
             if (is_kept(field.name()))
                 append_field(out, field.name(), field.value());
         auto const authorization = this->authorization();
         write_defaults(out, !authorization.empty());
         if (proxy_ && !proxy_->empty())
             append_field(out, "Proxy-Authorization", *proxy_);
-        if (!authorization.empty() && !is_set_in(request_.headers(), "Authorization"))
+        if (!authorization.empty() && !is_set_in(request_.headers, "Authorization"))
             append_field(out, "Authorization", authorization);
         if (!cookies_.empty())
             write_default(out, "Cookie", cookies_);
@@ -122,7 +123,7 @@ public:
 private:
     /// Those of the session that the request does not take the place of.
     void write_defaults(std::string& out, bool has_authorization) const {
-        if (request_.headers().empty() && !has_authorization && !has_content_type() &&
+        if (request_.headers.empty() && !has_authorization && !has_content_type() &&
             rewrite_.keeps_credentials && rewrite_.keeps_body) {
             out.append(defaults_.text());
             return;
@@ -130,7 +131,7 @@ private:
         for (auto const field : defaults_.headers()) {
             auto const name = field.name();
             bool const is_replaced =
-                request_.headers().contains(name) ||
+                request_.headers.contains(name) ||
                 (has_authorization && equals_ignoring_case(name, "Authorization")) ||
                 (has_content_type() && equals_ignoring_case(name, "Content-Type"));
             if (is_kept(name) && !is_replaced)
@@ -139,7 +140,7 @@ private:
     }
     /// Unless it is set by the user.
     void write_default(std::string& out, std::string_view name, std::string_view value) const {
-        if (!is_set_in(request_.headers(), name) && !is_set_in(defaults_.headers(), name))
+        if (!is_set_in(request_.headers, name) && !is_set_in(defaults_.headers(), name))
             append_field(out, name, value);
     }
     bool is_set_in(Headers const& headers, std::string_view name) const noexcept {
@@ -162,24 +163,24 @@ private:
     }
 
     std::string authorization() const {
-        if (rewrite_.keeps_credentials && !request_.authorization().empty())
-            return request_.authorization();
+        if (rewrite_.keeps_credentials && !request_.authorization.empty())
+            return request_.authorization;
         return url_.has_user() ? basic_credentials(url_.user(), url_.password()) : std::string();
     }
 
     /// The length that the user has set stands only where it is true, or where only the user knows it.
     void check_framing() {
-        if (request_.headers().empty())
+        if (request_.headers.empty())
             return;
-        auto const lengths = request_.headers().get_all("Content-Length");
-        auto const encodings = request_.headers().get_all("Transfer-Encoding");
-        if (request_.headers().get_all("Host").size() > 1)
+        auto const lengths = request_.headers.get_all("Content-Length");
+        auto const encodings = request_.headers.get_all("Transfer-Encoding");
+        if (request_.headers.get_all("Host").size() > 1)
             throw_error(Errc::invalid_request, "more than one Host");
         if (!encodings.empty() && !lengths.empty())
             throw_error(Errc::invalid_request, "both a Transfer-Encoding and a Content-Length");
         bool const is_chunked =
             encodings.size() == 1 && equals_ignoring_case(encodings.front(), "chunked");
-        if (!encodings.empty() && (!is_chunked || !request_.body().stream()))
+        if (!encodings.empty() && (!is_chunked || !request_.body.stream()))
             throw_error(
                 Errc::invalid_request,
                 "a Transfer-Encoding that is not chunked, or not of a stream");
@@ -192,12 +193,12 @@ private:
     }
 
     bool has_content_type() const noexcept {
-        return !body_.is_empty() && !request_.content_type().empty();
+        return !body_.is_empty() && !request_.content_type.empty();
     }
 
     void write_framing(std::string& out) const {
-        if (has_content_type() && !is_set_in(request_.headers(), "Content-Type"))
-            append_field(out, "Content-Type", request_.content_type());
+        if (has_content_type() && !is_set_in(request_.headers, "Content-Type"))
+            append_field(out, "Content-Type", request_.content_type);
         if (!length_)
             return append_field(out, "Transfer-Encoding", "chunked");
         // A server waits for no body where none is usual.
@@ -216,7 +217,7 @@ private:
         out.append(digits, result.ptr);
     }
 
-    Request const& request_;
+    RequestParts const& request_;
     Url const& url_;
     DefaultFields const& defaults_;
     RedirectRewrite const rewrite_;

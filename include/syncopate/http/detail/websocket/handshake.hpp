@@ -9,6 +9,7 @@
 #include <syncopate/http/detail/connection/proxy.hpp>
 #include <syncopate/http/detail/connection/tls_stream.hpp>
 #include <syncopate/http/detail/cookies/cookies.hpp>
+#include <syncopate/http/detail/message/request_parts.hpp>
 #include <syncopate/http/detail/message/response_parser.hpp>
 #include <syncopate/http/detail/session/connect_flow.hpp>
 #include <syncopate/http/detail/session/request_writer.hpp>
@@ -73,16 +74,17 @@ private:
         SessionLoopPointer loop,
         WebSocketRequest const& asked)
         : session_(std::move(session)), loop_(std::move(loop)), asked_(asked),
-          request_(asked.request()), url_(websocket_url(request_.take_url())),
+          request_(asked.request()), url_(websocket_url(std::move(parts().url))),
           proxy_(session_->proxy_for(url_)),
           socket_(std::make_shared<WebSocketCore>(loop_, std::string(url_.origin()))) {
-        for (auto const& [name, value] : request_.query())
+        for (auto const& [name, value] : parts().query)
             url_.add_query(name, value);
-        auto const timeout = request_.timeout().value_or(session_->options().total_timeout());
+        auto const timeout = parts().timeout.value_or(session_->options().total_timeout());
         if (timeout.count() > 0)
             total_ = ::syncopate::detail::deadline_after(timeout);
     }
 
+    RequestParts& parts() noexcept { return RequestAccess::parts(request_); }
     Trace const& trace() const noexcept { return session_->options().trace(); }
     template <class Function, class... Args>
     void tell(Function const& function, Args const&... args) const {
@@ -171,7 +173,7 @@ private:
         if (auto* const jar = session_->cookies())
             cookies = jar->header_for(cookie_origin());
         RequestWriter const writer(
-            request_, url_, session_->default_fields(), {Verb::get}, std::move(cookies), nullptr);
+            parts(), url_, session_->default_fields(), {Verb::get}, std::move(cookies), nullptr);
 
         static_cast<void>(connection_->begin_exchange(Connection::Probe::none));
         connection_->output().clear();

@@ -1,0 +1,48 @@
+// RequestParts: all that a Request holds, as the session reads it.
+#pragma once
+
+#include <syncopate/http/detail/message/request_body.hpp>
+#include <syncopate/http/headers.hpp>
+#include <syncopate/http/progress.hpp>
+
+#include <boost/beast/http/verb.hpp>
+
+#include <chrono>
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace syncopate::http::detail {
+
+struct RequestParts {
+    RequestParts(boost::beast::http::verb method, std::string target)
+        : verb(method), url(std::move(target)) {}
+
+    boost::beast::http::verb verb;
+    std::string url;
+    Headers headers;
+    /// To be added to the URL's query, not yet encoded.
+    std::vector<std::pair<std::string, std::string>> query;
+    RequestBody body;
+    /// Of the body; empty if the user has to say it.
+    std::string content_type;
+    /// The value of Authorization, or empty.
+    std::string authorization;
+    /// These two: nothing where the session's options hold.
+    std::optional<std::chrono::nanoseconds> timeout;
+    std::optional<std::size_t> max_redirects;
+    ProgressFunction on_progress;
+};
+
+/// The way to a request's parts: a Request has it as a friend, and users of the library do not see them.
+class RequestAccess {
+public:
+    template <class R>
+    static auto& parts(R& request) noexcept {
+        return request.parts_;
+    }
+};
+
+}  // namespace syncopate::http::detail
