@@ -94,7 +94,7 @@ def plain_sentence(declaration, above, setters):
     if match := re.match(r"(?:explicit |constexpr )*(\w+)\((\1[^()]*)\)", declaration):
         return "Moves." if "&&" in match.group(2) else "Copies."
     if re.match(r"\w+\(\) = default", declaration):
-        return "Makes one with nothing set."
+        return "Default construction."
     match = re.search(r"(\w+|operator[^\w\s(]+)\(", declaration)
     if not match:
         return None
