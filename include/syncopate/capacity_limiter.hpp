@@ -1,4 +1,4 @@
-// A number of tokens, for which tasks of any loop wait in turn.
+// CapacityLimiter: a number of tokens, for which the tasks of any loop wait in turn.
 #pragma once
 
 #include <syncopate/detail/work/token_counter.hpp>
@@ -14,17 +14,19 @@
 
 namespace syncopate {
 
-/// Lets so many through at once: whoever holds a token. The others wait, first come, first served.
+/// Limits how many tasks run at once: each holds a token. The others wait, first come, first served.
 ///
 ///     CapacityLimiter connections{4};
 ///     auto const token = co_await connections.acquire();
-///     co_await to_thread(query, connections);                 // or so, for one function
+///     co_await to_thread(query, connections);  // for the length of one function
 ///
 /// Threads:   every member from any thread, acquire() from the tasks of any loop. Tokens may outlive it.
 /// Semantics: `anyio.CapacityLimiter`; but a task may hold several tokens.
 class CapacityLimiter {
 public:
-    /// The right to go on. Given back when it is destroyed, on any thread.
+    /// One of the limiter's tokens, given back when this is destroyed.
+    ///
+    /// Threads:   may be destroyed on any thread, and after the limiter.
     class [[nodiscard]] Token {
     public:
         Token(Token&& other) noexcept = default;
@@ -45,9 +47,17 @@ public:
         std::shared_ptr<detail::TokenCounter> counter_;
     };
 
-    using Statistics = detail::TokenCounter::Statistics;
+    /// The limiter's numbers at one moment.
+    struct Statistics {
+        std::size_t total_tokens;  ///< as constructed, or as set_total_tokens() says
+        std::size_t
+            borrowed_tokens;  ///< that are held now; may exceed the total after that has shrunk
+        std::size_t tasks_waiting;  ///< in acquire()
+    };
 
-    /// Throws: std::invalid_argument if count is not positive.
+    /// Makes a limiter with this number of tokens.
+    ///
+    /// Throws:    std::invalid_argument if count is not positive.
     template <std::integral N>
     explicit CapacityLimiter(N count)
         : counter_(std::make_shared<detail::TokenCounter>(checked(count))) {}
@@ -56,20 +66,29 @@ public:
 
     /// Waits for a token.
     ///
-    /// Cancel: ends the wait by operation_aborted; no token is lost.
+    /// Cancel:    ends the wait by operation_aborted; no token is lost.
+    /// Threads:   from a task of any loop, which need not outlive the limiter.
+    /// Semantics: `anyio.CapacityLimiter.acquire`.
     boost::asio::awaitable<Token> acquire() { return acquire_from(counter_); }
 
-    /// A token, if there is one and nobody waits for it.
+    /// Gives a token if one is free and no task waits; std::nullopt otherwise. Does not block.
+    ///
+    /// Semantics: `anyio.CapacityLimiter.acquire_nowait`, which throws WouldBlock instead.
     std::optional<Token> try_acquire() {
         if (!counter_->try_take())
             return std::nullopt;
         return Token(counter_);
     }
 
-    /// total_tokens, borrowed_tokens, tasks_waiting, at one moment.
-    Statistics statistics() const { return counter_->statistics(); }
+    /// Gives the limiter's numbers.
+    Statistics statistics() const {
+        auto const counts = counter_->counts();
+        return {counts.total, counts.borrowed, counts.waiting};
+    }
 
-    /// Changes the number of tokens. Those that are held stay with their holders, also beyond the number.
+    /// Changes the number of tokens. Held tokens stay with their holders, also beyond the new number.
+    ///
+    /// Throws:    std::invalid_argument if count is not positive.
     template <std::integral N>
     void set_total_tokens(N count) {
         counter_->set_total(checked(count));

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <syncopate/async_generator.hpp>
+#include <syncopate/blocking_function.hpp>
 #include <syncopate/blocking_operations.hpp>
 #include <syncopate/blocking_portal.hpp>
 #include <syncopate/blocking_range.hpp>
@@ -12,6 +13,7 @@
 #include <syncopate/error.hpp>
 #include <syncopate/from_thread.hpp>
 #include <syncopate/gather.hpp>
+#include <syncopate/on_cancel.hpp>
 #include <syncopate/options.hpp>
 #include <syncopate/run.hpp>
 #include <syncopate/runner.hpp>

@@ -1,10 +1,11 @@
 // Blocking code in coroutines: another thread calls it, and the loop goes on.
 #pragma once
 
+#include <syncopate/blocking_function.hpp>
 #include <syncopate/capacity_limiter.hpp>
 #include <syncopate/detail/work/offload.hpp>
-#include <syncopate/detail/work/work.hpp>
 #include <syncopate/detail/workers/pool_selection.hpp>
+#include <syncopate/on_cancel.hpp>
 #include <syncopate/worker_pool.hpp>
 
 #include <boost/asio/awaitable.hpp>
@@ -16,10 +17,6 @@
 #include <utility>
 
 namespace syncopate {
-
-/// What a BlockingFunction returns.
-template <class F>
-using blocking_result_t = std::invoke_result_t<std::decay_t<F>>;
 
 /// Calls a blocking function on a thread of a pool, while the loop goes on, and gives what it returns.
 ///

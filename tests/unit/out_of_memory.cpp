@@ -5,10 +5,14 @@
 #include "support/catch.hpp"
 #include "support/loops.hpp"
 #include "support/tasks.hpp"
+#include <syncopate/capacity_limiter.hpp>
 #include <syncopate/options.hpp>
 #include <syncopate/thread_runner.hpp>
 
 #include <boost/asio/awaitable.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/io_context.hpp>
 
 #include <atomic>
 #include <chrono>
@@ -80,6 +84,7 @@ namespace {
 namespace asio = boost::asio;
 using namespace std::chrono_literals;
 using namespace support;
+using syncopate::CapacityLimiter;
 using syncopate::Options;
 using syncopate::ThreadRunner;
 
@@ -221,6 +226,37 @@ TEST_CASE("A ThreadRunner's task ends when memory runs out on its loop") {
         runner.call([] { allocations_left = -1; });
         REQUIRE(runner.run(task()) == 42);
         REQUIRE(Tracked::alive() == 0);
+    }
+    CHECK(failures > 0);
+}
+
+TEST_CASE("A task that waits for a limiter's token gets std::bad_alloc when memory runs out") {
+    CapacityLimiter limiter(1);
+    std::exception_ptr failure;
+    std::optional<Shortage> shortage;
+    auto const wait = [&](long allocations) -> asio::awaitable<void> {
+        shortage.emplace(allocations);
+        try {
+            auto const token = co_await limiter.acquire();
+        } catch (...) {
+            failure = std::current_exception();
+        }
+    };
+    int failures = 0;
+    for (bool memory_ran_out = true; memory_ran_out; failures += failure ? 1 : 0) {
+        failure = nullptr;
+        auto token = limiter.try_acquire();
+        asio::io_context context;  // not a runner's: the first wait on it makes what waits need
+        asio::co_spawn(context, wait(failures), asio::detached);
+        context.poll();
+        memory_ran_out = shortage->came();
+        shortage.reset();
+        token.reset();
+        context.run();
+        REQUIRE(limiter.statistics().borrowed_tokens == 0);
+        REQUIRE((failure != nullptr) == memory_ran_out);
+        if (failure)
+            REQUIRE_THROWS_AS(std::rethrow_exception(failure), std::bad_alloc);
     }
     CHECK(failures > 0);
 }

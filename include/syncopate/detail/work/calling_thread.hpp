@@ -1,4 +1,4 @@
-// A caller that is blocked on its task, and meanwhile does what the task wants done on its thread.
+// CallingThread: a thread that is blocked in run(), and calls functions for its task while it waits.
 #pragma once
 
 #include <syncopate/detail/loop/loop.hpp>
@@ -17,8 +17,9 @@
 
 namespace syncopate::detail {
 
-/// Work comes from the loop, under a lock; then the word calls the caller. The loop closes it before it
-/// sets the word, and it is the same thread that submits: so no work comes later.
+/// The loop queues work under a lock, and then notifies the caller through the event for which it waits.
+/// The loop closes this before it sets the event. It is the loop that submits, too, so no work comes after
+/// that.
 class CallingThread final : public BlockedThread, public WorkExecutor {
 public:
     explicit CallingThread(OneShotEvent& done) noexcept : done_(done) {
@@ -28,16 +29,16 @@ public:
     CallingThread(CallingThread const&) = delete;
     CallingThread& operator=(CallingThread const&) = delete;
 
-    // On the thread itself.
+    // On the blocked thread.
 
-    /// Waits, and does what it is called for. Returns whether the word was set before the deadline. What
-    /// it does is not interrupted by the deadline.
+    /// Waits, and does the work that comes meanwhile. Returns whether the event was set before the deadline,
+    /// which interrupts no work.
     bool wait_until(Loop::Blocking& blocking, Deadline deadline) noexcept {
         while (blocking.wait_until(deadline)) {
             if (done_.is_set() || !done_.take_notification())
                 return true;
             while (auto const work = next()) {
-                WorkerScope const serving(*work, WorkerScope::OnCaller());
+                WorkerScope const scope(*work, WorkerScope::OnCaller());
                 work->run();
             }
         }
@@ -52,7 +53,7 @@ public:
             std::lock_guard const lock(mutex_);
             queue_.push(work);
         }
-        was_called_ = true;
+        was_notified_ = true;
         done_.notify();
     }
 
@@ -61,9 +62,9 @@ public:
         queue_.remove(work);
     }
 
-    /// The task has ended, and nobody will be blocked on what it left behind.
+    /// Refuses the work that is left: the task has ended, and its caller is about to go on.
     void close() noexcept {
-        if (!was_called_)
+        if (!was_notified_)
             return;
         while (auto const work = next())
             work->refuse(std::make_exception_ptr(
@@ -77,7 +78,7 @@ private:
     }
 
     OneShotEvent& done_;
-    bool was_called_ = false;  // the loop's
+    bool was_notified_ = false;  // the loop's
     std::mutex mutex_;
     WorkQueue queue_;
 };

@@ -23,10 +23,10 @@ namespace syncopate::detail {
 /// either is still in the queue, or has been granted a token, which it then gives back.
 class TokenCounter {
 public:
-    struct Statistics {
-        std::size_t total_tokens;
-        std::size_t borrowed_tokens;
-        std::size_t tasks_waiting;
+    struct Counts {
+        std::size_t total;
+        std::size_t borrowed;
+        std::size_t waiting;
     };
 
     explicit TokenCounter(std::size_t total) noexcept : total_(total) {}
@@ -58,7 +58,7 @@ public:
         grant_tokens(lock);
     }
 
-    Statistics statistics() const noexcept {
+    Counts counts() const noexcept {
         std::lock_guard const lock(mutex_);
         return {total_, borrowed_, waiting_};
     }

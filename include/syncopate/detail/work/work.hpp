@@ -1,4 +1,5 @@
-// A function that another thread calls for a coroutine, which waits for it.
+// Work: a function on its way to another thread and back to the coroutine that awaits it. FunctionWork:
+// the same with the function's type.
 #pragma once
 
 #include <syncopate/detail/intrusive_list.hpp>
@@ -8,6 +9,7 @@
 #include <syncopate/detail/task/caller_link.hpp>
 #include <syncopate/detail/task/outcome.hpp>
 #include <syncopate/error.hpp>
+#include <syncopate/on_cancel.hpp>
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/error.hpp>
@@ -23,17 +25,9 @@
 #include <type_traits>
 #include <utility>
 
-namespace syncopate {
+namespace syncopate::detail {
 
-/// What a task does that is cancelled while another thread calls a function for it: it waits until the
-/// function has returned; or it goes on at once and leaves the function to itself. What that returns or
-/// throws is then discarded. Abandon only what owns all that it touches: the task's frame may be gone
-/// while it runs.
-enum class OnCancel { wait, abandon };
-
-namespace detail {
-
-/// What runs on the loop on behalf of work, and is cancelled with it.
+/// A task that the function of some work runs on the loop: it is cancelled with the work.
 class DependentTask {
 public:
     /// On the loop.
@@ -43,20 +37,23 @@ protected:
     ~DependentTask() = default;
 };
 
-/// Memory order. The thread that takes the work and the loop that cancels it decide by one
-/// compare-exchange from `queued` whose the function is; both acquire what was written before it was
-/// submitted. In the same way they decide, from `running`, whether the result is the coroutine's: it is
-/// published by the change to `done`, and read by the loop after it has seen that.
+/// Shared by the coroutine and the thread that does the work. The coroutine waits in the Suspension.
+///
+/// Memory order. The thread that takes the work and the loop that cancels it both try one
+/// compare-exchange from `queued`; the one that succeeds has the function, and acquires what was written
+/// before the work was submitted. A second compare-exchange, from `running`, decides whether the coroutine
+/// gets the result: the change to `done` publishes it, and the loop reads it after it has seen that.
 class Work : public Suspension, public ListHook<Work> {
 public:
-    /// place: must be there until the coroutine has gone on.
+    /// executor:      the coroutine's.
+    /// work_executor: takes the work, and outlives the coroutine's wait.
     Work(
         boost::asio::any_io_executor const& executor,
-        WorkExecutor& place,
+        WorkExecutor& work_executor,
         OnCancel on_cancel,
         std::source_location where)
         : Suspension(executor), loop_(gate().identity()), caller_(caller_of(executor)),
-          place_(place), on_cancel_(on_cancel), where_(where) {
+          work_executor_(work_executor), on_cancel_(on_cancel), where_(where) {
         if (auto const* const portal = ServingScope::loop_here(); portal && !gate().loop())
             loop_.loop = portal;
         if (auto const* const thread = caller_ ? caller_->thread() : nullptr) {
@@ -65,16 +62,16 @@ public:
         }
     }
 
-    /// What the calling thread does for a task. Throws: Errc::not_in_worker if nothing.
+    /// The work that the calling thread does. Throws: Errc::not_in_worker if there is none.
     static Work& in_this_worker() {
         if (auto* const work = ServingScope::work_here())
             return *work;
         throw std::system_error(make_error_code(Errc::not_in_worker));
     }
 
-    // On the thread that does it, or would.
+    // On the thread that does the work, or refuses it.
 
-    /// Calls the function, unless the work has been withdrawn. If it returns true, finish() follows.
+    /// Calls the function, unless the work has been withdrawn. After true, complete() must be called.
     bool perform() noexcept {
         if (!take())
             return false;
@@ -82,33 +79,33 @@ public:
         return true;
     }
 
-    /// Has the coroutine go on, if it still waits.
-    void finish() noexcept {
+    /// Resumes the coroutine with the result, unless it has abandoned the work.
+    void complete() noexcept {
         if (!change(State::running, State::done))
-            return discard_result();  // it has been abandoned
+            return discard_result();
         resume_soon();
     }
 
     void run() noexcept {
         if (perform())
-            finish();
+            complete();
     }
 
-    /// Ends it instead of calling the function.
+    /// Completes the work with this error instead of calling the function.
     void refuse(std::exception_ptr error) noexcept {
         if (!take())
             return;
         discard_function();
         fail(std::move(error));
-        finish();
+        complete();
     }
 
     bool is_cancelled() const noexcept { return is_cancelled_.load(std::memory_order_relaxed); }
 
-    /// The task that waits for it belongs to this call; null if nobody is blocked on it.
+    /// Identifies the blocking call whose task awaits the work; null if no thread is blocked on that.
     void const* call() const noexcept { return call_; }
 
-    /// The worker that waits for it, through a task, or null.
+    /// The worker thread that is blocked on the task that awaits the work, or null.
     BlockedWorkerPointer const& waiting_worker() const noexcept { return waiting_worker_; }
 
     LoopIdentity const& loop() const noexcept { return loop_; }
@@ -117,17 +114,19 @@ public:
 
     // On the loop.
 
-    /// Of the task that waits for it, as long as it does.
+    /// The caller link of the task that awaits the work, as long as it does.
     CallerLinkPointer const& caller() const noexcept { return caller_; }
 
-    /// The task that the function waits for, while there is one.
+    /// The task that the function is blocked on, or null.
     void set_task(DependentTask* task) noexcept { task_ = task; }
 
 protected:
-    /// Whether the function has been called, or refused, and its result is there.
-    bool is_done() const noexcept { return state_.load(std::memory_order_acquire) == State::done; }
+    /// Whether the result is the coroutine's to take: of the function, or of a refusal.
+    bool is_completed() const noexcept {
+        return state_.load(std::memory_order_acquire) == State::done;
+    }
 
-    /// Whether the coroutine was cancelled, and the function has not ended by an error of its own.
+    /// Whether the coroutine was cancelled, and this is no error of the function's own.
     bool ended_by_cancellation(std::exception_ptr const& error) const noexcept {
         return is_cancelled() && (!error || is_end_by_cancellation(error));
     }
@@ -157,7 +156,7 @@ private:
 
     void begin() noexcept final {
         try {
-            place_.submit(*this);
+            work_executor_.submit(*this);
         } catch (...) {
             refuse(std::current_exception());
         }
@@ -177,12 +176,14 @@ private:
     bool is_settled() noexcept final {
         if (withdraw())
             return true;
-        if (is_done())
+        if (is_completed())
             discard_result();
         return state_.load(std::memory_order_acquire) != State::running;
     }
 
-    // Executors and origins share the origin, by which its loop sees that the task has left nothing.
+    // The loop counts the references to a caller link to see whether a task that has ended left any: see
+    // PooledCoroutine. This one goes before the task does. A function that was abandoned may have a task on
+    // its way to the loop, which still needs it.
     void resumed() noexcept final {
         if (state_.load(std::memory_order_relaxed) != State::abandoned)
             caller_.reset();
@@ -192,7 +193,7 @@ private:
         if (!change(State::queued, State::withdrawn))
             return false;
         discard_function();
-        place_.withdraw(*this);
+        work_executor_.withdraw(*this);
         return true;
     }
 
@@ -200,7 +201,7 @@ private:
     CallerLinkPointer caller_;
     void const* call_ = nullptr;
     BlockedWorkerPointer waiting_worker_;
-    WorkExecutor& place_;
+    WorkExecutor& work_executor_;
     OnCancel const on_cancel_;
     std::source_location const where_;
     std::atomic<State> state_{State::queued};
@@ -208,7 +209,7 @@ private:
     DependentTask* task_ = nullptr;  // the loop's
 };
 
-/// Work on a function of this type.
+/// Work with its function and the function's result.
 template <std::invocable F>
 class FunctionWork final : public Work {
 public:
@@ -218,10 +219,10 @@ public:
     explicit FunctionWork(F&& function, Args&&... args)
         : Work(std::forward<Args>(args)...), function_(std::move(function)) {}
 
-    /// What the function gave. After the coroutine has gone on, once. Nothing of it stays here: the last
-    /// to let go of this may be the thread that did the work, and later than the task ends.
+    /// Gives what the function returned or threw. Once, after the coroutine has gone on. Nothing of it is
+    /// left here: the thread that did the work may release it later than the task ends.
     Result take_result() {
-        if (!is_done())
+        if (!is_completed())
             throw boost::system::system_error(boost::asio::error::operation_aborted);
         auto outcome = std::move(outcome_);
         outcome_.reset();
@@ -243,6 +244,4 @@ private:
     Outcome<Result> outcome_;
 };
 
-}  // namespace detail
-
-}  // namespace syncopate
+}  // namespace syncopate::detail

@@ -1,4 +1,4 @@
-// Work that nobody does yet, first in, first out.
+// WorkQueue: work that no thread has taken yet, first in, first out.
 #pragma once
 
 #include <syncopate/detail/intrusive_list.hpp>
@@ -10,7 +10,7 @@ namespace syncopate::detail {
 
 using WorkPointer = boost::intrusive_ptr<Work>;
 
-/// Shares the ownership of what is in it, and allocates nothing. Not thread-safe.
+/// Shares the ownership of the work in it, and allocates nothing. Not thread-safe.
 class WorkQueue {
 public:
     void push(Work& work) noexcept {
@@ -25,7 +25,7 @@ public:
         return take(works_.front());
     }
 
-    /// Nothing if it is not in the queue.
+    /// Does nothing if the work is not in the queue.
     void remove(Work& work) noexcept {
         if (link_of(work).is_linked())
             take(work);

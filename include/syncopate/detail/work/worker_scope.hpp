@@ -1,4 +1,4 @@
-// Marks that this thread does a piece of work for a loop.
+// WorkerScope: marks that the calling thread does a piece of work for a loop.
 #pragma once
 
 #include <syncopate/detail/loop/wait_graph.hpp>
@@ -7,14 +7,15 @@
 
 namespace syncopate::detail {
 
+/// Inside it, from_thread:: finds the work, and the wait graph knows for which call the thread works.
 class WorkerScope : public ServingScope {
 public:
-    /// worker: the thread, if it is a pool's of which it wants to know who waits for it.
+    /// worker: the calling thread, if its pool wants to know when it blocks; else null.
     explicit WorkerScope(Work& work, PoolWorker* worker = nullptr) noexcept
         : ServingScope(work.loop(), {&work, worker, work.waiting_worker().get(), work.call()}) {}
 
-    /// The same for a caller, who does it while it waits: it does not get back to the loop, which it may
-    /// have to turn.
+    /// On the thread of a blocked caller. from_thread:: is not available there: the caller may itself have
+    /// to run the loop.
     struct OnCaller {};
     WorkerScope(Work& work, OnCaller) noexcept
         : ServingScope(work.loop(), {nullptr, nullptr, nullptr, work.call()}) {}

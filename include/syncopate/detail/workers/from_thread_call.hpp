@@ -1,4 +1,4 @@
-// A task that a worker waits for.
+// FromThreadCall: a task that a worker thread runs on the loop for which it works, and waits for.
 #pragma once
 
 #include <syncopate/concepts.hpp>
@@ -22,8 +22,8 @@
 
 namespace syncopate::detail {
 
-/// The load of such a task. It is not among the tasks that the loop's close() waits for: the task that
-/// waits for the worker is.
+/// The part that does not depend on the task's type. close() of the loop does not wait for it: it waits for
+/// the task that awaits the worker.
 class FromThreadCallBase : public SpawnedTask, private DependentTask {
 public:
     explicit FromThreadCallBase(Work& work) noexcept : work_(work) {}
@@ -33,7 +33,7 @@ protected:
 
     Work const& work() const noexcept { return work_; }
 
-    /// Runs the task, if the loop takes it, and waits for its end.
+    /// Runs the task, unless the loop refuses it, and waits until it has been released.
     /// Throws: DeadlockError.
     void run_on_loop() {
         FromThreadWait waiting(work_, done_);
@@ -50,18 +50,18 @@ protected:
     }
 
 private:
-    // Dropped by a loop that ends, it lets go of the load, whose last hold this is.
+    // Posted to the loop. A loop that ends drops it, and with it the last hold on the task.
     class Start {
     public:
-        Start(FromThreadCallBase& load) noexcept : hold_(load), load_(&load) {}
+        explicit Start(FromThreadCallBase& call) noexcept : hold_(call), call_(&call) {}
         void operator()(boost::asio::any_io_executor const& executor) noexcept {
-            load_->start(executor);
+            call_->start(executor);
             hold_.release();
         }
 
     private:
         Hold hold_;
-        FromThreadCallBase* load_;
+        FromThreadCallBase* call_;
     };
 
     void start(boost::asio::any_io_executor const& executor) noexcept {
@@ -80,12 +80,12 @@ private:
         try {
             emit_cancellation();
         } catch (...) {
-            // No memory to tell an operation: the task goes on, and is awaited.
+            // An operation had no memory to be cancelled: the task goes on, and is awaited.
         }
     }
 
     void end() noexcept final {
-        if (std::exchange(executor_, {}))  // it has been started
+        if (std::exchange(executor_, {}))  // set by start()
             work_.set_task(nullptr);
         done_.set();
     }
@@ -96,7 +96,7 @@ private:
     OneShotEvent done_;
 };
 
-/// The task itself. T is its type with its value category.
+/// Lies in the frame of the blocked worker. T: as for OwnedOrRef.
 template <Task T>
 class FromThreadCall final : public CarriedTask<T, FromThreadCallBase> {
 public:

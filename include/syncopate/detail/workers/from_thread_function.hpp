@@ -1,4 +1,4 @@
-// A plain function that a worker has its loop call.
+// FromThreadFunction: a plain function that a worker thread has called on the loop for which it works.
 #pragma once
 
 #include <syncopate/detail/task/outcome.hpp>
@@ -18,7 +18,7 @@
 
 namespace syncopate::detail {
 
-/// F is the function's type as the user passed it, with its value category.
+/// Lies in the frame of the blocked worker. F: as for OwnedOrRef.
 template <std::invocable F>
 class FromThreadFunction {
 public:
@@ -26,8 +26,9 @@ public:
 
     explicit FromThreadFunction(F&& function) : function_(std::forward<F>(function)) {}
 
-    /// Throws: what the function throws; DeadlockError; Errc::loop_failed, Errc::cancelled where the loop
-    ///         does not take it.
+    /// Blocks until the loop has called the function.
+    /// Throws: what the function throws; DeadlockError; Errc::cancelled if the waiting task has abandoned
+    ///         this worker; Errc::loop_failed if the loop has ended.
     Result call_from(Work& work) {
         FromThreadWait waiting(work, done_);
         work.post(Delivery(*this));
@@ -39,7 +40,7 @@ public:
     }
 
 private:
-    // Its way to the loop. Called or dropped, it tells the worker.
+    // Posted to the loop. Called or dropped, it wakes the worker.
     class Delivery {
     public:
         explicit Delivery(FromThreadFunction& function) noexcept : function_(&function) {}

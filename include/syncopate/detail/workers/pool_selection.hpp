@@ -1,4 +1,4 @@
-// The pools to which a coroutine can give work.
+// ChosenPool, ChosenThreadPool, DefaultPool: select the pool that does a coroutine's work, for offload().
 #pragma once
 
 #include <syncopate/detail/loop/context_gate.hpp>
@@ -25,7 +25,7 @@
 
 namespace syncopate::detail {
 
-/// A pool that belongs to the user.
+/// A WorkerPool that the user names.
 class ChosenPool {
 public:
     explicit ChosenPool(WorkerPool& pool) noexcept : threads_(threads_of(pool).get()) {}
@@ -38,17 +38,18 @@ private:
     WorkerThreads* threads_;
 };
 
-/// A pool of Asio's. It has no way to take work back: what has been withdrawn passes through it.
+/// An asio::thread_pool that the user names. It cannot take work out of its queue: withdrawn work passes
+/// through it, and is not done.
 class ChosenThreadPool {
 public:
     explicit ChosenThreadPool(boost::asio::thread_pool& pool) noexcept : pool_(&pool) {}
 
     auto operator()(boost::asio::any_io_executor const&) const {
-        return std::make_unique<Place>(*pool_);
+        return std::make_unique<Executor>(*pool_);
     }
 
 private:
-    // One piece of work on its way. Dropped by a pool that ends, it is refused.
+    // Work that has been posted. A pool that ends drops it, and so refuses the work.
     class Delivery {
     public:
         explicit Delivery(Work& work) noexcept : work_(&work) {}
@@ -61,7 +62,7 @@ private:
         }
         void operator()() noexcept {
             auto const work = std::exchange(work_, nullptr);
-            WorkerScope const serving(*work);
+            WorkerScope const scope(*work);
             work->run();
         }
 
@@ -69,9 +70,9 @@ private:
         WorkPointer work_;
     };
 
-    class Place final : public WorkExecutor {
+    class Executor final : public WorkExecutor {
     public:
-        explicit Place(boost::asio::thread_pool& pool) noexcept : pool_(pool) {}
+        explicit Executor(boost::asio::thread_pool& pool) noexcept : pool_(pool) {}
         void submit(Work& work) override { boost::asio::post(pool_, Delivery(work)); }
         void withdraw(Work&) noexcept override {}
 
@@ -82,7 +83,7 @@ private:
     boost::asio::thread_pool* pool_;
 };
 
-/// The pool of the runner, or of the execution context.
+/// The pool that the runner's options name, or else the one that belongs to the execution context.
 class DefaultPool {
 public:
     std::shared_ptr<OwnedWorkExecutor> operator()(
@@ -95,7 +96,7 @@ public:
     }
 
 private:
-    /// A pool with several users, which none of them closes.
+    /// A pool that several runners share, and none of them closes.
     class SharedPool final : public OwnedWorkExecutor {
     public:
         explicit SharedPool(std::shared_ptr<WorkerPool> pool) noexcept : pool_(std::move(pool)) {}

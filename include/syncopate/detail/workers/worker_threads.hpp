@@ -1,4 +1,5 @@
-// The threads of a pool: made when needed, reused while idle, gone after a while.
+// WorkerThreads: the threads of a worker pool, which start when needed, are reused, and end when idle for
+// long.
 #pragma once
 
 #include <syncopate/detail/intrusive_list.hpp>
@@ -31,10 +32,10 @@
 
 namespace syncopate::detail {
 
-/// Each thread shares the ownership, because the pool may be destroyed by one of them.
+/// Each thread shares the ownership, because one of them may destroy the pool.
 ///
-/// All is under one lock, but for the waiting of a worker that is idle: it has a word of its own, so that
-/// whoever hands over work wakes that one thread, and finds it looking if the last work was short.
+/// One lock guards everything but the wait of an idle worker. Each has an event of its own for that: whoever
+/// hands over work wakes this one thread, which may still be spinning.
 class WorkerThreads final : public OwnedWorkExecutor,
                             public std::enable_shared_from_this<WorkerThreads> {
 public:
@@ -66,7 +67,7 @@ public:
         queue_.remove(work);
     }
 
-    /// Refuses what is queued from now on. What is being done goes on.
+    /// Refuses the queued work, and all that is submitted from now on. Work that has begun goes on.
     void begin_close() noexcept {
         std::unique_lock lock(mutex_);
         is_closed_ = true;
@@ -81,14 +82,14 @@ public:
         }
     }
 
-    /// Closes, and returns whether all threads had ended before the deadline. Not by one of them.
+    /// Closes, and returns whether all threads had ended before the deadline. Not on one of these threads.
     bool close_until(Deadline deadline) noexcept override {
         begin_close();
         std::unique_lock lock(mutex_);
-        auto const ended = [this] { return workers_.empty(); };
+        auto const have_left = [this] { return workers_.empty(); };
         if (deadline == Deadline::max())
-            worker_left_.wait(lock, ended);
-        else if (!worker_left_.wait_until(lock, deadline, ended))
+            worker_left_.wait(lock, have_left);
+        else if (!worker_left_.wait_until(lock, deadline, have_left))
             return false;
         auto left = std::move(left_);
         lock.unlock();
@@ -96,7 +97,7 @@ public:
         return true;
     }
 
-    /// Closes, and leaves the threads to themselves.
+    /// Closes without waiting: the threads end by themselves.
     void abandon() noexcept {
         begin_close();
         std::lock_guard const lock(mutex_);
@@ -145,9 +146,10 @@ private:
         WorkerThreads& pool;
         std::thread thread;
         std::string name;
-        WorkPointer work;                  // what it does, or is about to do
-        std::optional<OneShotEvent> word;  // while it is idle: set when it is not
-        int blocking_calls = 0;            // one within another
+        WorkPointer work;  // that it does, or is about to do
+        std::optional<OneShotEvent>
+            called;              // while it is idle: set by whoever takes it out of idle_
+        int blocking_calls = 0;  // nested
     };
 
     using Workers = std::list<Worker>;
@@ -156,16 +158,16 @@ private:
         return {make_error_code(Errc::runner_closed), "the worker pool \"" + settings_.name + '"'};
     }
 
-    /// Unlocks: the worker may go on at once.
+    /// Calls an idle worker: with work, or null to end it. Unlocks.
     static void hand_over(Worker& worker, Work* work, std::unique_lock<std::mutex>& lock) noexcept {
         worker.unlink();
         worker.work = work;
         lock.unlock();
-        worker.word->set();
+        worker.called->set();
     }
 
-    /// Returns whether there is a thread for the work. That there is none more to be had is an error only
-    /// where there is none at all.
+    /// Starts a thread for the work. Returns false if the system gives no more threads.
+    /// Throws: what the system says, if the pool then has no thread at all.
     bool start_worker(Work& work) {
         auto& worker = workers_.emplace_back(*this, work);
         try {
@@ -181,7 +183,7 @@ private:
         return true;
     }
 
-    /// The kernel keeps 15 bytes, and the number must be among them.
+    /// Cuts the name and not the number: the kernel keeps 15 bytes.
     std::string thread_name(std::size_t number) const {
         auto const suffix = '-' + std::to_string(number);
         return settings_.name.substr(0, 15 - std::min<std::size_t>(15, suffix.size())) + suffix;
@@ -190,59 +192,59 @@ private:
     void serve(Worker& worker) noexcept {
         ::pthread_setname_np(::pthread_self(), worker.name.c_str());
         do {
-            bool is_finished = false;
+            bool was_performed = false;
             {
-                WorkerScope const serving(*worker.work, &worker);
-                is_finished = worker.work->perform();
+                WorkerScope const scope(*worker.work, &worker);
+                was_performed = worker.work->perform();
             }
-            // It is idle before anybody hears of it: a task that comes back at once finds it so.
-            auto const work = put_down(worker);
-            if (is_finished)
-                work->finish();
+            // Idle first: the task may give this pool more work as soon as it has the result.
+            auto const work = take_next(worker);
+            if (was_performed)
+                work->complete();
         } while (has_next(worker));
         leave(worker);
     }
 
-    /// Takes what is queued next, or is idle.
-    WorkPointer put_down(Worker& worker) noexcept {
+    /// Gives the worker the next queued work, or makes it idle. Returns the work that it has done.
+    WorkPointer take_next(Worker& worker) noexcept {
         std::lock_guard const lock(mutex_);
         auto work = std::exchange(worker.work, queue_.take());
         if (!worker.work && !is_closed_) {
-            worker.word.emplace();
+            worker.called.emplace();
             idle_.push_back(worker);
         }
         return work;
     }
 
     bool has_next(Worker& worker) const noexcept {
-        if (worker.word)
+        if (worker.called)
             wait_for_call(worker);
-        worker.word.reset();
+        worker.called.reset();
         return worker.work != nullptr;
     }
 
-    /// Returns when the worker is not idle any more: it has been called, or nobody needed it.
+    /// Returns when the worker is not idle any more: it was called, or its keep_alive has passed.
     void wait_for_call(Worker& worker) const noexcept {
-        if (wait(*worker.word, deadline_after(settings_.keep_alive)))
+        if (wait(*worker.called, deadline_after(settings_.keep_alive)))
             return;
         {
             std::lock_guard const lock(mutex_);
             if (worker.is_linked())
                 return worker.unlink();
         }
-        worker.word->wait();  // it is being called just now
+        worker.called->wait();  // whoever took it out of the list is about to set this
     }
 
-    bool wait(OneShotEvent& word, Deadline deadline) const noexcept {
-        auto const found = [&word] { return word.is_set(); };
-        auto const sleep = [&word, deadline] { return word.wait_until(deadline); };
+    bool wait(OneShotEvent& event, Deadline deadline) const noexcept {
+        auto const found = [&event] { return event.is_set(); };
+        auto const sleep = [&event, deadline] { return event.wait_until(deadline); };
         if (!settings_.spin)
             return SpinWait::of_this_thread().wait(deadline, found, sleep);
         auto const end = deadline_after(*settings_.spin);
         return SpinWait::spin_until(end < deadline ? end : deadline, found) || sleep();
     }
 
-    /// Ends the thread. The next one to leave joins it, or the one who closes.
+    /// Ends the thread. The next thread to leave joins it, or close_until().
     void leave(Worker& worker) noexcept {
         std::unique_lock lock(mutex_);
         auto const position =
@@ -261,8 +263,8 @@ private:
                 worker.thread.join();
     }
 
-    /// If every worker is blocked until something has been done that is in the queue, or would be with
-    /// this, then nothing of it will be done.
+    /// Throws DeadlockError if every worker is blocked on a task that awaits queued work, or this work: then
+    /// no worker would ever take any of it.
     void refuse_to_wait_for_itself(Work const& newest) const {
         if (blocked_workers_ < workers_.size() || !newest.waiting_worker())
             return;
@@ -292,7 +294,7 @@ private:
     mutable std::mutex mutex_;
     std::condition_variable worker_left_;
     Workers workers_;
-    Workers left_;  // to be joined
+    Workers left_;  // have ended, and are to be joined
     IntrusiveList<Worker> idle_;
     WorkQueue queue_;
     std::size_t started_ = 0;
