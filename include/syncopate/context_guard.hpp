@@ -1,4 +1,4 @@
-// The scope of an asynchronous context in synchronous code.
+// ContextGuard: the scope of an asynchronous context in synchronous code.
 #pragma once
 
 #include <syncopate/detail/context/context_task.hpp>
@@ -13,26 +13,30 @@
 
 namespace syncopate {
 
-/// Holds an asynchronous context open, and leaves it at the end of the scope.
+/// Holds an asynchronous context open, and leaves it at the end of the scope. wrap_context() makes one.
 ///
-/// V:         what the context gave: C& (the context itself), a T&, or a value.
+/// V:         the type of the context's value: C& for the context itself, a T&, or a value.
 /// Blocks:    the destructor and close(), until aexit has ended.
-/// Throws:    the destructor never: what aexit throws there goes to Options::on_error, as there may be
-///            an exception in flight already. Call close() where the failure of an exit matters.
+/// Throws:    the destructor never: what aexit throws there goes to Options::on_error, because another
+///            exception may be in flight. Call close() where the failure of an exit matters.
 /// Cancel:    nothing cancels an aexit.
-/// Threads:   one at a time, any but the loop's own. Destroyed there all the same, the guard does not
-///            wait: the context is left as soon as the loop gets to it.
-/// Semantics: `with runner.wrap_context(...)` of the article. A destructor cannot see the exception
-///            that passes through its scope, so aexit is given one with Errc::scope_unwound instead;
-///            with_context() passes the real one. When the runner is closed first, it leaves the
-///            context with Errc::runner_closed, and the guard is spent.
+/// Threads:   one at a time, any but the loop's own. A guard that is destroyed there does not wait: the loop
+///            leaves the context later.
+/// Semantics: `with runner.wrap_context(...)` of the article. A destructor cannot see the exception that
+///            passes through its scope, so aexit is given one with Errc::scope_unwound instead;
+///            with_context() passes the real one. A runner that is closed first leaves the context with
+///            Errc::runner_closed; the guard then has nothing left to do.
 template <class V>
 class [[nodiscard("the context is left when the guard is destroyed")]] ContextGuard {
 public:
     using value_type = std::remove_reference_t<V>;
 
+    /// Takes the context over; the other guard has none afterwards.
     ContextGuard(ContextGuard&& other) noexcept
         : task_(std::move(other.task_)), value_(other.value_) {}
+    /// Leaves this guard's context, as the destructor does, and takes the other's over.
+    ///
+    /// Blocks:    until that aexit has ended.
     ContextGuard& operator=(ContextGuard&& other) noexcept {
         if (this != &other) {
             leave();
@@ -43,18 +47,24 @@ public:
     }
     ~ContextGuard() { leave(); }
 
-    /// What the context gave. Valid until the context is left.
-    /// Throws: Errc::runner_closed if it has been left, by close() here or of the runner.
+    /// Gives the context's value, which is valid until the context is left.
+    ///
+    /// Throws:    the context has been left, by this guard's close() or the runner's, or the guard was moved
+    ///            from -> Errc::runner_closed.
     value_type& operator*() const {
         if (!task_ || task_->has_been_left())
             throw std::system_error(
                 make_error_code(Errc::runner_closed), "the context of this guard has been left");
         return *value_;
     }
+    /// Gives a pointer to the context's value, or throws as operator*() does.
     value_type* operator->() const { return &**this; }
 
-    /// Leaves the context now. A second time, or after the runner was closed: nothing.
-    /// Throws: what aexit throws; DeadlockError on the loop's own thread (the guard stays open).
+    /// Leaves the context now, without an exception. Does nothing the second time, or after the runner has
+    /// been closed.
+    ///
+    /// Blocks:    until aexit has ended.
+    /// Throws:    what aexit throws. On the loop's own thread -> DeadlockError; the context stays open then.
     void close() {
         if (!task_)
             return;

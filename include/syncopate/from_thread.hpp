@@ -1,4 +1,5 @@
-// Inside blocking code that a task has called with to_thread(): back to its loop.
+// from_thread::run(), call(), check_cancelled(): what code on a worker thread does with the loop whose task
+// awaits it.
 #pragma once
 
 #include <syncopate/concepts.hpp>
@@ -13,18 +14,20 @@
 #include <type_traits>
 #include <utility>
 
-/// What a worker thread can do with the loop whose task waits for it. Everywhere else each of them throws
-/// Errc::not_in_worker.
+/// The functions for code that a task has called with to_thread() or run_in_executor(). On any other thread
+/// each of them throws Errc::not_in_worker.
 namespace syncopate::from_thread {
 
-/// Runs a task on the loop that called, and gives what it returns. The loop takes it as part of the task
-/// that waits for this worker: it runs on that one's executor and is cancelled with it.
+/// Runs a task on the loop whose task awaits this worker, and gives what it returns.
+///
+/// It runs on the executor of the awaiting task, and is cancelled with it.
 ///
 /// task:      as for ThreadRunner::run().
 /// Blocks:    until the task has ended.
-/// Throws:    what the task throws. Errc::cancelled if it ended by operation_aborted because the waiting
-///            task was cancelled, or if that has abandoned this worker; Errc::loop_failed if the loop has
-///            ended. DeadlockError if the wait could never end.
+/// Throws:    what the task throws. The awaiting task was cancelled and this one has ended by
+///            operation_aborted, or the awaiting task has abandoned this worker -> Errc::cancelled. The loop
+///            has ended -> Errc::loop_failed. The wait could never end -> DeadlockError.
+/// Threads:   a worker thread of to_thread() or run_in_executor(), or Errc::not_in_worker.
 /// Semantics: `anyio.from_thread.run`.
 template <Task T>
 task_result_t<T> run(T&& task) {
@@ -32,19 +35,22 @@ task_result_t<T> run(T&& task) {
     return call.run();
 }
 
-/// Calls a plain function on the loop, and gives what it returns.
+/// Calls a plain function on the loop whose task awaits this worker, and gives what it returns.
 ///
 /// Blocks:    until the function has returned.
-/// Throws:    what the function throws; otherwise as run().
+/// Throws:    what the function throws. The awaiting task has abandoned this worker -> Errc::cancelled. The
+///            loop has ended -> Errc::loop_failed. The wait could never end -> DeadlockError.
+/// Threads:   as for run().
 /// Semantics: `anyio.from_thread.run_sync`.
 template <std::invocable F>
 std::invoke_result_t<F> call(F&& function) {
-    detail::FromThreadFunction<F> loop_function(std::forward<F>(function));
-    return loop_function.call_from(detail::Work::in_this_worker());
+    detail::FromThreadFunction<F> on_loop(std::forward<F>(function));
+    return on_loop.call_from(detail::Work::in_this_worker());
 }
 
-/// Throws Errc::cancelled once the task that waits for this worker has been cancelled.
+/// Throws Errc::cancelled once the task that awaits this worker has been cancelled.
 ///
+/// Threads:   as for run(). Does not block.
 /// Semantics: `anyio.from_thread.check_cancelled`.
 inline void check_cancelled() {
     if (detail::Work::in_this_worker().is_cancelled())

@@ -1,4 +1,4 @@
-// Several tasks at once, and what each of them gives.
+// gather(): runs several tasks side by side, and gives all their results.
 #pragma once
 
 #include <syncopate/concepts.hpp>
@@ -20,7 +20,7 @@
 
 namespace syncopate {
 
-/// What gather() gives for a task: its result, std::monostate for void.
+/// The result of a task as gather() gives it: std::monostate for void.
 template <Task T>
 using gather_result_t =
     std::conditional_t<std::is_void_v<task_result_t<T>>, std::monostate, task_result_t<T>>;
@@ -83,21 +83,19 @@ boost::asio::awaitable<std::conditional_t<std::is_void_v<T>, void, std::vector<T
 
 }  // namespace detail
 
-/// Runs tasks at once, and gives all their results.
+/// Runs tasks side by side, and gives all their results. The first failure cancels the other tasks.
 ///
 /// ```cpp
 /// auto const [user, orders] = co_await gather(find_user(id), find_orders(id));
 /// ```
 ///
-/// The first failure cancels the other tasks.
-///
-/// tasks:     each an awaitable, a factory or a deferred operation. They are started in this order, at
-///            once, each up to its first suspension.
+/// tasks:     each an awaitable, a factory or a deferred operation. They are started at once in this order,
+///            each up to its first suspension.
 /// Returns:   the results in the order of the tasks; std::monostate for void.
-/// Throws:    what failed first, the same object, when all have ended. What fails after it is reported
-///            to the runner's on_error.
-/// Cancel:    cancels the tasks, waits until all have ended, and ends by operation_aborted, unless all
-///            have completed all the same.
+/// Throws:    the first exception of a task, as the same object, when all tasks have ended. Later ones are
+///            reported to the runner's on_error.
+/// Cancel:    cancels the tasks, waits until all have ended, and ends by operation_aborted; but if all have
+///            completed all the same, it gives their results.
 /// Threads:   on a coroutine's own executor, which must not run it on two threads at a time.
 /// Semantics: asyncio.gather without return_exceptions, which however leaves the other tasks running
 ///            when one has failed.
@@ -106,7 +104,15 @@ boost::asio::awaitable<std::tuple<gather_result_t<Ts>...>> gather(Ts&&... tasks)
     return detail::gather_tuple<Ts...>(detail::OwnedOrRef<Ts>(std::forward<Ts>(tasks))...);
 }
 
-/// The same for any number of tasks of one type. Gives a vector, or nothing if they give nothing.
+/// Runs any number of tasks of one type side by side, and gives all their results. The first failure cancels
+/// the other tasks.
+///
+/// tasks:     are started at once in this order. An empty vector ends at once.
+/// Returns:   a vector in the order of the tasks; nothing for void.
+/// Throws:    as with a list of tasks.
+/// Cancel:    as with a list of tasks.
+/// Threads:   as with a list of tasks.
+/// Semantics: `asyncio.gather(*tasks)`.
 template <class T>
 boost::asio::awaitable<std::conditional_t<std::is_void_v<T>, void, std::vector<T>>> gather(
     std::vector<boost::asio::awaitable<T>> tasks) {

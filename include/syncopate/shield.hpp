@@ -1,4 +1,4 @@
-// Tasks that must not be cancelled half-way.
+// shield(): runs a task that is not cancelled with the one that awaits it.
 #pragma once
 
 #include <syncopate/concepts.hpp>
@@ -30,17 +30,16 @@ boost::asio::awaitable<task_result_t<T>> shield(OwnedOrRef<T> task) {
 
 }  // namespace detail
 
-/// Runs a task that the cancellation of the awaiting one does not reach.
+/// Runs a task that is not cancelled with the one that awaits it, and gives what it returns.
 ///
 /// ```cpp
 /// co_await shield(write_footer(file));  // whole or, if it fails, not at all; never half
 /// ```
 ///
 /// task:      an awaitable, a factory or a deferred operation. Started at once.
-/// Returns:   what the task gives.
 /// Throws:    what the task throws.
-/// Cancel:    waits until the task has ended, and then ends by operation_aborted, unless the task has
-///            failed: then by that failure.
+/// Cancel:    waits until the task has ended, and then ends by operation_aborted; but if the task has
+///            failed, by its exception.
 /// Threads:   on a coroutine's own executor, which must not run it on two threads at a time.
 /// Semantics: anyio's CancelScope(shield=True). asyncio.shield, in contrast, leaves the task behind.
 template <Task T>

@@ -1,4 +1,5 @@
-// Tasks that are started inside a scope, and have all ended when it is left.
+// TaskGroup, with_task_group(), Ready: tasks that are started inside a scope, and have all ended when it is
+// left.
 #pragma once
 
 #include <syncopate/concepts.hpp>
@@ -25,20 +26,25 @@ namespace syncopate {
 
 class TaskGroup;
 
-/// What a child that is started with `TaskGroup::start<V>()` calls when it is ready, with the value
-/// that start() then gives. Only the first call counts, and none once start() was given up. May be
-/// copied, and may outlive the child and the group.
+/// Tells `TaskGroup::start<V>()` that the child which it has started is ready.
 ///
+/// The first call lets start() return, with the value of the call; later calls have no effect, and none has
+/// when start() was cancelled. May be copied, and may outlive the child and the group.
+///
+/// V:         what start() gives; void for nothing.
 /// Threads:   on the group's loop.
+/// Semantics: anyio's `task_status.started(value)`, which a second call makes an error.
 template <class V>
 class Ready {
 public:
+    /// The child is ready.
     void operator()() const
         requires std::is_void_v<V>
     {
         state_->ready();
     }
 
+    /// The child is ready, and start() gives this value.
     void operator()(std::conditional_t<std::is_void_v<V>, std::monostate, V> value) const
         requires(!std::is_void_v<V>)
     {
@@ -55,24 +61,24 @@ private:
     std::shared_ptr<detail::ReadyState<V>> state_;
 };
 
-/// A function of a group: the body of with_task_group().
+/// The body of with_task_group(): a callable that takes a TaskGroup& and returns an awaitable.
 template <class F>
 concept TaskGroupBody = std::invocable<std::remove_reference_t<F>&, TaskGroup&> &&
                         Awaitable<std::invoke_result_t<std::remove_reference_t<F>&, TaskGroup&>>;
 
-/// What the body of with_task_group() gives.
+/// The result of a TaskGroupBody, and so of with_task_group().
 template <TaskGroupBody F>
 using task_group_result_t =
     awaitable_result_t<std::invoke_result_t<std::remove_reference_t<F>&, TaskGroup&>>;
 
-/// A function that runs as a task, and reports that it is ready: the argument of `start<V>()`.
+/// The argument of `TaskGroup::start<V>()`: a callable that takes a Ready<V> and returns `awaitable<void>`.
 template <class F, class V>
 concept StartFunction =
     std::is_invocable_r_v<boost::asio::awaitable<void>, std::remove_reference_t<F>&, Ready<V>>;
 
 namespace detail {
 
-/// A task that is started in a group, and whose value nobody takes.
+/// A task of start_soon(): its value is dropped.
 template <Task T>
 class GroupChild final : public TaskChild<T> {
 public:
@@ -90,11 +96,11 @@ boost::asio::awaitable<task_group_result_t<F>> run_task_group(OwnedOrRef<F> body
 
 }  // namespace detail
 
-/// Tasks that run side by side, and end together: the first that fails has the others cancelled.
+/// Tasks that run side by side, and end together: the first failure cancels the others.
 ///
-/// with_task_group() makes one for a function. It is also a context, of which `ThreadRunner::with_context`
-/// and `wrap_context` make a scope in synchronous code; a context of one's own may hold a group, enter it
-/// in its aenter() and leave it in its aexit().
+/// with_task_group() makes a group for a function. A group is also a context, from which
+/// `ThreadRunner::with_context` and `wrap_context` make a scope in synchronous code. A context of one's own
+/// may hold a group, enter it in its aenter() and leave it in its aexit().
 ///
 /// ```cpp
 /// co_await with_task_group([&](TaskGroup& group) -> asio::awaitable<void> {
@@ -104,45 +110,52 @@ boost::asio::awaitable<task_group_result_t<F>> run_task_group(OwnedOrRef<F> body
 /// });  // both have ended
 /// ```
 ///
-/// Every child ends before its group does, whatever happens. One that is cancelled may take its time for
-/// that; ending by operation_aborted is then no failure. Once cancelled, a group stays so: what is started
-/// in it still runs up to its first suspension, where it is cancelled.
+/// Every child ends before its group does. A child that is cancelled may take its time to end; if it ends by
+/// operation_aborted, that is no failure. A group that has been cancelled stays so: a task that is started in
+/// it runs up to its first suspension, and is cancelled there.
 ///
-/// Cancel:    with the coroutine that waits for the group's end the children are cancelled. When they
-///            have ended, that coroutine gets operation_aborted, or TaskGroupError.
-/// Threads:   all of it on the loop (or strand) on which the group was entered. Synchronous code starts
+/// Cancel:    cancelling the coroutine that waits for the group's end cancels the children. When they have
+///            ended, that coroutine gets operation_aborted, or TaskGroupError.
+/// Threads:   every member on the loop (or strand) on which the group was entered. Synchronous code starts
 ///            children by way of `runner.call()`. A group has no locks.
 /// Semantics: anyio's TaskGroup. But children start at once, as those of co_spawn do, and not in a later
 ///            turn of the loop.
 class TaskGroup {
 public:
+    /// Makes a group that has not been entered.
     TaskGroup() = default;
-    /// Of a group that has not been entered: there is nothing to be moved.
-    TaskGroup(TaskGroup&&) noexcept {}
+    /// Makes a group that has not been entered, whatever the other is. It is there so that a function may
+    /// return a group, and a guard own one.
+    ///
+    /// other:     not changed. If it has been entered, its children stay with it, and with its address: it
+    ///            must still be left.
+    TaskGroup([[maybe_unused]] TaskGroup&& other) noexcept {}
     TaskGroup& operator=(TaskGroup&&) = delete;
     ~TaskGroup() = default;
 
-    /// Starts a task, which runs beside its starter as soon as it is first suspended. What it gives is
-    /// dropped; what it throws is a failure of the group.
+    /// Starts a task, and returns at its first suspension. Its result is dropped; an exception of it is a
+    /// failure of the group.
     ///
-    /// task:      an awaitable, a factory or a deferred operation. A factory that is an lvalue has to
-    ///            outlive the task that it makes, if that refers to it, as a lambda's coroutine does.
-    /// Throws:    if the group has ended, or was not entered -> Errc::runner_closed; what is thrown for
-    ///            lack of memory. Then the task has not been started.
+    /// task:      an awaitable, a factory or a deferred operation. A factory that is an lvalue must outlive
+    ///            the task that it makes, if that refers to it, as a lambda's coroutine does.
+    /// Throws:    the group has ended, or has not been entered -> Errc::runner_closed. No memory ->
+    ///            std::bad_alloc. Then the task has not been started.
+    /// Cancel:    the task is cancelled with the group.
     /// Semantics: anyio's start_soon, asyncio's create_task.
     template <Task T>
     void start_soon(T&& task) {
         nursery_.start<detail::GroupChild<T>>(detail::OwnedOrRef<T>(std::forward<T>(task)));
     }
 
-    /// Starts a task, and waits until it says that it is ready.
+    /// Starts a task, and waits until it calls the Ready that it is given.
     ///
-    /// function:  called once with a Ready<V>; its coroutine is a child of the group, also after it was
-    ///            ready. An lvalue has to outlive that: rather move it in.
-    /// Returns:   the value that it was ready with.
-    /// Throws:    what the task throws before it is ready, which is then no failure of the group;
-    ///            Errc::never_ready if it just ends; as start_soon().
-    /// Cancel:    cancels the task, and waits until it has ended.
+    /// function:  called once with a Ready<V>. Its coroutine is a child of the group, also after it was
+    ///            ready. An rvalue is owned until the child has ended; an lvalue must outlive the child.
+    /// Returns:   the value that the task was ready with.
+    /// Throws:    what the task throws before it is ready, which is then no failure of the group. It ends
+    ///            without being ready -> Errc::never_ready. Otherwise as start_soon().
+    /// Cancel:    cancels the task, waits until it has ended, and ends by operation_aborted or by what the
+    ///            task then throws.
     /// Semantics: anyio's start, with a Ready in place of its task_status.
     template <class V, StartFunction<V> F>
     boost::asio::awaitable<V> start(F&& function) {
@@ -150,17 +163,23 @@ public:
             nursery_, detail::OwnedOrRef<F>(std::forward<F>(function)));
     }
 
-    /// Cancels all that runs in the group, and what will be started in it. The body of with_task_group()
-    /// is a part of that; the group then ends without an error.
+    /// Cancels all tasks of the group, those to come, and the body of with_task_group(). That is no error:
+    /// the group ends without one.
+    ///
+    /// Semantics: anyio's `task_group.cancel_scope.cancel()`.
     void cancel() noexcept { nursery_.cancel(); }
 
-    /// Enters the group.
+    /// Enters the group, as a context does: tasks can be started from now on. A group that has been left may
+    /// be entered again.
     boost::asio::awaitable<void> aenter() {
         nursery_.open(co_await boost::asio::this_coro::executor);
     }
 
-    /// Leaves it: waits until all children have ended, having cancelled them if there is an error.
-    /// Throws: TaskGroupError if children failed.
+    /// Leaves the group, as a context does: waits until all children have ended.
+    ///
+    /// error:     if there is one, the children are cancelled first.
+    /// Throws:    children have failed -> TaskGroupError.
+    /// Cancel:    cancels the children, waits until all have ended, and ends by operation_aborted.
     boost::asio::awaitable<void> aexit(std::exception_ptr error) {
         auto const begin = [&]() noexcept {
             if (error)
@@ -175,7 +194,7 @@ private:
     friend boost::asio::awaitable<task_group_result_t<F>> detail::run_task_group(
         detail::OwnedOrRef<F> body);
 
-    /// All have ended. Throws what the group ends with, if that is an error.
+    /// Closes the group after the last child has ended, and throws what the group ends with, if anything.
     void end(std::exception_ptr body_error) {
         nursery_.close();
         auto failures = nursery_.take_failures();
@@ -192,7 +211,7 @@ private:
 
 namespace detail {
 
-/// The body of a group, which is a task of it.
+/// The body of with_task_group(), which runs as a child of the group.
 template <TaskGroupBody F>
 class BodyChild final : public Child {
     using Result = task_group_result_t<F>;
@@ -221,8 +240,8 @@ private:
     }
 
     TaskGroup& group_;
-    OwnedOrRef<F>&
-        body_;  // lives as long as the group: children may refer to what a lambda has captured
+    // Lives as long as the group: children may refer to what a lambda has captured.
+    OwnedOrRef<F>& body_;
     Outcome<Result>& outcome_;
 };
 
@@ -246,7 +265,8 @@ boost::asio::awaitable<task_group_result_t<F>> run_task_group(OwnedOrRef<F> body
 
 }  // namespace detail
 
-/// Calls a function that starts tasks in a group, and returns when it and all of them have ended.
+/// Calls a function with a new group, and returns when it and all tasks that were started in the group have
+/// ended.
 ///
 /// ```cpp
 /// int const first = co_await with_task_group([&](TaskGroup& group) -> asio::awaitable<int> {
@@ -259,8 +279,8 @@ boost::asio::awaitable<task_group_result_t<F>> run_task_group(OwnedOrRef<F> body
 ///
 /// body:      called once, on the loop. An rvalue is owned, and lives as long as the group.
 /// Returns:   what the body gives.
-/// Throws:    TaskGroupError if the body or tasks have failed; the body's own exception is the first in
-///            it. Errc::cancelled if the group's cancel() kept the body from giving its value.
+/// Throws:    the body or tasks have failed -> TaskGroupError, with the body's exception as the first. The
+///            group's cancel() has kept the body from giving its value -> Errc::cancelled.
 /// Cancel:    cancels the body and the tasks, waits until all have ended, and ends by operation_aborted.
 /// Threads:   on a coroutine's own executor, which must not run it on two threads at a time.
 /// Semantics: anyio's `async with create_task_group()`, in which the body is a task like the others.

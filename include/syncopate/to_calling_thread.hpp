@@ -1,11 +1,12 @@
-// Code that has to run on the synchronous side's thread: the caller who is blocked in run() does it.
+// to_calling_thread(): has the thread that is blocked in run() call a function for the task it waits for.
 #pragma once
 
+#include <syncopate/blocking_function.hpp>
 #include <syncopate/detail/loop/work_executor.hpp>
 #include <syncopate/detail/task/caller_link.hpp>
 #include <syncopate/detail/work/offload.hpp>
-#include <syncopate/detail/work/work.hpp>
 #include <syncopate/error.hpp>
+#include <syncopate/on_cancel.hpp>
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
@@ -19,7 +20,7 @@ namespace syncopate {
 
 namespace detail {
 
-/// The thread that is blocked on the task that has this executor.
+/// Selects the thread that is blocked on the task with this executor, for offload().
 struct BlockedCaller {
     WorkExecutor* operator()(boost::asio::any_io_executor const& executor) const {
         auto const caller = caller_of(executor);
@@ -32,24 +33,27 @@ struct BlockedCaller {
 
 }  // namespace detail
 
-/// Calls a function on the thread that is blocked in the run() of which this task is a part, and gives
-/// what it returns. That thread then goes on waiting. For what belongs to the thread of the synchronous
+/// Calls a function on the thread that is blocked in the run() of this task, and gives what it returns.
+///
+/// That thread then goes on waiting. It is meant for objects that belong to the thread of the synchronous
 /// side: a database handle, a widget, a progress bar.
 ///
-/// A part of a run() is what it awaits and all that is started on the executor of its task: the children
-/// of task groups, what workers run on the loop, coroutines that the user spawns; but only until the task
-/// has ended. ++ on a range counts as a run(), for the iterable. Several functions are called in the order
-/// in which they were asked for.
+/// To a run() belong its task, and all that is started on the executor of that task until it has ended: the
+/// children of task groups, the tasks of from_thread::run(), coroutines that the user spawns. ++ on a range
+/// is a run() of the iterable. Several functions are called in the order in which they were requested.
 ///
 /// function:  is moved to that thread, called once, and destroyed there. It may refer to the task's frame.
-///            It may block, and use the runner; meanwhile no time-out of the run() has an effect.
-/// Throws:    what the function throws. Errc::no_calling_thread if nobody is blocked: in a task of
-///            run_as_future() or start_soon(), in a context, or after the end of the task.
-/// Cancel:    a function that has not been called yet is not called. One that runs is awaited. Either way
-///            the task ends by operation_aborted, unless the function fails with an error of its own.
+///            It may block, and use the runner; until it returns, no time-out of the run() takes effect.
+///            from_thread:: is not available in it.
+/// where:     the call site, for messages: leave it to its default.
+/// Throws:    what the function throws. No thread is blocked on this task, as in run_as_future(), in
+///            start_soon(), in a context, or after the end of the task -> Errc::no_calling_thread.
+/// Cancel:    a function that has not been called yet is not called; the task waits for one that runs. Then
+///            it ends by operation_aborted, unless the function has failed with an error of its own.
+/// Threads:   in a task whose executor runs one handler at a time.
 /// Semantics: asgiref's `sync_to_async(thread_sensitive=True)`; JoinableTaskFactory's main thread.
 template <BlockingFunction F>
-boost::asio::awaitable<std::invoke_result_t<std::decay_t<F>>> to_calling_thread(
+boost::asio::awaitable<blocking_result_t<F>> to_calling_thread(
     F&& function, std::source_location where = std::source_location::current()) {
     return detail::offload(
         std::decay_t<F>(std::forward<F>(function)), detail::BlockedCaller(), OnCancel::wait, where);

@@ -1,4 +1,4 @@
-// Blocking code in coroutines: another thread calls it, and the loop goes on.
+// to_thread(), run_in_executor(): another thread calls blocking code for a coroutine, and the loop goes on.
 #pragma once
 
 #include <syncopate/blocking_function.hpp>
@@ -18,21 +18,22 @@
 
 namespace syncopate {
 
-/// Calls a blocking function on a thread of a pool, while the loop goes on, and gives what it returns.
+/// Calls a blocking function on a thread of the pool, and gives what it returns. The loop goes on meanwhile.
 ///
-/// pool:      must be there until the function has returned.
+/// pool:      must live until the function has returned.
 /// function:  is moved to that thread, called once, and destroyed there. It may refer to the task's
-///            frame, unless it may be abandoned. Inside, from_thread:: leads back to the loop.
-/// on_cancel: see OnCancel.
-/// Throws:    what the function throws. Errc::runner_closed if the pool is closed. DeadlockError if the
-///            pool could only wait for itself: see WorkerPool. std::system_error if the system has no
-///            thread to give, and the pool has none.
-/// Cancel:    a function that waits for its turn is not called, and the task goes on at once. For one
-///            that runs the task waits; it can ask from_thread::check_cancelled(). Either way the task
-///            ends by operation_aborted, unless the function fails with an error of its own.
+///            frame, unless it may be abandoned. Inside it, from_thread:: leads back to the loop.
+/// on_cancel: whether the task waits for the function when it is cancelled.
+/// where:     the call site, for messages: leave it to its default.
+/// Throws:    what the function throws. The pool is closed -> Errc::runner_closed. All threads of the pool
+///            wait for this very work -> DeadlockError: see WorkerPool. The pool has no thread and the
+///            system gives none -> std::system_error.
+/// Cancel:    a function that has not been called yet is not called, and the task goes on at once. One that
+///            runs can ask from_thread::check_cancelled(); the task waits for it, or abandons it. Then the
+///            task ends by operation_aborted, unless the function has failed with an error of its own.
 /// Threads:   in a coroutine whose executor runs one handler at a time: a task of a runner, one on an
-///            io_context with one thread, or on a strand. It goes on there.
-/// Semantics: `loop.run_in_executor`; where it is cancelled, `anyio.to_thread.run_sync`.
+///            io_context with one thread, or on a strand. The coroutine goes on there.
+/// Semantics: `loop.run_in_executor`; cancellation as in `anyio.to_thread.run_sync`.
 template <BlockingFunction F>
 boost::asio::awaitable<blocking_result_t<F>> run_in_executor(
     WorkerPool& pool,
@@ -43,10 +44,12 @@ boost::asio::awaitable<blocking_result_t<F>> run_in_executor(
         std::decay_t<F>(std::forward<F>(function)), detail::ChosenPool(pool), on_cancel, where);
 }
 
-/// The same, on a pool of Asio's, which must not be the one that runs the coroutine. It does not see that
-/// it could only wait for itself.
+/// Calls a blocking function on a thread of an asio::thread_pool, and gives what it returns. Otherwise the
+/// same as with a WorkerPool.
 ///
-/// Throws:    Errc::worker_lost if the pool ends without having called the function.
+/// pool:      must not be the one that runs the coroutine, and must live until the function has returned.
+/// Throws:    what the function throws. The pool has ended without calling it -> Errc::worker_lost. There is
+///            no deadlock detection: where all threads of the pool wait for this work, they do so for ever.
 template <BlockingFunction F>
 boost::asio::awaitable<blocking_result_t<F>> run_in_executor(
     boost::asio::thread_pool& pool,
@@ -58,10 +61,13 @@ boost::asio::awaitable<blocking_result_t<F>> run_in_executor(
         where);
 }
 
-/// The same, on the runner's pool: its own, unless Options::worker_pool says otherwise. On a loop that
-/// belongs to no runner, the pool belongs to the execution context, and ends with it.
+/// Calls a blocking function on a thread of the runner's pool, and gives what it returns. Otherwise the same
+/// as run_in_executor().
 ///
-/// Semantics: `asyncio.to_thread`; where it is cancelled, `anyio.to_thread.run_sync`.
+/// The pool is the runner's own, unless Options::worker_pool names another. On a loop without a runner it
+/// belongs to the execution context, and ends with that.
+///
+/// Semantics: `asyncio.to_thread`; cancellation as in `anyio.to_thread.run_sync`.
 template <BlockingFunction F>
 boost::asio::awaitable<blocking_result_t<F>> to_thread(
     F&& function,
@@ -74,12 +80,12 @@ boost::asio::awaitable<blocking_result_t<F>> to_thread(
 namespace detail {
 
 template <BlockingFunction F>
-boost::asio::awaitable<std::invoke_result_t<F>> do_limited_work(
+boost::asio::awaitable<blocking_result_t<F>> offload_limited(
     F function, CapacityLimiter& limiter, OnCancel on_cancel, std::source_location where) {
     auto token = co_await limiter.acquire();
-    // The token belongs to the function: who abandons that has not freed a thread.
+    // The function owns the token: a task that abandons it has not freed a thread.
     auto limited = [token = std::move(token),
-                    function = std::move(function)]() mutable -> std::invoke_result_t<F> {
+                    function = std::move(function)]() mutable -> blocking_result_t<F> {
         return std::invoke(std::move(function));
     };
     co_return co_await offload(std::move(limited), DefaultPool(), on_cancel, where);
@@ -87,17 +93,19 @@ boost::asio::awaitable<std::invoke_result_t<F>> do_limited_work(
 
 }  // namespace detail
 
-/// The same, with a token of the limiter: the task waits for one, and it is given back when the function
-/// has returned.
+/// Waits for a token of the limiter, and then calls a blocking function as to_thread() without one does. The
+/// token is given back when the function has returned, also if the task has abandoned it.
 ///
-/// limiter:   must be there until the task has its token.
+/// limiter:   must live until the task has its token.
+/// Cancel:    ends the wait for the token by operation_aborted; afterwards as run_in_executor().
+/// Semantics: `anyio.to_thread.run_sync(..., limiter=limiter)`.
 template <BlockingFunction F>
 boost::asio::awaitable<blocking_result_t<F>> to_thread(
     F&& function,
     CapacityLimiter& limiter,
     OnCancel on_cancel = OnCancel::wait,
     std::source_location where = std::source_location::current()) {
-    return detail::do_limited_work(
+    return detail::offload_limited(
         std::decay_t<F>(std::forward<F>(function)), limiter, on_cancel, where);
 }
 

@@ -1,4 +1,4 @@
-// Threads for blocking code.
+// WorkerPool: threads that call blocking functions for coroutines. WorkerPoolOptions: its settings.
 #pragma once
 
 #include <syncopate/detail/wait/deadline.hpp>
@@ -38,7 +38,7 @@ public:
     }
     std::string const& name() const noexcept { return name_; }
 
-    /// How many threads there are at most. Zero: the default, min(32, cores + 4).
+    /// The largest number of threads. Zero: the default, min(32, cores + 4).
     WorkerPoolOptions& max_workers(std::size_t value) {
         max_workers_ = value;
         return *this;
@@ -49,19 +49,19 @@ public:
         return std::min<std::size_t>(32, std::thread::hardware_concurrency() + 4);
     }
 
-    /// How long an idle thread waits for work before it ends. Default: 10 s.
+    /// The time for which an idle thread waits for work before it ends. Default: 10 s.
     WorkerPoolOptions& keep_alive(std::chrono::nanoseconds value) {
         keep_alive_ = value;
         return *this;
     }
     std::chrono::nanoseconds keep_alive() const noexcept { return keep_alive_; }
 
-    /// The longest time for which an idle thread looks for work before it sleeps: see Options::spin.
+    /// The longest time for which an idle thread spins before it sleeps: see Options::spin. Default: adaptive.
     WorkerPoolOptions& spin(std::chrono::nanoseconds value) {
         spin_ = value;
         return *this;
     }
-    /// Empty: adaptive.
+    /// Empty if adaptive.
     std::optional<std::chrono::nanoseconds> spin() const noexcept { return spin_; }
 
 private:
@@ -73,25 +73,31 @@ private:
 
 /// Threads that call blocking functions for coroutines: see run_in_executor() and to_thread().
 ///
-/// No thread is started before it is needed, and one more only when none is idle. Work beyond the
-/// maximum waits, first come, first served. Where every thread is blocked in from_thread::run() (or the
-/// run() of a runner) on a task that has given work to this very pool, which queues it, the latest such
-/// work is refused with DeadlockError: it could begin only when one of those tasks ends without it.
+/// A thread is started when there is work and no thread is idle. Work beyond the maximum waits, first come,
+/// first served.
 ///
-/// Threads:   every member from any thread. May be shared by any number of loops, and must outlive what
-///            they wait for here.
-/// Blocks:    the destructor, until what is being done has ended. Not in a thread of the pool: then all
-///            of them end by themselves.
+/// Where every thread is blocked, in from_thread::run() or the run() of a runner, on a task that awaits queued
+/// work of this very pool, the latest of that work is refused with DeadlockError: it could begin only if one
+/// of those tasks ended without it.
+///
+/// Threads:   every member from any thread. Any number of loops may share a pool, which must outlive the
+///            work that they give to it.
+/// Blocks:    the destructor, until the functions that run have returned. On a thread of the pool it does
+///            not wait: the threads end by themselves.
 /// Semantics: `concurrent.futures.ThreadPoolExecutor`; but idle threads end, as anyio's do, and close()
-///            refuses what is queued.
+///            refuses queued work.
 class WorkerPool {
 public:
     using Options = WorkerPoolOptions;
 
+    /// Makes a pool with the default settings. No thread starts yet.
     WorkerPool() : WorkerPool(Options()) {}
-    /// Throws: std::invalid_argument if max_workers is not positive.
+    /// Makes a pool with at most this many threads. No thread starts yet.
+    ///
+    /// Throws:    std::invalid_argument if max_workers is not positive.
     template <std::integral N>
     explicit WorkerPool(N max_workers) : WorkerPool(Options().max_workers(checked(max_workers))) {}
+    /// Makes a pool with these settings. No thread starts yet.
     explicit WorkerPool(Options options)
         : threads_(std::make_shared<detail::WorkerThreads>(detail::WorkerThreads::Settings{
               options.name(), options.max_workers(), options.keep_alive(), options.spin()})) {}
@@ -104,26 +110,31 @@ public:
             threads_->close_until(detail::Deadline::max());
     }
 
-    /// Refuses what is queued, and whatever comes, with Errc::runner_closed, and waits until what is
-    /// being done has ended. Again: nothing.
+    /// Refuses the queued work, and all that comes later, with Errc::runner_closed. A second time it only
+    /// waits.
     ///
-    /// Throws: DeadlockError in a thread of the pool.
+    /// Blocks:    until the functions that run have returned, and all threads have ended.
+    /// Throws:    on a thread of the pool -> DeadlockError; nothing has been done then.
+    /// Semantics: `ThreadPoolExecutor.shutdown(cancel_futures=True)`.
     void close() { close_until(detail::Deadline::max()); }
 
-    /// The same, with a limit. Returns false if something was still being done when the time was up:
-    /// running() names it.
+    /// Closes as close() does, and waits for this time at most.
+    ///
+    /// Returns:   false if a function still ran when the time was up: running() names it.
+    /// Throws:    as close().
     template <class Rep, class Period>
     [[nodiscard]] bool close_for(std::chrono::duration<Rep, Period> timeout) {
         return close_until(detail::deadline_after(timeout));
     }
 
+    /// The largest number of threads.
     std::size_t max_workers() const noexcept { return threads_->settings().max_workers; }
 
-    /// How many threads there are now.
+    /// The number of threads now, idle ones included.
     std::size_t size() const noexcept { return threads_->size(); }
 
-    /// What is being done now, for people: each thread's name, and where its work was given to it. Empty
-    /// if nothing is.
+    /// A text for messages: the name of each thread that works, and the call site of its work. Empty if none
+    /// works.
     std::string running() const { return threads_->description(); }
 
 private:

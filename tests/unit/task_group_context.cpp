@@ -16,6 +16,7 @@
 #include <exception>
 #include <stdexcept>
 #include <string>
+#include <system_error>
 #include <utility>
 
 namespace {
@@ -209,4 +210,25 @@ TEST_CASE("Children of a group that is destroyed instead of left go on by themse
     }
     CHECK(ended == 1);
     CHECK(log.messages() == std::vector<std::string>{"on its own"});
+}
+
+TEST_CASE("A group that is moved keeps its children, and the new one has not been entered") {
+    int ended = 0;
+    int ended_before_exit = 0;
+    std::error_code refusal;
+    OnThreadRunner loop;
+    loop.runner.run([&]() -> asio::awaitable<void> {
+        TaskGroup group;
+        co_await group.aenter();
+        group.start_soon(forever_counted(ended));
+        TaskGroup moved(std::move(group));
+        refusal = code_of([&] { moved.start_soon(forever_counted(ended)); });
+        ended_before_exit = ended;
+        // NOLINTNEXTLINE(bugprone-use-after-move): that is the point
+        group.cancel();
+        co_await group.aexit(nullptr);
+    });
+    CHECK(refusal == Errc::runner_closed);
+    CHECK(ended_before_exit == 0);
+    CHECK(ended == 1);
 }

@@ -1,4 +1,5 @@
-// One task of several that belong together.
+// Child: one task of a nursery. TaskChild: the same for a task of the user's. ResultChild: one whose result
+// is awaited.
 #pragma once
 
 #include <syncopate/concepts.hpp>
@@ -18,12 +19,12 @@ namespace syncopate::detail {
 
 class Nursery;
 
-/// A child of a nursery, owned by the coroutine that runs it. What is derived from it adds
+/// Owned by the coroutine that runs it. A class that derives from it adds
 ///
-///     awaitable<void> begin();                    the task, asked for once; it fails by throwing
-///     void complete(std::exception_ptr) noexcept;   called at its end, with what it threw
+///     awaitable<void> begin();                      gives the task, once; throws if there is none
+///     void complete(std::exception_ptr) noexcept;   called at the task's end, with what it threw
 ///
-/// and is destroyed without settle() if the coroutine is destroyed before its end.
+/// complete() is not called if the coroutine is destroyed before its end.
 class Child : public ListHook<Child> {
 public:
     explicit Child(Nursery& nursery) noexcept;
@@ -35,7 +36,7 @@ protected:
 
     Nursery& nursery() const noexcept { return *nursery_; }
 
-    /// Whether this is an exception, and not just the answer to being cancelled.
+    /// Whether there is an error, and it is not how a cancelled task ends.
     bool is_failure(std::exception_ptr const& error) const noexcept;
 
 private:
@@ -45,7 +46,7 @@ private:
         unlink();
         list.push_back(*this);
     }
-    /// Has nothing to do with its nursery any more.
+    /// Its nursery is being destroyed: it goes on without one.
     void leave() noexcept {
         unlink();
         nursery_ = nullptr;
@@ -53,12 +54,12 @@ private:
 
     Nursery* nursery_;
     boost::asio::cancellation_signal signal_;
-    bool is_running_ =
-        false;  // it has been started, and the one who started it has the control back
+    // Whether the child has been started, and its starter runs again.
+    bool is_running_ = false;
     bool is_cancelled_ = false;
 };
 
-/// A child whose task is a Task as the user passed it, T being its type with its value category.
+/// T: as for OwnedOrRef.
 template <Task T>
 class TaskChild : public Child {
 protected:
@@ -67,7 +68,7 @@ protected:
     TaskChild(Nursery& nursery, OwnedOrRef<T> task) : Child(nursery), task_(std::move(task)) {}
     ~TaskChild() = default;
 
-    /// The task. Its value goes to the outcome, or nowhere if that is null.
+    /// Runs the task. Its value goes to the outcome; it is dropped if that is null.
     boost::asio::awaitable<void> run_task(Outcome<Result>* outcome) {
         if constexpr (std::is_void_v<Result> && !DeferredOperation<T>)
             return awaitable_of(task_);  // as it is, without a frame around it
@@ -88,7 +89,7 @@ private:
     OwnedOrRef<T> task_;
 };
 
-/// A child whose result somebody waits for.
+/// A child whose result goes to an Outcome of its supervisor's.
 template <Task T>
 class ResultChild final : public TaskChild<T> {
 public:

@@ -1,4 +1,4 @@
-// Tasks that belong together: where they are started, cancelled and waited for.
+// Nursery: where the tasks that belong together are started, cancelled and awaited.
 #pragma once
 
 #include <syncopate/detail/group/child.hpp>
@@ -25,41 +25,43 @@
 
 namespace syncopate::detail {
 
-/// Runs children for the one coroutine that supervises it. The first failure cancels all of them.
-/// Everything here happens on one loop or strand, the supervisor's: there are no locks.
+/// Runs children for one coroutine, their supervisor. The first failure cancels all of them. Everything
+/// happens on one loop or strand, the supervisor's, so there are no locks.
 ///
-/// Whatever may end children (starting one, cancelling them) happens under a Hold, so that the
-/// supervisor, which is resumed inside the end of the last child, does not destroy the nursery under it.
+/// Ending. The supervisor is resumed inside the end of the last child, and may then destroy the nursery. So
+/// whatever may end children (starting one, cancelling them) keeps a Hold, which counts as a child.
 ///
-/// The loop may be destroyed at any time. A supervisor that waits lies in the nursery, which lies in the
-/// supervisor's own frame; it is owned by the children together, and goes with the last of them.
+/// Ownership. The supervisor's frame holds the nursery. While the supervisor is suspended, the nursery holds
+/// the handler that owns this frame. The last child resumes it; if the loop is destroyed, and the children's
+/// frames with it, the last of them destroys it.
 class Nursery {
 public:
-    /// What becomes of the supervisor's own cancellation: it cancels the children, or waits for them.
+    /// Whether the supervisor's cancellation cancels the children, or waits for them.
     enum class OnParentCancel { propagate, shield };
 
     Nursery() = default;
     explicit Nursery(
-        boost::asio::any_io_executor executor, OnParentCancel outside = OnParentCancel::propagate)
-        : executor_(std::move(executor)), on_parent_cancel_(outside), is_open_(true) {}
+        boost::asio::any_io_executor executor,
+        OnParentCancel on_parent_cancel = OnParentCancel::propagate)
+        : executor_(std::move(executor)), on_parent_cancel_(on_parent_cancel), is_open_(true) {}
     Nursery(Nursery const&) = delete;
     Nursery& operator=(Nursery const&) = delete;
-    /// Children that are left go on by themselves.
+    /// Children that have not ended go on without a nursery.
     ~Nursery() {
         for (auto* const list : {&starting_, &running_, &cancelled_})
             while (!list->empty())
                 list->front().leave();
     }
 
-    /// Makes it as good as new, on this executor. It has no children.
+    /// Opens a nursery without children, on this executor. What was before is forgotten.
     void open(boost::asio::any_io_executor executor) noexcept {
         executor_ = std::move(executor);
         is_open_ = true;
         is_cancelled_ = is_cancelled_by_parent_ = has_lost_one_ = false;
     }
 
-    /// Makes a child and runs it, up to its first suspension. It may have ended then.
-    /// Throws: Errc::runner_closed, what making the child throws; then it has not run.
+    /// Makes a child and runs it up to its first suspension, or its end.
+    /// Throws: Errc::runner_closed, and what making the child throws; then it has not run.
     template <std::derived_from<Child> C, class... Args>
     void start(Args&&... args) {
         if (!is_open_)
@@ -70,7 +72,7 @@ public:
         C& child = *owned;
         starting_.push_back(child);
         spawn(executor_, child.signal_.slot(), run(std::move(owned)));
-        // Those that were started meanwhile have left the list.
+        // The child may have ended. Those that it has started meanwhile have left the list by now.
         if (starting_.empty() || &starting_.back() != &child)
             return;
         child.move_to(running_);
@@ -79,7 +81,7 @@ public:
             cancel(child);
     }
 
-    /// The same, for one whose failure to start is nobody's to catch.
+    /// Starts a child; if that throws, it is a failure of the nursery.
     template <std::derived_from<Child> C, class... Args>
     void start_or_fail(Args&&... args) noexcept {
         try {
@@ -89,7 +91,7 @@ public:
         }
     }
 
-    /// Cancels all children, also those to come.
+    /// Cancels all children, those to come included.
     void cancel() noexcept {
         Hold const hold(*this);
         is_cancelled_ = true;
@@ -97,7 +99,7 @@ public:
             cancel(running_.front());
     }
 
-    /// Cancels a running child, once: what it does thereafter is its clean-up.
+    /// Cancels a child that runs. Only once: its clean-up is not cancelled again.
     void cancel(Child& child) noexcept {
         if (std::exchange(child.is_cancelled_, true))
             return;
@@ -110,7 +112,7 @@ public:
         }
     }
 
-    /// Keeps a failure, and cancels the children.
+    /// Records a failure, and cancels all children.
     void fail(std::exception_ptr error) noexcept {
         try {
             failures_.push_back(error);
@@ -123,10 +125,10 @@ public:
     bool is_cancelled() const noexcept { return is_cancelled_; }
     bool is_cancelled_by_parent() const noexcept { return is_cancelled_by_parent_; }
 
-    /// Nothing can be started from now on.
+    /// Refuses new children from now on.
     void close() noexcept { is_open_ = false; }
 
-    /// In the order in which they came up.
+    /// Gives the recorded failures, oldest first. A child that was lost with its frame counts as one.
     std::vector<std::exception_ptr> take_failures() {
         if (has_lost_one_)
             failures_.push_back(std::make_exception_ptr(
@@ -134,7 +136,7 @@ public:
         return std::exchange(failures_, {});
     }
 
-    /// Throws the first failure. The others are reported as unclaimed.
+    /// Throws the first failure, if there is one, and reports the others as unhandled.
     void throw_failure() {
         auto const failures = take_failures();
         if (failures.empty())
@@ -144,33 +146,33 @@ public:
         std::rethrow_exception(failures.front());
     }
 
-    /// Has `begin` start children, and returns when all have ended. Throws nothing, but for a
-    /// cancellation that came before it.
+    /// Calls `begin`, which starts children, and returns when all children have ended. Throws nothing, but
+    /// for a cancellation that came before it.
     ///
-    /// begin:     does not throw: what it could not start is a failure.
+    /// begin:     does not throw: see start_or_fail().
     template <std::invocable Begin>
     boost::asio::awaitable<void> supervise(Begin& begin) {
         return supervisor_.wait(
-            begin, [this] { return unfinished_ == 0; }, [this] { cancel_by_parent(); });
+            begin, [this] { return held_ == 0; }, [this] { cancel_by_parent(); });
     }
 
 private:
     friend class Child;
 
-    /// As long as one exists, the supervisor is not resumed.
+    /// While one exists, the supervisor is not resumed.
     class Hold {
     public:
-        explicit Hold(Nursery& nursery) noexcept : nursery_(nursery) { ++nursery_.unfinished_; }
+        explicit Hold(Nursery& nursery) noexcept : nursery_(nursery) { ++nursery_.held_; }
         Hold(Hold const&) = delete;
         Hold& operator=(Hold const&) = delete;
-        ~Hold() { nursery_.one_less(); }
+        ~Hold() { nursery_.release_one(); }
 
     private:
         Nursery& nursery_;
     };
 
-    void one_less() {
-        if (--unfinished_ == 0)
+    void release_one() {
+        if (--held_ == 0)
             supervisor_.resume();
     }
 
@@ -191,7 +193,7 @@ private:
         return_to_loop(std::move(child), std::move(error));
     }
 
-    /// The task may have moved to another thread, as Asio lets it with bind_executor.
+    /// Ends the child on the nursery's executor. Its task may have moved to another thread by bind_executor.
     template <class C>
     static void return_to_loop(std::unique_ptr<C> child, std::exception_ptr error) {
         if (!child->nursery_)
@@ -212,14 +214,15 @@ private:
         else if (error && !is_cancellation(error))
             report_unhandled(std::move(error));
         child->nursery_ = nullptr;
-        child.reset();  // the task and what it captured go before anybody is told
+        child.reset();  // the task and its captures go before the supervisor is resumed
         if (nursery)
-            nursery->one_less();
+            nursery->release_one();
     }
 
+    /// The child's frame has been destroyed before its end.
     void lost(Child const& child) noexcept {
         has_lost_one_ |= child.is_running_;
-        if (--unfinished_ == 0)
+        if (--held_ == 0)
             supervisor_.drop();
     }
 
@@ -229,7 +232,7 @@ private:
     bool is_cancelled_ = false;
     bool is_cancelled_by_parent_ = false;
     bool has_lost_one_ = false;
-    std::size_t unfinished_ = 0;  // children and holds
+    std::size_t held_ = 0;  // by children and Holds
     IntrusiveList<Child> starting_;
     IntrusiveList<Child> running_;
     IntrusiveList<Child> cancelled_;
@@ -238,7 +241,7 @@ private:
 };
 
 inline Child::Child(Nursery& nursery) noexcept : nursery_(&nursery) {
-    ++nursery.unfinished_;
+    ++nursery.held_;
 }
 
 inline Child::~Child() {

@@ -1,4 +1,4 @@
-// A child that somebody waits for until it is ready.
+// StartedChild: the child of TaskGroup::start(). ReadyState: through it the child says that it is ready.
 #pragma once
 
 #include <syncopate/concepts.hpp>
@@ -26,41 +26,41 @@ class Ready;
 
 namespace detail {
 
-/// What the child, its Ready and the coroutine that waits have in common. The first outcome counts: the
-/// value that the child is ready with, or its end.
+/// Shared by the child, its Ready, and the coroutine in start(). The first outcome counts: the value that
+/// the child is ready with, or its end.
 template <class V>
 class ReadyState {
 public:
     template <class... Value>
     void ready(Value&&... value) {
-        if (!outcome_.empty() || is_given_up_)
+        if (!outcome_.empty() || is_cancelled_)
             return;
         outcome_.emplace(std::forward<Value>(value)...);
-        waiter_.resume_from_task();
+        starter_.resume_from_task();
     }
 
-    /// Takes what the child ended with. Returns whether that is the outcome.
+    /// Takes the error with which the child ended, or null. Returns whether that has become the outcome.
     bool end(std::exception_ptr const& error) noexcept {
         child_ = nullptr;
         if (!outcome_.empty())
             return false;
         outcome_.fail(error ? error : without_value());
-        waiter_.resume();
+        starter_.resume();
         return true;
     }
 
-    /// The child's coroutine has been destroyed.
+    /// The child's frame has been destroyed before its end.
     void lost() noexcept {
         child_ = nullptr;
-        waiter_.drop();
+        starter_.drop();
     }
 
-    /// Has `start` start the child, and waits for the outcome. To cancel the wait is to cancel the
-    /// child, and to wait for its end.
+    /// Calls `start`, which starts the child, and waits for the outcome. Cancelling the wait cancels the
+    /// child, and still waits for its end.
     template <class Start>
     boost::asio::awaitable<void> wait(Nursery& nursery, Start& start) {
-        return waiter_.wait(
-            start, [this] { return !outcome_.empty(); }, [this, &nursery] { give_up(nursery); });
+        return starter_.wait(
+            start, [this] { return !outcome_.empty(); }, [this, &nursery] { cancel(nursery); });
     }
 
     void belongs_to(Child& child) noexcept { child_ = &child; }
@@ -69,14 +69,14 @@ public:
     V take() { return outcome_.take(); }
 
 private:
-    void give_up(Nursery& nursery) noexcept {
-        is_given_up_ = true;
+    void cancel(Nursery& nursery) noexcept {
+        is_cancelled_ = true;
         if (child_)
             nursery.cancel(*child_);
     }
 
     std::exception_ptr without_value() const {
-        if (is_given_up_)
+        if (is_cancelled_)
             return std::make_exception_ptr(
                 boost::system::system_error(boost::asio::error::operation_aborted));
         return std::make_exception_ptr(
@@ -84,11 +84,12 @@ private:
     }
 
     Outcome<V> outcome_;
-    ParkedCoroutine waiter_;
-    Child* child_ = nullptr;  // null before its start and after its end
-    bool is_given_up_ = false;
+    ParkedCoroutine starter_;
+    Child* child_ = nullptr;  // from its construction to its end
+    bool is_cancelled_ = false;
 };
 
+/// F: as for OwnedOrRef.
 template <class V, class F>
 class StartedChild final : public Child {
 public:
