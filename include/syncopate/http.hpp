@@ -1,10 +1,12 @@
 // All of syncopate::http but WebSocket, which has a header of its own.
 #pragma once
 
+#include <syncopate/http/body_iterable.hpp>
 #include <syncopate/http/client.hpp>
 #include <syncopate/http/content.hpp>
-#include <syncopate/http/detail/cookies/cookies.hpp>
+#include <syncopate/http/cookies.hpp>
 #include <syncopate/http/error.hpp>
+#include <syncopate/http/form.hpp>
 #include <syncopate/http/headers.hpp>
 #include <syncopate/http/json.hpp>
 #include <syncopate/http/multipart.hpp>
@@ -13,5 +15,6 @@
 #include <syncopate/http/request.hpp>
 #include <syncopate/http/response.hpp>
 #include <syncopate/http/session.hpp>
+#include <syncopate/http/text_lines.hpp>
 #include <syncopate/http/trace.hpp>
 #include <syncopate/http/url.hpp>

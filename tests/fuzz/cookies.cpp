@@ -3,7 +3,7 @@
 // Lines: each the value of a Set-Cookie field, and once all of them as one; the last line is the host and
 // the path of the requests.
 
-#include <syncopate/http/detail/cookies/cookies.hpp>
+#include <syncopate/http/cookies.hpp>
 #include <syncopate/http/detail/url/percent_encoding.hpp>
 
 #include <algorithm>

@@ -7,7 +7,7 @@
 #include <syncopate/blocking_portal.hpp>
 #include <syncopate/error.hpp>
 #include <syncopate/http/client.hpp>
-#include <syncopate/http/detail/message/text_lines.hpp>
+#include <syncopate/http/text_lines.hpp>
 #include <syncopate/http/error.hpp>
 #include <syncopate/http/json.hpp>
 #include <syncopate/runner.hpp>
@@ -51,9 +51,9 @@ using Catch::Matchers::StartsWith;
 constexpr auto runner_closed = syncopate::Errc::runner_closed;
 using Strings = std::vector<std::string>;
 
-static_assert(std::ranges::view<Lines>);
-static_assert(std::ranges::forward_range<Lines>);
-static_assert(std::ranges::forward_range<OwnedLines const>);
+static_assert(std::ranges::view<TextLines>);
+static_assert(std::ranges::forward_range<TextLines>);
+static_assert(std::ranges::forward_range<OwnedTextLines const>);
 template <class Stream>
 concept HasLines = requires(Stream stream) { std::forward<Stream>(stream).lines(); };
 static_assert(HasLines<ClientStream&>);

@@ -1,7 +1,7 @@
 // CookieJar: what a server may set, where it is sent back, and for how long.
 
 #include "support/catch.hpp"
-#include <syncopate/http/detail/cookies/cookies.hpp>
+#include <syncopate/http/cookies.hpp>
 
 #include <algorithm>
 #include <chrono>

@@ -10,7 +10,7 @@
 #include <syncopate/async_generator.hpp>
 #include <syncopate/error.hpp>
 #include <syncopate/gather.hpp>
-#include <syncopate/http/detail/cookies/cookies.hpp>
+#include <syncopate/http/cookies.hpp>
 #include <syncopate/http/error.hpp>
 #include <syncopate/http/options.hpp>
 #include <syncopate/http/request.hpp>

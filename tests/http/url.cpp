@@ -4,6 +4,7 @@
 #include "support/errors.hpp"
 #include <syncopate/http/detail/url/percent_encoding.hpp>
 #include <syncopate/http/error.hpp>
+#include <syncopate/http/form.hpp>
 #include <syncopate/http/url.hpp>
 
 #include <array>

@@ -1,9 +1,9 @@
 // What a server answered, as a whole: for synchronous code.
 #pragma once
 
-#include <syncopate/http/detail/message/text_lines.hpp>
 #include <syncopate/http/headers.hpp>
 #include <syncopate/http/response.hpp>
+#include <syncopate/http/text_lines.hpp>
 
 #include <exception>
 #include <optional>
@@ -65,8 +65,8 @@ public:
 
     /// The lines of the body: a range of std::string_view, valid as long as this response. Those of a
     /// temporary response keep the text themselves.
-    Lines lines() const& noexcept { return Lines(body_); }
-    OwnedLines lines() && noexcept { return OwnedLines(std::move(body_)); }
+    TextLines lines() const& noexcept { return TextLines(body_); }
+    OwnedTextLines lines() && noexcept { return OwnedTextLines(std::move(body_)); }
 
 private:
     Response response_;

@@ -1,12 +1,13 @@
 // What is asked of a server.
 #pragma once
 
+#include <syncopate/http/body_iterable.hpp>
 #include <syncopate/http/detail/message/basic_auth.hpp>
 #include <syncopate/http/detail/message/field_syntax.hpp>
 #include <syncopate/http/detail/message/request_body.hpp>
 #include <syncopate/http/detail/message/request_parts.hpp>
-#include <syncopate/http/detail/url/percent_encoding.hpp>
 #include <syncopate/http/error.hpp>
+#include <syncopate/http/form.hpp>
 #include <syncopate/http/headers.hpp>
 #include <syncopate/http/multipart.hpp>
 #include <syncopate/http/progress.hpp>
@@ -91,7 +92,7 @@ public:
     /// was given. Such a request is sent once only: no redirect that would repeat the body, no retry.
     ///
     /// iterable:  an rvalue is owned, an lvalue used in place, on the session's loop.
-    template <detail::BodyIterable I>
+    template <BodyIterable I>
     Request& body_stream(I&& iterable) {
         return body_as(
             "", detail::RequestBody(std::shared_ptr<detail::BodyStream>(

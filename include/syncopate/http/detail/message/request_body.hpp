@@ -3,10 +3,10 @@
 
 #include <syncopate/concepts.hpp>
 #include <syncopate/detail/task/owned_or_ref.hpp>
+#include <syncopate/http/body_iterable.hpp>
 
 #include <boost/asio/awaitable.hpp>
 
-#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -18,10 +18,6 @@
 namespace syncopate::http::detail {
 
 namespace asio = boost::asio;
-
-/// What Request::body_stream() takes.
-template <class I>
-concept BodyIterable = AsyncIterable<I> && std::same_as<iterable_value_t<I>, std::string>;
 
 /// The pieces of a body that is produced while it is sent.
 class BodyStream {

@@ -2,16 +2,12 @@
 #pragma once
 
 #include <array>
-#include <concepts>
 #include <cstddef>
 #include <optional>
-#include <ranges>
 #include <string>
 #include <string_view>
 
-namespace syncopate::http {
-
-namespace detail {
+namespace syncopate::http::detail {
 
 class CharacterSet {
 public:
@@ -110,33 +106,4 @@ inline std::optional<std::string> unescaped(std::string_view text) {
     return result;
 }
 
-}  // namespace detail
-
-/// Pairs of a name and a value, in whichever container.
-template <class Fields>
-concept FieldRange =
-    std::ranges::input_range<Fields> && requires(std::ranges::range_reference_t<Fields> field) {
-        { field.first } -> std::convertible_to<std::string_view>;
-        { field.second } -> std::convertible_to<std::string_view>;
-    };
-
-/// Writes pairs of a name and a value as a body of application/x-www-form-urlencoded.
-///
-/// fields:    usually UTF-8, but any byte is possible.
-/// Semantics: the URL standard's serializer for application/x-www-form-urlencoded.
-template <FieldRange Fields>
-std::string form_encoded(Fields&& fields) {
-    std::string form;
-    bool is_first = true;
-    for (auto&& field : fields) {
-        if (!is_first)
-            form += '&';
-        is_first = false;
-        detail::append_form_escaped(form, field.first);
-        form += '=';
-        detail::append_form_escaped(form, field.second);
-    }
-    return form;
-}
-
-}  // namespace syncopate::http
+}  // namespace syncopate::http::detail

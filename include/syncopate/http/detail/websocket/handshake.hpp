@@ -8,7 +8,7 @@
 #include <syncopate/http/detail/connection/pool.hpp>
 #include <syncopate/http/detail/connection/proxy.hpp>
 #include <syncopate/http/detail/connection/tls_stream.hpp>
-#include <syncopate/http/detail/cookies/cookies.hpp>
+#include <syncopate/http/cookies.hpp>
 #include <syncopate/http/detail/message/request_parts.hpp>
 #include <syncopate/http/detail/message/response_parser.hpp>
 #include <syncopate/http/detail/session/connect_flow.hpp>

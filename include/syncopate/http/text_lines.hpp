@@ -1,4 +1,4 @@
-// The lines of a text that is there as a whole.
+// TextLines, OwnedTextLines: the lines of a text that is in memory as a whole.
 #pragma once
 
 #include <cstddef>
@@ -10,11 +10,12 @@
 
 namespace syncopate::http {
 
-/// A view of the lines of a text, as std::string_view, without the LF or CRLF that ends them. What follows
-/// the last of these is a line, too, unless it is empty. A lone CR stays.
+/// A view of the lines of a text, as std::string_view, without the LF or CRLF that ends them.
 ///
-/// text:      must be there as long as the lines are used.
-class Lines : public std::ranges::view_base {
+/// Text behind the last line end is a line, too, unless it is empty. A lone CR does not end a line.
+///
+/// text:      not copied: the lines are views into it.
+class TextLines : public std::ranges::view_base {
 public:
     class iterator {
     public:
@@ -42,7 +43,7 @@ public:
         }
 
     private:
-        friend class Lines;
+        friend class TextLines;
         explicit iterator(std::string_view text) noexcept : rest_(text) { advance(); }
 
         void advance() noexcept {
@@ -63,7 +64,7 @@ public:
         std::string_view rest_;
     };
 
-    explicit Lines(std::string_view text) noexcept : text_(text) {}
+    explicit TextLines(std::string_view text) noexcept : text_(text) {}
 
     iterator begin() const noexcept { return iterator(text_); }
     std::default_sentinel_t end() const noexcept { return {}; }
@@ -72,16 +73,20 @@ private:
     std::string_view text_;
 };
 
-/// The same, of a text of its own. The lines are valid until it is moved or destroyed.
-class OwnedLines {
+/// The lines of a text that it owns. Views of lines last until this object is moved or destroyed.
+class OwnedTextLines {
 public:
-    explicit OwnedLines(std::string text) noexcept : text_(std::move(text)) {}
+    explicit OwnedTextLines(std::string text) noexcept : text_(std::move(text)) {}
 
-    Lines::iterator begin() const noexcept { return Lines(text_).begin(); }
+    TextLines::iterator begin() const noexcept { return TextLines(text_).begin(); }
     std::default_sentinel_t end() const noexcept { return {}; }
 
 private:
     std::string text_;
 };
+
+/// The older names of both.
+using Lines = TextLines;
+using OwnedLines = OwnedTextLines;
 
 }  // namespace syncopate::http
