@@ -1,4 +1,4 @@
-// What a session tells of its requests while they are under way.
+// Trace: functions that a session calls as its requests go on, for logs and measurements.
 #pragma once
 
 #include <chrono>
@@ -10,8 +10,12 @@
 
 namespace syncopate::http {
 
-/// Functions that are called as a request goes on, each with what it is about; also as a WebSocket is opened.
-/// Those that are not set are not called. They must not block; what they throw ends the request.
+namespace detail {
+class TraceReporter;
+}
+
+/// Functions that are called as a request goes on, and as a WebSocket is opened. Each is given the request. Those
+/// that are not set are not called. They must not block; an exception that one throws ends the request.
 ///
 /// ```cpp
 /// Trace().on_request_end([](Trace::Request const& request, int status) {
@@ -23,7 +27,7 @@ namespace syncopate::http {
 /// Semantics: aiohttp's TraceConfig.
 class Trace {
 public:
-    /// What is asked for. The views last during the call.
+    /// The request that a function is called for. The views last during the call.
     struct Request {
         std::string_view method;
         std::string_view url;              // without a user's name and password
@@ -32,70 +36,48 @@ public:
 
     /// A request was handed to the session.
     Trace& on_request_start(std::function<void(Request const&)> function) {
-        request_start = std::move(function);
+        request_start_ = std::move(function);
         return *this;
     }
-    /// It goes out on a connection that was there already.
+    /// The request goes out on a connection that was kept from an earlier one.
     Trace& on_connection_reused(std::function<void(Request const&)> function) {
-        connection_reused = std::move(function);
+        connection_reused_ = std::move(function);
         return *this;
     }
-    /// It goes out on a connection that was made for it.
+    /// The request goes out on a connection that was made for it.
     Trace& on_connection_created(std::function<void(Request const&)> function) {
-        connection_created = std::move(function);
+        connection_created_ = std::move(function);
         return *this;
     }
-    /// The response is a redirect, which is followed. status: of the redirect; location: where it leads.
+    /// The response is a redirect, and is followed.
+    ///
+    /// status:    of the redirect.
+    /// location:  the URL of the request that follows.
     Trace& on_redirect(
         std::function<void(Request const&, int status, std::string_view location)> function) {
-        redirect = std::move(function);
+        redirect_ = std::move(function);
         return *this;
     }
     /// The header of the final response is there.
     Trace& on_request_end(std::function<void(Request const&, int status)> function) {
-        request_end = std::move(function);
+        request_end_ = std::move(function);
         return *this;
     }
-    /// The request has failed. What this one throws is swallowed.
+    /// The request has failed. An exception that this function throws is dropped.
     Trace& on_request_error(std::function<void(Request const&, std::exception_ptr)> function) {
-        request_error = std::move(function);
+        request_error_ = std::move(function);
         return *this;
     }
 
-    std::function<void(Request const&)> request_start;
-    std::function<void(Request const&)> connection_reused;
-    std::function<void(Request const&)> connection_created;
-    std::function<void(Request const&, int, std::string_view)> redirect;
-    std::function<void(Request const&, int)> request_end;
-    std::function<void(Request const&, std::exception_ptr)> request_error;
+private:
+    friend class detail::TraceReporter;
+
+    std::function<void(Request const&)> request_start_;
+    std::function<void(Request const&)> connection_reused_;
+    std::function<void(Request const&)> connection_created_;
+    std::function<void(Request const&, int, std::string_view)> redirect_;
+    std::function<void(Request const&, int)> request_end_;
+    std::function<void(Request const&, std::exception_ptr)> request_error_;
 };
-
-namespace detail {
-
-/// Calls one of the functions of a trace, if it is set.
-template <class Function, class... Args>
-void tell(
-    Function const& function,
-    std::string_view method,
-    std::string_view url,
-    std::chrono::steady_clock::time_point start,
-    Args const&... args) {
-    if (function)
-        function(Trace::Request{method, url, std::chrono::steady_clock::now() - start}, args...);
-}
-
-inline void tell_error(
-    Trace const& trace,
-    std::string_view method,
-    std::string_view url,
-    std::chrono::steady_clock::time_point start,
-    std::exception_ptr const& error) noexcept {
-    try {
-        tell(trace.request_error, method, url, start, error);
-    } catch (...) {  // NOLINT(bugprone-empty-catch): the request's own failure is what counts
-    }
-}
-
-}  // namespace detail
 
 }  // namespace syncopate::http

@@ -17,6 +17,10 @@
 
 namespace syncopate::http {
 
+namespace detail {
+class WebSocketHandshake;
+}
+
 /// A WebSocket as ClientSession::websocket() opens it. The setters chain:
 /// `WebSocketRequest("wss://example.org/chat").subprotocol("chat.v2").bearer(token)`.
 ///
@@ -97,14 +101,9 @@ public:
         return *this;
     }
 
-    // For the session.
-    Request const& request() const noexcept { return request_; }
-    std::vector<std::string> const& subprotocols() const noexcept { return subprotocols_; }
-    bool compress() const noexcept { return compress_; }
-    std::size_t max_message_size() const noexcept { return max_message_size_; }
-    std::optional<Duration> idle_timeout() const noexcept { return idle_timeout_; }
-
 private:
+    friend class detail::WebSocketHandshake;
+
     Request request_;
     std::vector<std::string> subprotocols_;
     bool compress_ = false;

@@ -39,6 +39,7 @@ struct ResponseLimits {
 /// What stands in the header of a response.
 struct ResponseHead {
     int status = 0;
+    bool is_http_1_0 = false;
     std::string reason;
     Headers headers;
 };
@@ -129,7 +130,7 @@ private:
             return;
         if (head_.headers.contains("Content-Length"))
             fail(Errc::malformed_response, "both a Content-Length and a Transfer-Encoding");
-        if (is_http_1_0_ || !chunked() ||
+        if (head_.is_http_1_0 || !chunked() ||
             !equals_ignoring_case(transfer_encoding->value(), "chunked"))
             fail(Errc::malformed_response, "a Transfer-Encoding that is not just chunked");
     }
@@ -139,7 +140,7 @@ private:
         error = {};
         head_.status = code;
         head_.reason.assign(reason.data(), reason.size());
-        is_http_1_0_ = version < 11;
+        head_.is_http_1_0 = version < 11;
     }
 
     // Before Boost 1.90 also called for the trailers, which must not be taken for fields of the header: nobody
@@ -211,7 +212,6 @@ private:
     ResponseLimits const limits_;
     std::string_view const server_;
     std::size_t fields_ = 0;
-    bool is_http_1_0_ = false;
     bool is_starved_ = false;  // in the body, the last parse() used nothing
     std::string* sink_ = nullptr;
     char const* input_end_ = nullptr;

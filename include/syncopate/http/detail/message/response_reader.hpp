@@ -53,12 +53,15 @@ public:
             parse(input, nullptr);
             if (!parser_->is_header_done())
                 break;
-            has_head_ = !is_interim(head_);
+            has_head_ = !is_interim(head_) || is_awaited_upgrade();
             if (!has_head_)
                 pass_over_interim();
         }
         return has_head_;
     }
+
+    /// Has a response 101 Switching Protocols count as the final one. Without this it is an error.
+    void expect_upgrade() noexcept { expects_upgrade_ = true; }
 
     /// To be called once after the header, if the body is to be decoded.
     void decode() {
@@ -118,6 +121,8 @@ private:
         return used;
     }
 
+    bool is_awaited_upgrade() const noexcept { return expects_upgrade_ && head_.status == 101; }
+
     void pass_over_interim() {
         parser_.reset();
         if (head_.status == 101)
@@ -136,6 +141,7 @@ private:
 
     std::optional<ResponseParser> parser_;
     std::size_t interim_responses_ = 0;
+    bool expects_upgrade_ = false;
     bool has_head_ = false;
 
     std::uint64_t received_ = 0;

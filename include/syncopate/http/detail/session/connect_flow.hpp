@@ -1,4 +1,4 @@
-// The making of a connection: from a URL's host to a stream that a request can be written to.
+// ConnectFlow: makes a connection to the host of a URL: look-up, TCP, the tunnel of a proxy, TLS.
 #pragma once
 
 #include <syncopate/detail/group/supervised_task.hpp>
@@ -21,7 +21,6 @@
 #include <boost/asio/ssl/stream_base.hpp>
 #include <boost/asio/this_coro.hpp>
 
-#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -31,7 +30,12 @@
 
 namespace syncopate::http::detail {
 
-/// One connection while it is made.
+/// Whether a proxy is asked for a tunnel to the server, and not for the URL itself.
+inline bool needs_tunnel(Url const& url) noexcept {
+    return url.scheme() != "http";
+}
+
+/// Lies in the frame of the coroutine that waits for the connection.
 class ConnectFlow {
 public:
     /// proxy:     null: none.
@@ -45,14 +49,12 @@ public:
     ConnectFlow(ConnectFlow const&) = delete;
     ConnectFlow& operator=(ConnectFlow const&) = delete;
 
-    /// total:     the request's own deadline.
-    /// Throws:    what went wrong on the way; Errc::connect_timed_out, Errc::tls_handshake_timed_out,
+    /// deadline:  for the connection to be ready.
+    /// total:     the request's own deadline: if that is the same, it is the one that is missed.
+    /// Throws:    the failure of the step that failed; Errc::connect_timed_out, Errc::tls_handshake_timed_out,
     ///            Errc::total_timed_out, Errc::session_closed.
-    asio::awaitable<ConnectionPointer> run(Deadline total) {
+    asio::awaitable<ConnectionPointer> run(Deadline deadline, Deadline total) {
         using namespace ::syncopate::detail;
-        auto const limit = core_->options().connect_timeout();
-        auto const deadline =
-            std::min(total, limit.count() > 0 ? deadline_after(limit) : Deadline::max());
         auto const executor = co_await asio::this_coro::executor;
 
         using Connecting = asio::awaitable<ConnectionPointer>;
@@ -97,7 +99,7 @@ private:
     asio::awaitable<ConnectionPointer> connect() {
         auto socket = co_await open_socket();
         ConnectionPointer const connection(new Connection(std::move(socket)));
-        if (proxy_ && (url_.is_secure() || url_.scheme() == "ws"))
+        if (proxy_ && needs_tunnel(url_))
             co_await open_tunnel(connection->socket(), url_.authority(), *proxy_);
         if (!url_.is_secure())
             co_return connection;

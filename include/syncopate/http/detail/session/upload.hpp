@@ -1,20 +1,16 @@
-// How an exchange sends its request and takes the answer, which may come before all has been sent.
+// Upload: sends a request body that is produced while it is sent.
 #pragma once
 
 #include <syncopate/detail/group/nursery.hpp>
-#include <syncopate/detail/task/caller_link.hpp>
 #include <syncopate/detail/task/outcome.hpp>
 #include <syncopate/http/detail/connection/connection.hpp>
 #include <syncopate/http/detail/connection/deadline_timer.hpp>
-#include <syncopate/http/detail/connection/pool.hpp>
 #include <syncopate/http/detail/message/request_body.hpp>
 #include <syncopate/http/detail/session/exchange.hpp>
 #include <syncopate/http/detail/session/request_writer.hpp>
 #include <syncopate/http/error.hpp>
 
 #include <boost/asio/awaitable.hpp>
-#include <boost/asio/error.hpp>
-#include <boost/asio/ssl/error.hpp>
 #include <boost/asio/this_coro.hpp>
 
 #include <memory>
@@ -24,7 +20,8 @@
 
 namespace syncopate::http::detail {
 
-/// A body that is produced while it is sent. Lies in the frame of RequestFlow::run().
+/// Lies in the frame of RequestFlow::run(). The response is watched for while the body is produced and sent, as
+/// a server may answer before it has read all.
 class Upload {
 public:
     Upload(Exchange& exchange, RequestWriter& request)
@@ -45,7 +42,7 @@ public:
                 break;
             has_more = piece.has_value();
             connection.start_write(request_.framed(std::move(piece), connection.output()));
-            while (connection.is_writing() && !exchange_.take_head(request_)) {
+            while (connection.is_writing() && !exchange_.parse_head(request_)) {
                 connection.start_read();
                 co_await exchange_.wait();
                 exchange_.check_wait(Errc::body_timed_out);
@@ -53,7 +50,7 @@ public:
             if (connection.is_writing())
                 break;
             connection.output().clear();
-            if (connection.write_error() || exchange_.take_head(request_))
+            if (connection.write_error() || exchange_.parse_head(request_))
                 break;
             exchange_.note_sent();
             exchange_.is_sent_whole_ = !has_more;
@@ -85,8 +82,7 @@ private:
         co_await nursery.supervise(begin);
 
         nursery.throw_failure();
-        if (exchange_.is_aborted_)
-            exchange_.fail(Errc::session_closed);
+        exchange_.require_session();
         if (is_late_)
             exchange_.fail(Errc::total_timed_out);
         if (has_answer())
@@ -109,7 +105,7 @@ private:
         auto& connection = exchange_.connection();
         while (!is_late_ && !has_answer()) {
             connection.start_read();
-            co_await connection.park().until(exchange_.total_, *exchange_.loop_->deadline_timer);
+            co_await exchange_.wait_until(exchange_.total());
             if (is_produced_)
                 co_return;
             if (connection.park().end() == TimedPark::End::cancelled)
@@ -120,7 +116,7 @@ private:
     }
 
     bool has_answer() {
-        return exchange_.take_head(request_) || exchange_.connection().read_error();
+        return exchange_.parse_head(request_) || exchange_.connection().read_error();
     }
 
     Exchange& exchange_;
@@ -129,64 +125,5 @@ private:
     bool is_produced_ = false;
     bool is_late_ = false;
 };
-
-inline Exchange::Stage Exchange::begin(RequestWriter& request, Lease&& lease) {
-    if (is_aborted_)  // while it waited for the connection
-        fail(Errc::session_closed);
-    lease_ = std::move(lease);
-    if (!connection().begin_exchange(probe_needed(request))) {
-        lease_.close_connection();
-        return Stage::stale;
-    }
-    asks_to_close_ = request.asks_to_close();
-    progress_.send_total = request.content_length();
-    connection().output().clear();
-    request.write_head(connection().output());
-    if (!request.body().stream())
-        connection().start_write(request.body().pieces());
-    return Stage::waiting;
-}
-
-inline Exchange::Stage Exchange::take_answer(RequestWriter const& request) {
-    note_sent();
-    if (is_aborted_)
-        fail(Errc::session_closed);
-    if (take_head(request)) {
-        begin_body();
-        return Stage::answered;
-    }
-    if (connection().read_error()) {
-        if (!is_stale(request))
-            fail(Errc::connection_lost, connection().read_error().message());
-        lease_.close_connection();
-        return Stage::stale;
-    }
-    connection().start_read();
-    return Stage::waiting;
-}
-
-/// A connection that the server has closed is found out when the request fails; if that may be sent again, it
-/// need not be looked for.
-inline Connection::Probe Exchange::probe_needed(RequestWriter const& request) {
-    using Probe = Connection::Probe;
-    if (!lease_.is_reused())
-        return Probe::none;
-    bool const needs_end = connection().tls() || !request.may_be_repeated() || !options_.retry() ||
-                           !::syncopate::detail::runs_on_io_context(loop_->executor);
-    return needs_end ? Probe::data_and_eof : Probe::data;
-}
-
-/// Whether the server had closed the idle connection before the request came: RFC 9112, 9.3.1.
-inline bool Exchange::is_stale(RequestWriter const& request) const {
-    auto const& connection = lease_.connection();
-    auto const& error = connection.read_error();
-    bool const is_closed = error == asio::error::eof || error == asio::error::connection_reset ||
-                           error == asio::error::broken_pipe ||
-                           error == asio::ssl::error::stream_truncated;
-    return lease_.is_reused() && is_closed && !reader_.has_begun() &&
-           lease_.connection().input().empty() && options_.retry() &&
-           request.body().can_be_sent() &&
-           (request.may_be_repeated() || connection.bytes_written() == 0);
-}
 
 }  // namespace syncopate::http::detail

@@ -1,4 +1,4 @@
-// What Beast's WebSocket reads and writes: a connection of a session.
+// WebSocketTransport: the stream that Beast's WebSocket reads and writes, over a connection of a session.
 #pragma once
 
 #include <syncopate/http/detail/connection/connection.hpp>
@@ -11,9 +11,9 @@
 #include <boost/beast/core/role.hpp>
 #include <openssl/ssl.h>
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <string>
 #include <type_traits>
 #include <utility>
 
@@ -33,7 +33,7 @@ struct ConnectionHandler {
     }
 };
 
-/// What Beast reads and writes: a connection of either kind, so that Beast is compiled once.
+/// A connection with TLS or without: one type, so that Beast is compiled once.
 class WebSocketTransport {
 public:
     using executor_type = asio::any_io_executor;
@@ -43,9 +43,9 @@ public:
 
     executor_type get_executor() const noexcept { return connection_->socket().get_executor(); }
 
-    /// Beast's own handshake is played to it: what it writes goes nowhere, until it has read so much of the
-    /// connection's input, which is the response to the request that was sent in its place.
-    void replay(std::size_t size) noexcept { replayed_ = size; }
+    /// For Beast's own handshake, whose request was not sent. It is given this text to read, and what it writes is
+    /// dropped until it has read all of it.
+    void replay(std::string text) noexcept { replayed_ = std::move(text); }
 
     /// Changes with each write that is begun.
     std::uint64_t writes() const noexcept { return writes_; }
@@ -63,7 +63,7 @@ public:
     template <class Buffers, class Handler>
     void async_write_some(Buffers const& buffers, Handler&& handler) {
         ++writes_;
-        if (replayed_ > 0)
+        if (!replayed_.empty())
             return complete(std::forward<Handler>(handler), asio::buffer_size(buffers));
         if (auto* const tls = connection_->tls())
             tls->async_write_some(buffers, kept(std::forward<Handler>(handler)));
@@ -106,16 +106,19 @@ private:
 
     template <class Buffers>
     std::size_t take_received(Buffers const& buffers) {
+        if (!replayed_.empty()) {
+            auto const size = asio::buffer_copy(buffers, asio::buffer(replayed_));
+            replayed_.erase(0, size);
+            return size;
+        }
         auto const view = connection_->input().view();
-        auto const available = replayed_ > 0 ? replayed_ : view.size();
-        auto const size = asio::buffer_copy(buffers, asio::buffer(view.data(), available));
+        auto const size = asio::buffer_copy(buffers, asio::buffer(view.data(), view.size()));
         connection_->input().consume(size);
-        replayed_ -= std::min(replayed_, size);
         return size;
     }
 
     ConnectionPointer connection_;
-    std::size_t replayed_ = 0;
+    std::string replayed_;
     std::uint64_t writes_ = 0;
 };
 

@@ -1,0 +1,131 @@
+// ExchangeFlow: the steps that lead to the head of a response, for requests and WebSocket handshakes alike.
+#pragma once
+
+#include <syncopate/http/cookies.hpp>
+#include <syncopate/http/detail/connection/deadline_timer.hpp>
+#include <syncopate/http/detail/connection/pool.hpp>
+#include <syncopate/http/detail/connection/proxy.hpp>
+#include <syncopate/http/detail/message/request_parts.hpp>
+#include <syncopate/http/detail/message/response_parser.hpp>
+#include <syncopate/http/detail/session/connect_flow.hpp>
+#include <syncopate/http/detail/session/exchange.hpp>
+#include <syncopate/http/detail/session/request_writer.hpp>
+#include <syncopate/http/detail/session/session_core.hpp>
+#include <syncopate/http/detail/session/trace_reporter.hpp>
+#include <syncopate/http/url.hpp>
+
+#include <boost/asio/awaitable.hpp>
+
+#include <algorithm>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace syncopate::http::detail {
+
+/// What RequestFlow and WebSocketHandshake are made of. Each step is a function that the coroutine of the flow
+/// calls; only the wait for a connection is a coroutine, which idle connections spare.
+class ExchangeFlow {
+public:
+    ExchangeFlow(ExchangeFlow const&) = delete;
+    ExchangeFlow& operator=(ExchangeFlow const&) = delete;
+
+protected:
+    /// Whether an idle connection will do.
+    enum class Connections { any, fresh_only };
+
+    /// Starts the time of the request.
+    ///
+    /// request:   outlives this.
+    ExchangeFlow(
+        std::shared_ptr<SessionCore> core, SessionLoopPointer loop, RequestParts const& request)
+        : core_(std::move(core)), loop_(std::move(loop)), request_(request),
+          trace_(core_->options().trace()) {
+        auto const limit = request.timeout.value_or(core_->options().total_timeout());
+        if (limit.count() > 0)
+            total_ = deadline_from(trace_.start(), limit);
+    }
+    ~ExchangeFlow() = default;
+
+    std::shared_ptr<SessionCore> const& core() const noexcept { return core_; }
+    SessionOptions const& options() const noexcept { return core_->options(); }
+    SessionLoopPointer const& loop() const noexcept { return loop_; }
+    RequestParts const& request() const noexcept { return request_; }
+    TraceReporter& trace() noexcept { return trace_; }
+    Deadline total() const noexcept { return total_; }
+    Url const& url() const noexcept { return trace_.url(); }
+
+    /// Adds the query parameters of the request.
+    void add_query(Url& url) const {
+        for (auto const& [name, value] : request_.query)
+            url.add_query(name, value);
+    }
+
+    /// Sets the URL that the next steps lead to.
+    ///
+    /// url:       outlives this, or the next call.
+    void set_target(Verb method, Url const& url) {
+        trace_.set_target(method, url);
+        proxy_ = core_->proxy_for(url);
+    }
+
+    /// The request as it is sent to the target, with the cookies for it.
+    RequestWriter make_writer(RedirectRewrite rewrite) const {
+        std::string cookies;
+        if (auto* const jar = core_->cookies())
+            cookies = jar->header_for(cookie_origin());
+        bool const is_asked_of_proxy = proxy_ && !needs_tunnel(url());
+        return {
+            request_,
+            url(),
+            core_->default_fields(),
+            rewrite,
+            std::move(cookies),
+            is_asked_of_proxy ? &proxy_->authorization() : nullptr};
+    }
+
+    /// Waits for what the lease lacks: the permit, and the connection to the target.
+    ///
+    /// key:       the target's in the pool.
+    /// Returns:   the deadline for the connection to be ready, if it was made here.
+    asio::awaitable<Deadline> complete(Lease& lease, std::string_view key, Connections wanted) {
+        if (!lease)
+            lease = co_await loop_->pool.lease(std::string(key), total_, *loop_->deadline_timer);
+        if (wanted == Connections::fresh_only)
+            lease.close_connection();
+        if (lease.has_connection())
+            co_return total_;
+        auto const deadline = connect_deadline();
+        ConnectFlow connecting(core_, loop_, url(), proxy_);
+        auto connection = co_await connecting.run(deadline, total_);
+        lease.set_connection(std::move(connection));
+        co_return deadline;
+    }
+
+    void store_cookies(ResponseHead const& head) {
+        if (auto* const jar = core_->cookies())
+            for (auto const cookie : head.headers.get_all("Set-Cookie"))
+                jar->store(cookie_origin(), cookie);
+    }
+
+private:
+    CookieOrigin cookie_origin() const noexcept {
+        return {url().is_secure(), url().host(), url().is_ip_address(), url().path()};
+    }
+
+    Deadline connect_deadline() const noexcept {
+        auto const limit = options().connect_timeout();
+        return limit.count() > 0 ? std::min(total_, deadline_from(Deadline::clock::now(), limit))
+                                 : total_;
+    }
+
+    std::shared_ptr<SessionCore> const core_;
+    SessionLoopPointer const loop_;
+    RequestParts const& request_;
+    TraceReporter trace_;
+    Deadline total_ = Deadline::max();
+    Proxy const* proxy_ = nullptr;
+};
+
+}  // namespace syncopate::http::detail
