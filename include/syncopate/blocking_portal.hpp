@@ -40,12 +40,11 @@ public:
     using executor_type = boost::asio::any_io_executor;
 
     template <PortalExecutor Executor>
-    explicit BlockingPortal(
-        Executor const& executor, Options options = Options().name("BlockingPortal"))
+    explicit BlockingPortal(Executor const& executor, Options options = {})
         : BlockingPortal(Made(), detail::PortalLoop::create(executor, std::move(options))) {}
 
     template <std::derived_from<boost::asio::execution_context> Context>
-    explicit BlockingPortal(Context& context, Options options = Options().name("BlockingPortal"))
+    explicit BlockingPortal(Context& context, Options options = {})
         : BlockingPortal(context.get_executor(), std::move(options)) {}
 
     /// The portal's strand. Throws: Errc::runner_closed after close().

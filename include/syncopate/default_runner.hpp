@@ -1,6 +1,7 @@
-// One runner for the whole process.
+// default_runner: one ThreadRunner for the whole process.
 #pragma once
 
+#include <syncopate/detail/error/report.hpp>
 #include <syncopate/options.hpp>
 #include <syncopate/thread_runner.hpp>
 
@@ -21,7 +22,7 @@ inline ThreadRunner& default_runner() {
             try {
                 runner.close();
             } catch (...) {
-                Options().name("default_runner").report(std::current_exception());
+                detail::report("default_runner", {}, std::current_exception());
             }
         }
     };

@@ -1,5 +1,8 @@
-// The errors of the bridge itself: what a call reports when the trouble is not the task's own.
+// Errc, DeadlockError, TaskGroupError: the errors of the bridge itself.
 #pragma once
+
+#include <syncopate/detail/error/exception_text.hpp>
+#include <syncopate/detail/error/immortal.hpp>
 
 #include <exception>
 #include <memory>
@@ -11,7 +14,7 @@
 
 namespace syncopate {
 
-/// What went wrong between the two worlds, as the code of a `std::system_error`.
+/// Errors of the bridge itself, as the code of a `std::system_error`.
 ///
 /// A task's own exceptions are never translated: they come out as the same object.
 enum class Errc {
@@ -23,12 +26,10 @@ enum class Errc {
     timed_out,
     /// A stop was requested. The task has been cancelled and has unwound.
     cancelled,
-    /// Ctrl-C. The task has been cancelled and has unwound.
-    interrupted,
-    /// The runner was started before a fork, and its thread lives in the parent only.
-    forked,
+    // 5 and 6 are reserved: this version throws neither, and what follows keeps its number.
+
     /// The loop's io_context was stopped or destroyed, or its thread ended, under the call.
-    loop_failed,
+    loop_failed = 7,
     /// What `aexit` is told when its scope is left because of an exception that is still in flight.
     scope_unwound,
     /// A worker thread ended before its work did.
@@ -53,8 +54,6 @@ public:
         case Errc::would_deadlock: return "the call would wait for itself";
         case Errc::timed_out: return "timed out";
         case Errc::cancelled: return "cancelled";
-        case Errc::interrupted: return "interrupted";
-        case Errc::forked: return "the runner's thread was lost in a fork";
         case Errc::loop_failed: return "the event loop failed";
         case Errc::scope_unwound: return "an exception passed through the scope";
         case Errc::worker_lost: return "the worker thread was lost";
@@ -69,15 +68,9 @@ public:
 }  // namespace detail
 
 /// The category of Errc. Its name is "syncopate".
-inline std::error_category const& error_category() noexcept {
-    // Never destroyed: codes outlive main.
-    union Immortal {
-        detail::ErrorCategory category{};
-        Immortal() {}
-        ~Immortal() {}
-    };
-    static Immortal const immortal;
-    return immortal.category;
+// Not inlined: GCC 16 warns of the category's bounds where it is, and there is nothing wrong with them.
+[[gnu::noinline]] inline std::error_category const& error_category() noexcept {
+    return detail::immortal<detail::ErrorCategory>();
 }
 
 /// Makes Errc usable wherever a `std::error_code` is expected.
@@ -93,11 +86,19 @@ struct std::is_error_code_enum<syncopate::Errc> : std::true_type {};
 namespace syncopate {
 
 /// Thrown instead of hanging, before anything is started: the call would wait, directly or through
-/// others, for the thread that makes it. `what()` names who waits for whom.
+/// others, for the thread that makes it.
 class DeadlockError : public std::system_error {
 public:
-    explicit DeadlockError(std::string const& cycle)
-        : std::system_error(make_error_code(Errc::would_deadlock), cycle) {}
+    /// cycle:     who waits for whom.
+    explicit DeadlockError(std::string cycle)
+        : std::system_error(make_error_code(Errc::would_deadlock)),
+          cycle_(std::make_shared<std::string const>(std::move(cycle))) {}
+
+    /// Who waits for whom, by the names of the loops. The code's own message would only repeat it.
+    char const* what() const noexcept override { return cycle_->c_str(); }
+
+private:
+    std::shared_ptr<std::string const> cycle_;  // copying must not throw
 };
 
 /// What a task group ends with when tasks of it have failed. `what()` tells how many, and what the
@@ -118,17 +119,7 @@ private:
         return std::to_string(errors.size()) +
                (errors.size() == 1 ? " task of the group failed: "
                                    : " tasks of the group failed; the first: ") +
-               describe(errors.front());
-    }
-
-    static std::string describe(std::exception_ptr const& error) {
-        try {
-            std::rethrow_exception(error);
-        } catch (std::exception const& e) {
-            return e.what();
-        } catch (...) {
-            return "an exception that is not a std::exception";
-        }
+               detail::exception_text(errors.front());
     }
 
     std::shared_ptr<std::vector<std::exception_ptr> const> errors_;  // copying must not throw

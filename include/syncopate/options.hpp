@@ -1,11 +1,12 @@
-// What can be set when a runner is made.
+// Options: the settings of a runner.
 #pragma once
+
+#include <syncopate/detail/error/report.hpp>
 
 #include <chrono>
 #include <cstddef>
 #include <exception>
 #include <functional>
-#include <iostream>
 #include <memory>
 #include <optional>
 #include <string>
@@ -19,12 +20,12 @@ class WorkerPool;
 /// they chain: `Options().name("db").close_timeout(2s)`; called without an argument, it reads.
 class Options {
 public:
-    using ErrorHandler = std::function<void(std::exception_ptr)>;
+    using ErrorHandler = detail::ErrorHandler;
 
     Options() = default;
 
     /// Names the runner in messages, and its loop thread where it has one (the kernel keeps 15
-    /// bytes of a thread's name). Default: "ThreadRunner".
+    /// bytes of a thread's name). Empty: the default, the runner's class, such as "ThreadRunner".
     Options& name(std::string value) {
         name_ = std::move(value);
         return *this;
@@ -66,8 +67,8 @@ public:
 
     /// How many threads at most do what to_thread() is given, where worker_pool() is not set. Zero: the
     /// default, min(32, cores + 4), which is enough for work that mostly waits, and not far too much for
-    /// work that computes. A portal's pool belongs to the execution context, and is as large as the first
-    /// user of that wants it.
+    /// work that computes. All portals to one execution context share a pool; the first to use it sets
+    /// its size.
     Options& max_workers(std::size_t value) {
         max_workers_ = value;
         return *this;
@@ -84,29 +85,11 @@ public:
 
     /// Hands an exception to the error handler. Never throws.
     void report(std::exception_ptr error) const noexcept {
-        try {
-            if (on_error_)
-                on_error_(std::move(error));
-            else
-                log(std::move(error));
-        } catch (...) {
-            // The handler's own failure has nowhere left to go.
-        }
+        detail::report(name_, on_error_, std::move(error));
     }
 
 private:
-    void log(std::exception_ptr error) const {
-        std::string what = "an exception that is not a std::exception";
-        try {
-            std::rethrow_exception(std::move(error));
-        } catch (std::exception const& e) {
-            what = e.what();
-        } catch (...) {
-        }
-        std::clog << "syncopate: " + name_ + ": " + what + '\n' << std::flush;
-    }
-
-    std::string name_ = "ThreadRunner";
+    std::string name_;
     ErrorHandler on_error_;
     std::optional<std::chrono::nanoseconds> spin_;
     std::size_t max_workers_ = 0;

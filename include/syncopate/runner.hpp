@@ -27,7 +27,7 @@ public:
     using Options = syncopate::Options;
     using executor_type = boost::asio::io_context::executor_type;
 
-    Runner() : Runner(Options().name("Runner")) {}
+    Runner() : Runner(Options()) {}
     explicit Runner(Options options) : Runner(detail::CallerLoop::create(std::move(options))) {}
 
     /// The io_context. It may be referred to until the runner is destroyed, but runs nothing after

@@ -6,6 +6,7 @@
 #include "support/iterables.hpp"
 #include "support/loops.hpp"
 #include "support/tasks.hpp"
+#include <syncopate/blocking_portal.hpp>
 #include <syncopate/blocking_range.hpp>
 #include <syncopate/context_guard.hpp>
 #include <syncopate/error.hpp>
@@ -18,6 +19,7 @@
 #include <boost/asio/cancellation_type.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
+#include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -56,8 +58,10 @@ using support::loop_thread_of;
 using support::message_of;
 using support::NotedContext;
 using support::Tracked;
+using syncopate::BlockingPortal;
 using syncopate::Errc;
 using syncopate::Options;
+using syncopate::Runner;
 using syncopate::ThreadRunner;
 
 // Takes no notice of being cancelled, and ends when the gate is open.
@@ -608,3 +612,15 @@ TEST_CASE("An open guard is left when a task of the loop destroys the runner") {
 }
 
 }  // namespace
+
+TEST_CASE("Messages call a runner without a name by its class") {
+    auto const message = [](auto&& runner) {
+        runner.close();
+        return message_of<std::system_error>([&] { runner.run(support::twice(21)); });
+    };
+    Options const options = Options().close_timeout(1h);
+    asio::io_context context;
+    CHECK(message(ThreadRunner(options)) == "ThreadRunner: the runner is closed");
+    CHECK(message(Runner(options)) == "Runner: the runner is closed");
+    CHECK(message(BlockingPortal(context, options)) == "BlockingPortal: the runner is closed");
+}

@@ -161,6 +161,15 @@ TEMPLATE_LIST_TEST_CASE("The refusal names the loop", "", EveryLoop) {
         loop.runner.call([&] { loop.runner.run(nothing()); }), ContainsSubstring("\"database\""));
 }
 
+TEST_CASE("A refusal says who waits for whom, and nothing else") {
+    ThreadRunner runner(Options().name("db"));
+    auto const call = [&] { runner.call([&] { runner.run(nothing()); }); };
+    CHECK(
+        message_of<DeadlockError>(call) ==
+        "\"db\" waits for \"db\", on the thread that makes the call; use co_await");
+    CHECK(code_of(call) == Errc::would_deadlock);
+}
+
 TEST_CASE("A task may block on a runner that does not need it") {
     ThreadRunner a;
     ThreadRunner b;

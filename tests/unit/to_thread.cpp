@@ -244,6 +244,13 @@ TEST_CASE("to_thread works on a loop without a runner, and keeps it running") {
     CHECK(result.get() == 42);
 }
 
+TEST_CASE("The workers of a loop without a runner are named as those of a pool") {
+    asio::io_context context;
+    auto name = asio::co_spawn(context, to_thread(this_thread_name), asio::use_future);
+    context.run();
+    CHECK(name.get() == "worker-1");
+}
+
 TEST_CASE("An io_context that is destroyed waits for what a worker does for it") {
     Gate started;
     Gate release;

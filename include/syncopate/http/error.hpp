@@ -1,6 +1,8 @@
 // The errors of HTTP: what a request reports when the trouble is not the response's status.
 #pragma once
 
+#include <syncopate/detail/error/immortal.hpp>
+
 #include <string>
 #include <system_error>
 
@@ -124,15 +126,9 @@ public:
 }  // namespace detail
 
 /// The category of http::Errc. Its name is "syncopate.http".
-inline std::error_category const& error_category() noexcept {
-    // Never destroyed: codes outlive main.
-    union Immortal {
-        detail::ErrorCategory category{};
-        Immortal() {}
-        ~Immortal() {}
-    };
-    static Immortal const immortal;
-    return immortal.category;
+// Not inlined: see syncopate::error_category().
+[[gnu::noinline]] inline std::error_category const& error_category() noexcept {
+    return syncopate::detail::immortal<detail::ErrorCategory>();
 }
 
 /// Makes http::Errc usable wherever a `std::error_code` is expected. The time-outs also compare equal to

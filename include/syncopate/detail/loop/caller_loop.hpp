@@ -5,6 +5,7 @@
 #include <syncopate/detail/loop/wait_graph.hpp>
 #include <syncopate/detail/wait/deadline.hpp>
 #include <syncopate/detail/wait/one_shot_event.hpp>
+#include <syncopate/options.hpp>
 
 #include <boost/asio/io_context.hpp>
 
@@ -23,7 +24,7 @@ public:
         return loop;
     }
 
-    using OwnLoop::OwnLoop;
+    explicit CallerLoop(Options options) : OwnLoop(std::move(options), "Runner") {}
 
     /// The Runner is destroyed where it cannot be waited for. If a task of its own does that, the call
     /// that turns the loop, further up on this thread's stack, brings it to its end.

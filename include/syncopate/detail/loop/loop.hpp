@@ -35,7 +35,8 @@ namespace syncopate::detail {
 /// driven by the ends of the very things that are waited for.
 class Loop : public std::enable_shared_from_this<Loop> {
 public:
-    explicit Loop(Options options) : options_(std::move(options)) {}
+    /// kind: names the loop where the options do not.
+    Loop(Options options, char const* kind) : options_(with_name(std::move(options), kind)) {}
     Loop(Loop const&) = delete;
     Loop& operator=(Loop const&) = delete;
     virtual ~Loop() = default;
@@ -249,6 +250,12 @@ protected:
     void set_closed() noexcept { closed_.set(); }
 
 private:
+    static Options with_name(Options options, char const* kind) {
+        if (options.name().empty())
+            options.name(kind);
+        return options;
+    }
+
     /// The execution context, if one thread at most runs it.
     virtual void const* exclusive_context() const noexcept = 0;
 

@@ -42,8 +42,8 @@ public:
     }
 
     PortalLoop(Options options, LoopThreads threads, boost::asio::execution_context& context)
-        : Loop(std::move(options)), threads_(std::move(threads)), context_(&context),
-          registry_(&boost::asio::use_service<PortalRegistry>(context)) {}
+        : Loop(std::move(options), "BlockingPortal"), threads_(std::move(threads)),
+          context_(&context), registry_(&boost::asio::use_service<PortalRegistry>(context)) {}
 
     void submit(Operation& operation) override {
         // Posted under the lock, and without a copy of the executor: as soon as the loop has the

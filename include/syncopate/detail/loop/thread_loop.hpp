@@ -8,6 +8,7 @@
 #include <syncopate/detail/wait/deadline.hpp>
 #include <syncopate/detail/wait/one_shot_event.hpp>
 #include <syncopate/detail/wait/spin_wait.hpp>
+#include <syncopate/options.hpp>
 
 #include <boost/asio/io_context.hpp>
 
@@ -16,6 +17,7 @@
 #include <memory>
 #include <mutex>
 #include <thread>
+#include <utility>
 
 #include <pthread.h>
 
@@ -29,7 +31,7 @@ public:
         return loop;
     }
 
-    using OwnLoop::OwnLoop;
+    explicit ThreadLoop(Options options) : OwnLoop(std::move(options), "ThreadRunner") {}
 
     void prepare() override {
         start();

@@ -119,7 +119,9 @@ private:
     }
     static std::shared_ptr<OwnedWorkExecutor> make(Options const& options) {
         WorkerPoolOptions pool;
-        pool.name(options.name()).max_workers(options.max_workers());
+        if (!options.name().empty())
+            pool.name(options.name());
+        pool.max_workers(options.max_workers());
         return std::make_shared<WorkerThreads>(WorkerThreads::Settings{
             pool.name(), pool.max_workers(), pool.keep_alive(), options.spin()});
     }

@@ -1,0 +1,18 @@
+// immortal: the one object of a type, which is never destroyed.
+#pragma once
+
+namespace syncopate::detail {
+
+/// For what is still used after main has ended: a std::error_category, to which every error code refers.
+template <class T>
+T const& immortal() noexcept {
+    union Holder {
+        T object{};
+        constexpr Holder() noexcept {}
+        ~Holder() {}
+    };
+    static constinit Holder const holder;
+    return holder.object;
+}
+
+}  // namespace syncopate::detail
