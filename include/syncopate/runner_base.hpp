@@ -31,7 +31,9 @@ namespace syncopate {
 /// DeadlockError at once; so they do wherever the wait could never end. The exceptions of a task, a
 /// context or an iterable come out unchanged. A task given as an rvalue, or the callable that makes
 /// it, is owned by the call and destroyed on the loop before the caller goes on; a callable given as
-/// an lvalue is used in place. A call that is refused destroys its task unstarted.
+/// an lvalue is used in place where the caller blocks, and copied where nobody waits for the task. A
+/// call that is refused destroys its task unstarted. An awaitable that was awaited before, or is empty:
+/// std::errc::invalid_argument.
 ///
 /// `where` is the call site, for messages: leave it to its default.
 ///
@@ -88,6 +90,7 @@ public:
 
     /// Starts a task and gives a future of its result, without blocking.
     ///
+    /// task:      as for run(); an lvalue callable is copied. std::ref(callable) has it used in place.
     /// stop:      a stop request cancels the task; the future then holds Errc::cancelled as for run().
     /// Throws:    Errc::cancelled if a stop has been requested already: the task never starts.
     /// Threads:   may also be called on the loop's own thread; waiting for the future there would hang.
@@ -99,11 +102,13 @@ public:
         loop_->prepare();
         if (stop.stop_requested())
             loop_->throw_error(Errc::cancelled);
-        return detail::FutureCall<T>::start(*loop_, std::forward<T>(task), std::move(stop), where);
+        return detail::FutureCall<std::decay_t<T>>::start(
+            *loop_, detail::owned(std::forward<T>(task)), std::move(stop), where);
     }
 
     /// Starts a task that nobody waits for.
     ///
+    /// task:      as for run(); an lvalue callable is copied. std::ref(callable) has it used in place.
     /// Throws:    nothing of the task's: its failure goes to Options::on_error, exactly once, unless it
     ///            is that close() cancelled it.
     /// Threads:   may also be called on the loop's own thread.
@@ -111,7 +116,8 @@ public:
     template <Task T>
     void start_soon(T&& task, Where where = Where::current()) {
         loop_->prepare();
-        detail::BackgroundCall<T>::start(*loop_, std::forward<T>(task), where);
+        detail::BackgroundCall<std::decay_t<T>>::start(
+            *loop_, detail::owned(std::forward<T>(task)), where);
     }
 
     /// Calls a plain function on the loop's thread and gives what it returns.

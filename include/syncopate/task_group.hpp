@@ -6,6 +6,7 @@
 #include <syncopate/detail/group/child.hpp>
 #include <syncopate/detail/group/nursery.hpp>
 #include <syncopate/detail/group/started_child.hpp>
+#include <syncopate/detail/task/awaitable_of.hpp>
 #include <syncopate/detail/task/outcome.hpp>
 #include <syncopate/detail/task/owned_or_ref.hpp>
 #include <syncopate/error.hpp>
@@ -15,7 +16,6 @@
 
 #include <concepts>
 #include <exception>
-#include <functional>
 #include <memory>
 #include <system_error>
 #include <type_traits>
@@ -136,21 +136,23 @@ public:
     /// Starts a task, and returns at its first suspension. Its result is dropped; an exception of it is a
     /// failure of the group.
     ///
-    /// task:      an awaitable, a factory or a deferred operation. A factory that is an lvalue must outlive
-    ///            the task that it makes, if that refers to it, as a lambda's coroutine does.
+    /// task:      an awaitable, a factory or a deferred operation. An lvalue factory is copied,
+    ///            since the group may outlive it; std::ref(factory) has it used in place.
     /// Throws:    the group has ended, or has not been entered -> Errc::runner_closed. No memory ->
     ///            std::bad_alloc. Then the task has not been started.
     /// Cancel:    the task is cancelled with the group.
     /// Semantics: anyio's start_soon, asyncio's create_task.
     template <Task T>
     void start_soon(T&& task) {
-        nursery_.start<detail::GroupChild<T>>(detail::OwnedOrRef<T>(std::forward<T>(task)));
+        using Owned = std::decay_t<T>;
+        nursery_.start<detail::GroupChild<Owned>>(
+            detail::OwnedOrRef<Owned>(detail::owned(std::forward<T>(task))));
     }
 
     /// Starts a task, and waits until it calls the Ready that it is given.
     ///
     /// function:  called once with a Ready<V>. Its coroutine is a child of the group, also after it was
-    ///            ready. An rvalue is owned until the child has ended; an lvalue must outlive the child.
+    ///            ready. It is owned until the child has ended, and an lvalue copied for that.
     /// Returns:   the value that the task was ready with.
     /// Throws:    what the task throws before it is ready, which is then no failure of the group. It ends
     ///            without being ready -> Errc::never_ready. Otherwise as start_soon().
@@ -159,8 +161,9 @@ public:
     /// Semantics: anyio's start, with a Ready in place of its task_status.
     template <class V, StartFunction<V> F>
     boost::asio::awaitable<V> start(F&& function) {
-        return detail::start_child<V, F>(
-            nursery_, detail::OwnedOrRef<F>(std::forward<F>(function)));
+        using Owned = std::decay_t<F>;
+        return detail::start_child<V, Owned>(
+            nursery_, detail::OwnedOrRef<Owned>(detail::owned(std::forward<F>(function))));
     }
 
     /// Cancels all tasks of the group, those to come, and the body of with_task_group(). That is no error:
@@ -222,7 +225,7 @@ public:
 
     boost::asio::awaitable<void> begin() {
         if constexpr (std::is_void_v<Result>)
-            return std::invoke(body_.get(), group_);
+            return awaitable_from(body_.get(), group_);
         else
             return begin_with_result();
     }
@@ -236,7 +239,7 @@ public:
 
 private:
     boost::asio::awaitable<void> begin_with_result() {
-        outcome_.emplace(co_await std::invoke(body_.get(), group_));
+        outcome_.emplace(co_await awaitable_from(body_.get(), group_));
     }
 
     TaskGroup& group_;

@@ -16,6 +16,9 @@
 
 #include <atomic>
 #include <chrono>
+#include <functional>
+#include <future>
+#include <memory>
 #include <stdexcept>
 #include <stop_token>
 #include <thread>
@@ -190,4 +193,39 @@ TEMPLATE_LIST_TEST_CASE(
     });
     CHECK(!started);
     CHECK(alive_after == 0);
+}
+
+TEMPLATE_LIST_TEST_CASE(
+    "A named factory is copied where nobody waits for its task", "", TurningLoops) {
+    std::promise<int> background;
+    std::future<int> future;
+    {
+        TestType loop;
+        {
+            // The coroutines refer to the lambda that made them.
+            auto const factory = [&background, capture = Tracked(21)]() -> asio::awaitable<int> {
+                co_await sleep_for(5ms);
+                background.set_value(capture.value());
+                co_return capture.value();
+            };
+            loop.runner.start_soon(factory);
+        }
+        CHECK(background.get_future().get() == 21);
+        {
+            auto const factory = [capture = Tracked(21)]() -> asio::awaitable<int> {
+                co_await sleep_for(5ms);
+                co_return capture.value();
+            };
+            future = loop.runner.run_as_future(factory);
+        }
+        CHECK(future.get() == 21);
+    }
+    CHECK(Tracked::alive() == 0);
+}
+
+TEST_CASE("A factory behind std::ref is used in place, also where nobody waits for its task") {
+    ThreadRunner runner;
+    auto factory = [capture = std::make_unique<int>(21)] { return twice(*capture); };
+    CHECK(runner.run_as_future(std::ref(factory)).get() == 42);
+    CHECK(runner.run(factory) == 42);
 }

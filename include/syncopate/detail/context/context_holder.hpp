@@ -4,6 +4,7 @@
 #include <syncopate/concepts.hpp>
 #include <syncopate/detail/context/context_task.hpp>
 #include <syncopate/detail/loop/loop.hpp>
+#include <syncopate/detail/task/awaitable_of.hpp>
 #include <syncopate/detail/task/owned_or_ref.hpp>
 
 #include <boost/asio/awaitable.hpp>
@@ -69,19 +70,19 @@ private:
         if constexpr (AsyncContext<S>)
             context_.refer_to(source_.get());
         else if constexpr (Awaitable<S>)
-            context_.emplace(co_await std::move(source_.get()));
+            context_.emplace(co_await require_valid(std::move(source_.get())));
         else if constexpr (TaskFactory<S>)
-            context_.emplace(co_await std::invoke(source_.get()));
+            context_.emplace(co_await awaitable_from(source_.get()));
         else if constexpr (std::is_lvalue_reference_v<std::invoke_result_t<SourceObject&>>)
             context_.refer_to(std::invoke(source_.get()));
         else
             context_.emplace(ResultOf<SourceObject>{source_.get()});
 
         if constexpr (std::is_void_v<Entered>) {
-            co_await (*context_).aenter();
+            co_await require_valid((*context_).aenter());
             address_ = &*context_;
         } else {
-            value_.emplace(co_await (*context_).aenter());
+            value_.emplace(co_await require_valid((*context_).aenter()));
             if constexpr (std::is_reference_v<Value>)
                 address_ = &value_->get();
             else
@@ -91,9 +92,9 @@ private:
 
     boost::asio::awaitable<bool> do_exit(std::exception_ptr error) override {
         if constexpr (SuppressingContext<Context>) {
-            co_return co_await (*context_).aexit(std::move(error));
+            co_return co_await require_valid((*context_).aexit(std::move(error)));
         } else {
-            co_await (*context_).aexit(std::move(error));
+            co_await require_valid((*context_).aexit(std::move(error)));
             co_return false;
         }
     }

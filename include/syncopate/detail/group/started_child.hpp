@@ -4,6 +4,7 @@
 #include <syncopate/concepts.hpp>
 #include <syncopate/detail/group/child.hpp>
 #include <syncopate/detail/group/nursery.hpp>
+#include <syncopate/detail/task/awaitable_of.hpp>
 #include <syncopate/detail/task/outcome.hpp>
 #include <syncopate/detail/task/owned_or_ref.hpp>
 #include <syncopate/detail/task/parked_coroutine.hpp>
@@ -14,7 +15,6 @@
 #include <boost/system/system_error.hpp>
 
 #include <exception>
-#include <functional>
 #include <memory>
 #include <system_error>
 #include <utility>
@@ -102,7 +102,9 @@ public:
             state_->lost();
     }
 
-    boost::asio::awaitable<void> begin() { return std::invoke(function_.get(), Ready<V>(state_)); }
+    boost::asio::awaitable<void> begin() {
+        return awaitable_from(function_.get(), Ready<V>(state_));
+    }
 
     void complete(std::exception_ptr error) noexcept {
         if (!std::exchange(state_, nullptr)->end(error) && is_failure(error))

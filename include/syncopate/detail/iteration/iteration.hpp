@@ -3,6 +3,7 @@
 
 #include <syncopate/concepts.hpp>
 #include <syncopate/detail/iteration/drain.hpp>
+#include <syncopate/detail/task/awaitable_of.hpp>
 #include <syncopate/detail/task/owned_or_ref.hpp>
 
 #include <boost/asio/any_io_executor.hpp>
@@ -28,7 +29,7 @@ public:
     boost::asio::awaitable<std::optional<Item>> next() {
         std::exception_ptr error;
         try {
-            auto item = co_await iterable_->get().anext();
+            auto item = co_await require_valid(iterable_->get().anext());
             if (item)
                 co_return std::move(item);
         } catch (...) {
@@ -67,7 +68,7 @@ public:
         try {
             if constexpr (ClosableIterable<I>)
                 if (iterable_)
-                    co_await iterable_->get().aclose();
+                    co_await require_valid(iterable_->get().aclose());
         } catch (...) {
             error = std::current_exception();
         }

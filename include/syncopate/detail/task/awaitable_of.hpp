@@ -1,19 +1,48 @@
-// awaitable_of(): what co_await takes of a task, which its user passed as an awaitable or as a factory.
+// awaitable_of() and require_valid(): what co_await takes of a task, and the refusal of an awaitable that has
+// nothing to await.
 #pragma once
 
 #include <syncopate/concepts.hpp>
 #include <syncopate/detail/task/owned_or_ref.hpp>
 
 #include <functional>
+#include <system_error>
 #include <utility>
 
 namespace syncopate::detail {
 
+[[noreturn]] inline void throw_spent_awaitable() {
+    throw std::system_error(
+        std::make_error_code(std::errc::invalid_argument),
+        "the awaitable was awaited or moved from before, or never made");
+}
+
+/// The awaitable, unless it is empty: Asio would follow a null pointer.
+/// Throws: std::errc::invalid_argument.
+template <Awaitable A>
+A&& require_valid(A&& awaitable) {
+    if (!awaitable.valid())
+        throw_spent_awaitable();
+    return std::move(awaitable);
+}
+
+/// Calls a function, and gives the awaitable that it returns.
+template <class F, class... Args>
+auto awaitable_from(F&& function, Args&&... args) {
+    auto awaitable = std::invoke(std::forward<F>(function), std::forward<Args>(args)...);
+    if (!awaitable.valid())
+        throw_spent_awaitable();
+    return awaitable;
+}
+
 /// Calls a factory; moves an awaitable or a deferred operation out. Once.
+/// Throws: std::errc::invalid_argument if there is nothing to await; what a factory throws.
 template <Task T>
 decltype(auto) awaitable_of(OwnedOrRef<T>& task) {
     if constexpr (TaskFactory<T>)
-        return std::invoke(task.get());
+        return awaitable_from(task.get());
+    else if constexpr (Awaitable<T>)
+        return require_valid(std::move(task.get()));
     else
         return std::move(task.get());
 }

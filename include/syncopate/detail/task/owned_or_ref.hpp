@@ -1,7 +1,9 @@
-// Ownership by value category: what came as an rvalue is owned, what came as an lvalue is used in place.
+// OwnedOrRef: an argument that is owned if it came as an rvalue, and used in place if it came as an lvalue.
+// owned(): the same argument for those who outlive the call, who copy an lvalue.
 #pragma once
 
 #include <optional>
+#include <type_traits>
 #include <utility>
 
 namespace syncopate::detail {
@@ -29,5 +31,15 @@ public:
 private:
     T* value_;
 };
+
+/// The argument itself if it is an rvalue; a copy of an lvalue, which may be gone before the copy is used.
+template <class T>
+std::conditional_t<std::is_lvalue_reference_v<T>, std::decay_t<T>, T&&> owned(T&& value) {
+    static_assert(
+        std::is_constructible_v<std::decay_t<T>, T>,
+        "syncopate: nobody waits for this task, so a callable given as an lvalue is copied, and this one "
+        "cannot be: pass std::move(callable), or std::ref(callable) if it outlives the task");
+    return std::forward<T>(value);
+}
 
 }  // namespace syncopate::detail
