@@ -110,6 +110,7 @@ private:
     std::unique_ptr<detail::GeneratorCore, Abandon> core_;
 };
 
+/// What the compiler makes the coroutine with.
 template <GeneratorItem T>
 struct AsyncGenerator<T>::promise_type : detail::GeneratorPromise<T> {
     AsyncGenerator get_return_object() {

@@ -5,6 +5,7 @@
 
 namespace syncopate {
 
+/// The former name of RunnerBase.
 using BlockingOperations = RunnerBase;
 
 }  // namespace syncopate

@@ -31,23 +31,28 @@ concept PortalExecutor = boost::asio::execution::is_executor<E>::value &&
 /// the executor is left to run the task. A thread_pool tells how many there are; of an io_context one is
 /// assumed.
 ///
-/// Threads:   every member from any thread.
 /// Blocks:    the destructor, as that of ThreadRunner; not at all if nothing is under way.
+/// Threads:   every member from any thread.
 /// Semantics: `anyio.from_thread.BlockingPortal`.
 class BlockingPortal : public RunnerBase {
 public:
+    /// The settings, which are the same for every runner.
     using Options = syncopate::Options;
     using executor_type = boost::asio::any_io_executor;
 
+    /// To the loop of this executor.
     template <PortalExecutor Executor>
     explicit BlockingPortal(Executor const& executor, Options options = {})
         : BlockingPortal(Made(), detail::PortalLoop::create(executor, std::move(options))) {}
 
+    /// To the loop of this execution context.
     template <std::derived_from<boost::asio::execution_context> Context>
     explicit BlockingPortal(Context& context, Options options = {})
         : BlockingPortal(context.get_executor(), std::move(options)) {}
 
-    /// The portal's strand. Throws: Errc::runner_closed after close().
+    /// The portal's strand.
+    ///
+    /// Throws:    Errc::runner_closed after close().
     executor_type get_executor() const { return loop_.open_executor(); }
 
 private:

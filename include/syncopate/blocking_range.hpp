@@ -15,7 +15,11 @@ namespace syncopate {
 /// How far the loop may run ahead of the consumer of a range: `count` finished items may wait, and one
 /// more may be in the making. Items then cross between the threads many at a time.
 struct ReadAhead {
+    /// So many.
+    ///
+    /// items:     how many finished ones may wait.
     explicit constexpr ReadAhead(std::size_t items) noexcept : count(items) {}
+    /// How many finished items may wait.
     std::size_t count;
 };
 
@@ -54,6 +58,7 @@ class [[nodiscard]] BlockingRange : public std::ranges::view_base {
     };
 
 public:
+    /// A position in the range. It stays valid when the range is moved, and only one is of use at a time.
     class iterator {
     public:
         using iterator_concept = std::input_iterator_tag;

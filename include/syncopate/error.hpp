@@ -89,6 +89,8 @@ namespace syncopate {
 /// others, for the thread that makes it.
 class DeadlockError : public std::system_error {
 public:
+    /// Names the cycle.
+    ///
     /// cycle:     who waits for whom.
     explicit DeadlockError(std::string cycle)
         : std::system_error(make_error_code(Errc::would_deadlock)),
@@ -105,6 +107,8 @@ private:
 /// first of them threw.
 class TaskGroupError : public std::runtime_error {
 public:
+    /// Holds these failures.
+    ///
     /// errors:    at least one.
     explicit TaskGroupError(std::vector<std::exception_ptr> errors)
         : std::runtime_error(describe(errors)),

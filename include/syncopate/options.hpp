@@ -20,6 +20,7 @@ class WorkerPool;
 /// they chain: `Options().name("db").close_timeout(2s)`; called without an argument, it reads.
 class Options {
 public:
+    /// What takes an exception that has no caller to go to.
     using ErrorHandler = detail::ErrorHandler;
 
     Options() = default;

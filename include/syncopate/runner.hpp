@@ -24,10 +24,13 @@ namespace syncopate {
 /// Semantics: `asyncio.Runner`.
 class Runner : public RunnerBase {
 public:
+    /// The settings, which are the same for every runner.
     using Options = syncopate::Options;
     using executor_type = boost::asio::io_context::executor_type;
 
+    /// With the default options.
     Runner() : Runner(Options()) {}
+    /// With these options.
     explicit Runner(Options options) : Runner(detail::CallerLoop::create(std::move(options))) {}
 
     /// The io_context. It may be referred to until the runner is destroyed, but runs nothing after
@@ -37,6 +40,7 @@ public:
         return loop_.context();
     }
 
+    /// The executor of get_loop().
     executor_type get_executor() { return get_loop().get_executor(); }
 
 private:

@@ -42,6 +42,7 @@ namespace syncopate {
 /// where the system has no thread to start the loop on, and then the next use tries again.
 class RunnerBase {
 public:
+    /// Where a call is made: the file and the line, for messages.
     using Where = std::source_location;
 
     /// Runs a task on the loop and gives what it returns.

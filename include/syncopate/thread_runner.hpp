@@ -23,10 +23,13 @@ namespace syncopate {
 ///            task is lost at close: all are cancelled and awaited.
 class ThreadRunner : public RunnerBase {
 public:
+    /// The settings, which are the same for every runner.
     using Options = syncopate::Options;
     using executor_type = boost::asio::io_context::executor_type;
 
+    /// With the default options.
     ThreadRunner() : ThreadRunner(Options()) {}
+    /// With these options. The thread starts with the first use, and not here.
     explicit ThreadRunner(Options options)
         : ThreadRunner(detail::ThreadLoop::create(std::move(options))) {}
 
@@ -38,6 +41,7 @@ public:
         return loop_.context();
     }
 
+    /// The executor of get_loop().
     executor_type get_executor() { return get_loop().get_executor(); }
 
 private:

@@ -1,6 +1,9 @@
 // The library's version, and the only place where it stands: CMake reads it from here.
 #pragma once
 
+/// The first number of the version.
 #define SYNCOPATE_VERSION_MAJOR 0
+/// The second one.
 #define SYNCOPATE_VERSION_MINOR 1
+/// The third one.
 #define SYNCOPATE_VERSION_PATCH 0

@@ -80,14 +80,15 @@ private:
 /// work of this very pool, the latest of that work is refused with DeadlockError: it could begin only if one
 /// of those tasks ended without it.
 ///
-/// Threads:   every member from any thread. Any number of loops may share a pool, which must outlive the
-///            work that they give to it.
 /// Blocks:    the destructor, until the functions that run have returned. On a thread of the pool it does
 ///            not wait: the threads end by themselves.
+/// Threads:   every member from any thread. Any number of loops may share a pool, which must outlive the
+///            work that they give to it.
 /// Semantics: `concurrent.futures.ThreadPoolExecutor`; but idle threads end, as anyio's do, and close()
 ///            refuses queued work.
 class WorkerPool {
 public:
+    /// The settings of a pool.
     using Options = WorkerPoolOptions;
 
     /// Makes a pool with the default settings. No thread starts yet.

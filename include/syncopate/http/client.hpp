@@ -108,6 +108,7 @@ private:
 /// Semantics: requests.Session.
 class Client {
 public:
+    /// Where a call is made: the file and the line, for messages.
     using Where = std::source_location;
 
     /// On a loop and a thread of its own.
@@ -129,6 +130,8 @@ public:
         return *this;
     }
 
+    /// Closes the client, as close() does. What that throws is dropped.
+    ///
     /// Blocks:    as close(), but however long it takes.
     ~Client() {
         try {
@@ -147,24 +150,31 @@ public:
         return core.runner().run(fetch, where);
     }
 
+    /// GETs a URL: request(), without more than the URL.
     ClientResponse get(std::string url, Where where = Where::current()) {
         return request(Request(Verb::get, std::move(url)), where);
     }
+    /// The same, by HEAD.
     ClientResponse head(std::string url, Where where = Where::current()) {
         return request(Request(Verb::head, std::move(url)), where);
     }
+    /// The same, by OPTIONS.
     ClientResponse options(std::string url, Where where = Where::current()) {
         return request(Request(Verb::options, std::move(url)), where);
     }
+    /// The same, by DELETE.
     ClientResponse del(std::string url, Where where = Where::current()) {
         return request(Request(Verb::delete_, std::move(url)), where);
     }
+    /// POSTs a body to a URL.
     ClientResponse post(std::string url, std::string body, Where where = Where::current()) {
         return send(Verb::post, std::move(url), std::move(body), where);
     }
+    /// The same, by PUT.
     ClientResponse put(std::string url, std::string body, Where where = Where::current()) {
         return send(Verb::put, std::move(url), std::move(body), where);
     }
+    /// The same, by PATCH.
     ClientResponse patch(std::string url, std::string body, Where where = Where::current()) {
         return send(Verb::patch, std::move(url), std::move(body), where);
     }
@@ -214,6 +224,7 @@ public:
             core.runner().wrap_context(core.session().request(std::move(request)), where);
         return {{core_, &core.runner()}, std::move(response), core.max_line_size()};
     }
+    /// The same, by GET.
     [[nodiscard]] ClientStream stream(std::string url, Where where = Where::current()) {
         return stream(Request(Verb::get, std::move(url)), where);
     }
@@ -247,6 +258,7 @@ public:
         }
         file.commit();
     }
+    /// The same, by GET.
     void download(
         std::string url,
         std::filesystem::path path,

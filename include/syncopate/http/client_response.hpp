@@ -23,12 +23,17 @@ namespace syncopate::http {
 /// Semantics: requests.Response. The text is not transcoded.
 class [[nodiscard]] ClientResponse {
 public:
+    /// Puts both together.
+    ///
     /// response:  whose body has been read.
     ClientResponse(Response response, std::string body) noexcept
         : response_(std::move(response)), body_(std::move(body)) {}
 
+    /// The number that the server answered with, such as 200.
     int status() const noexcept { return response_.status(); }
+    /// The words beside it, such as "OK"; they may be empty.
     std::string_view reason() const noexcept { return response_.reason(); }
+    /// The fields of the response's header.
     Headers const& headers() const noexcept { return response_.headers(); }
 
     /// Where the response came from, after redirects; without a user's name and password.
@@ -40,6 +45,8 @@ public:
     /// Whether the status is below 400.
     bool is_ok() const noexcept { return response_.is_ok(); }
 
+    /// Gives the response itself, unless its status is an error.
+    ///
     /// Throws:    Errc::error_status for a status of 400 or above, naming it and the URL's server.
     ClientResponse const& raise_for_status() const& {
         response_.raise_for_status();
@@ -76,14 +83,19 @@ private:
 /// What became of one request of many: a response, or the error in its place.
 class ClientOutcome {
 public:
+    /// A response.
     explicit ClientOutcome(ClientResponse response) noexcept : response_(std::move(response)) {}
+    /// The error in its place.
     // NOLINTNEXTLINE(bugprone-throw-keyword-missing): it is kept
     explicit ClientOutcome(std::exception_ptr error) noexcept : error_(std::move(error)) {}
 
+    /// Whether it is a response.
     bool has_response() const noexcept { return response_.has_value(); }
     /// Null if there is a response.
     std::exception_ptr const& error() const noexcept { return error_; }
 
+    /// The response.
+    ///
     /// Throws:    the error, if there is no response.
     ClientResponse const& response() const& {
         require_response();

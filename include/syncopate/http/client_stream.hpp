@@ -40,8 +40,11 @@ namespace syncopate::http {
 /// Semantics: `requests.get(url, stream=True)` with iter_lines and iter_content.
 class [[nodiscard]] ClientStream {
 public:
+    /// The number that the server answered with, such as 200.
     int status() const { return response_->status(); }
+    /// The words beside it, such as "OK"; they may be empty.
     std::string_view reason() const { return response_->reason(); }
+    /// The fields of the response's header.
     Headers const& headers() const { return response_->headers(); }
 
     /// Where the response came from, after redirects; without a user's name and password.
@@ -60,6 +63,8 @@ public:
         return detail::whole_number<std::uint64_t>(headers()["Content-Length"]);
     }
 
+    /// Gives the response itself, unless its status is an error.
+    ///
     /// Throws:    Errc::error_status for a status of 400 or above, naming it and the URL's server.
     ClientStream& raise_for_status() & {
         response_->raise_for_status();

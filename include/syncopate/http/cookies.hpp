@@ -22,19 +22,26 @@ namespace syncopate::http {
 
 /// What of a URL decides over cookies.
 struct CookieOrigin {
-    bool is_secure;         // https; http is not, on the loopback neither
-    std::string_view host;  // without a port
+    /// Whether it is https. http is not secure, on the loopback neither.
+    bool is_secure;
+    /// The host, without a port.
+    std::string_view host;
+    /// Whether the host is an address, and no name.
     bool is_ip_address;
-    std::string_view path;  // without the query
+    /// The path, without the query.
+    std::string_view path;
 };
 
 /// A cookie in a jar.
 class Cookie {
 public:
+    /// As the server has written it.
     std::string const& name() const noexcept { return name_; }
+    /// As the server has written it.
     std::string const& value() const noexcept { return value_; }
     /// The host that it is sent to, in lower case, and those below it, unless is_host_only().
     std::string const& domain() const noexcept { return domain_; }
+    /// Whether it is sent to that host only.
     bool is_host_only() const noexcept { return is_host_only_; }
     /// The path that it is sent for, and those below it.
     std::string const& path() const noexcept { return path_; }
@@ -106,8 +113,8 @@ inline std::string_view default_cookie_path(std::string_view path) noexcept {
 
 /// Keeps the cookies of a session, as a range of them, oldest first.
 ///
-/// Bounded: 4096 bytes a cookie, 50 cookies a domain, 3000 in all. A larger one is ignored; for one too many,
-/// the one that has not been used for longest goes.
+/// It is bounded: 4096 bytes a cookie, 50 cookies a domain, 3000 in all. A larger one is ignored; for one too
+/// many, the one that has not been used for longest goes.
 ///
 /// Threads:   one at a time. An iterator is valid until the next store() or header_for().
 /// Semantics: RFC 6265, sections 5.3 and 5.4. Of its revision: the prefixes `__Host-` and `__Secure-`; `Secure`
@@ -116,6 +123,7 @@ inline std::string_view default_cookie_path(std::string_view path) noexcept {
 ///            if the library was built with libpsl (SYNCOPATE_HTTP_WITH_LIBPSL).
 class CookieJar {
 public:
+    /// A time of day: what Expires and Max-Age are compared with.
     using Time = std::chrono::system_clock::time_point;
     using const_iterator = std::vector<Cookie>::const_iterator;
 
@@ -181,6 +189,7 @@ public:
         return header;
     }
 
+    /// Removes all cookies.
     void clear() noexcept { cookies_.clear(); }
     std::size_t size() const noexcept { return cookies_.size(); }
     bool empty() const noexcept { return cookies_.empty(); }

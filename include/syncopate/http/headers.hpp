@@ -40,9 +40,12 @@ class Headers {
     };
 
 public:
+    /// A field: views into the headers.
     class Field {
     public:
+        /// Its name, as it was sent or set.
         std::string_view name() const noexcept { return name_; }
+        /// Its value.
         std::string_view value() const noexcept { return value_; }
 
     private:
@@ -54,6 +57,7 @@ public:
         std::string_view value_;
     };
 
+    /// A position among the fields, valid until the headers are changed.
     class iterator {
         // What -> points to.
         struct Arrow {
@@ -106,6 +110,7 @@ public:
             ++index;
         return {*this, index};
     }
+    /// Whether there is a field of that name.
     bool contains(std::string_view name) const noexcept { return find(name) != end(); }
 
     /// The value of the first field of that name; nothing if there is none.
@@ -147,6 +152,7 @@ public:
             entries_, [&](Entry const& entry) { return is_named(entry, name); });
         entries_.erase(removed.begin(), removed.end());
     }
+    /// Removes all fields.
     void clear() noexcept {
         text_.clear();
         entries_.clear();
@@ -162,7 +168,7 @@ private:
     }
     /// Adds a field, with its whole line in one piece.
     ///
-    /// name, value:   views into the line, the name at its beginning.
+    /// name, value: views into the line, the name at its beginning.
     void add_line(std::string_view line, std::string_view name, std::string_view value) {
         auto const begin = text_.size();
         entries_.push_back(

@@ -20,7 +20,9 @@ namespace syncopate::http {
 
 namespace detail {
 
-/// Throws: Errc::malformed_json.
+/// Parses a text.
+///
+/// Throws:    Errc::malformed_json.
 inline boost::json::value parse_json(std::string_view text) {
     boost::system::error_code error;
     auto value = boost::json::parse({text.data(), text.size()}, error);

@@ -16,6 +16,7 @@ namespace syncopate::http {
 /// reads.
 class SessionOptions {
 public:
+    /// The type of the limits of time.
     using Duration = std::chrono::nanoseconds;
 
     SessionOptions() = default;
@@ -82,6 +83,7 @@ public:
         return *this;
     }
     std::string const& client_certificate() const noexcept { return client_certificate_; }
+    /// What has been set.
     std::string const& client_key() const noexcept { return client_key_; }
 
     /// The HTTP proxy for all requests, `http://user:password@host:port`; https requests go through a tunnel
@@ -166,6 +168,7 @@ public:
         headers_.add(name, value);
         return *this;
     }
+    /// The fields that header() has added.
     Headers const& headers() const noexcept { return headers_; }
 
     /// Bytes of a response's header, or of its trailers. Default: 32 KiB.

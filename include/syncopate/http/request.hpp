@@ -44,14 +44,18 @@ using boost::beast::http::verb;
 ///            control byte, a name that is no token. The URL is looked at when the request is made.
 class Request {
 public:
+    /// Names and values, of a form or of a query.
     using Pairs = std::vector<std::pair<std::string, std::string>>;
 
+    /// Asks for a URL, by that method.
+    ///
     /// verb:      any but `unknown` and `connect`.
     /// url:       absolute, http or https.
     Request(Verb verb, std::string url) : parts_(verb, std::move(url)) {
         if (verb == Verb::unknown || verb == Verb::connect)
             detail::throw_error(Errc::invalid_request, "this method cannot be sent");
     }
+    /// The same, with the method by its name, such as "GET".
     Request(std::string_view verb, std::string url)
         : Request(string_to_verb(verb), std::move(url)) {}
 
@@ -129,8 +133,11 @@ public:
         return *this;
     }
 
+    /// The method.
     Verb method() const noexcept { return parts_.verb; }
+    /// The URL, as it was given.
     std::string const& url() const noexcept { return parts_.url; }
+    /// The fields that header() has added.
     Headers const& headers() const noexcept { return parts_.headers; }
 
 private:

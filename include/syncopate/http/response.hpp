@@ -39,8 +39,11 @@ class RequestFlow;
 ///            any thread, one at a time; also after the session and its loop have ended.
 class [[nodiscard]] Response {
 public:
+    /// The number that the server answered with, such as 200.
     int status() const noexcept { return state_->head.status; }
+    /// The words beside it, such as "OK"; they may be empty.
     std::string_view reason() const noexcept { return state_->head.reason; }
+    /// The fields of the response's header.
     Headers const& headers() const noexcept { return state_->head.headers; }
 
     /// Where the response came from, after redirects; without a user's name and password.
@@ -52,6 +55,8 @@ public:
     /// Whether the status is below 400.
     bool is_ok() const noexcept { return status() < 400; }
 
+    /// Gives the response itself, unless its status is an error.
+    ///
     /// Throws:    Errc::error_status for a status of 400 or above, naming it and the URL's server.
     Response const& raise_for_status() const {
         if (!is_ok())
@@ -60,6 +65,7 @@ public:
                                         std::to_string(status()) + ' ' + std::string(reason()));
         return *this;
     }
+    /// The same.
     Response& raise_for_status() {
         std::as_const(*this).raise_for_status();
         return *this;
@@ -85,6 +91,7 @@ public:
     /// Throws:    Errc::malformed_json.
     boost::asio::awaitable<boost::json::value> json();
 
+    /// Nothing is left to be done: the response is there.
     boost::asio::awaitable<void> aenter() { co_return; }
 
     /// Ends the exchange. A short rest of the body, 64 KiB that come within 50 ms, is read, so that the

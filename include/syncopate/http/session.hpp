@@ -42,6 +42,8 @@ class WebSocketRequest;
 /// Semantics: aiohttp.ClientSession.
 class ClientSession {
 public:
+    /// Makes a session. It has no loop yet.
+    ///
     /// Throws:    Errc::invalid_request, Errc::invalid_url, std::system_error for options that cannot work.
     explicit ClientSession(SessionOptions options = {})
         : core_(std::make_shared<detail::SessionCore>(std::move(options))) {}
@@ -83,24 +85,31 @@ public:
         return detail::RequestFlow::run(core_, std::move(request));
     }
 
+    /// GETs a URL: request(), without more than the URL.
     boost::asio::awaitable<Response> get(std::string url) {
         return send(Verb::get, std::move(url));
     }
+    /// The same, by HEAD.
     boost::asio::awaitable<Response> head(std::string url) {
         return send(Verb::head, std::move(url));
     }
+    /// The same, by OPTIONS.
     boost::asio::awaitable<Response> options(std::string url) {
         return send(Verb::options, std::move(url));
     }
+    /// The same, by DELETE.
     boost::asio::awaitable<Response> del(std::string url) {
         return send(Verb::delete_, std::move(url));
     }
+    /// POSTs a body to a URL.
     boost::asio::awaitable<Response> post(std::string url, std::string body) {
         return send(Verb::post, std::move(url), std::move(body));
     }
+    /// The same, by PUT.
     boost::asio::awaitable<Response> put(std::string url, std::string body) {
         return send(Verb::put, std::move(url), std::move(body));
     }
+    /// The same, by PATCH.
     boost::asio::awaitable<Response> patch(std::string url, std::string body) {
         return send(Verb::patch, std::move(url), std::move(body));
     }
@@ -118,10 +127,14 @@ public:
 
     /// What there is of connections at the moment. On the loop.
     struct Connections {
+        /// Those that are open or being made.
         std::size_t all;
+        /// Those of them that wait for a request.
         std::size_t idle;
+        /// Requests that wait for a connection, because there are as many as may be.
         std::size_t requests_waiting;
     };
+    /// Counts them. On the loop.
     Connections connections() const noexcept {
         auto const loop = core_->loop();
         if (!loop)

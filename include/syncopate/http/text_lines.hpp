@@ -12,11 +12,11 @@ namespace syncopate::http {
 
 /// A view of the lines of a text, as std::string_view, without the LF or CRLF that ends them.
 ///
-/// Text behind the last line end is a line, too, unless it is empty. A lone CR does not end a line.
-///
-/// text:      not copied: the lines are views into it.
+/// Text behind the last line end is a line, too, unless it is empty. A lone CR does not end a line. The text is
+/// not copied: the lines are views into it.
 class TextLines : public std::ranges::view_base {
 public:
+    /// A line, and the position behind it.
     class iterator {
     public:
         using value_type = std::string_view;
@@ -64,6 +64,7 @@ public:
         std::string_view rest_;
     };
 
+    /// Over this text, which has to last as long as the lines are looked at.
     explicit TextLines(std::string_view text) noexcept : text_(text) {}
 
     iterator begin() const noexcept { return iterator(text_); }
@@ -76,6 +77,7 @@ private:
 /// The lines of a text that it owns. Views of lines last until this object is moved or destroyed.
 class OwnedTextLines {
 public:
+    /// Over this text.
     explicit OwnedTextLines(std::string text) noexcept : text_(std::move(text)) {}
 
     TextLines::iterator begin() const noexcept { return TextLines(text_).begin(); }
@@ -87,6 +89,7 @@ private:
 
 /// The older names of both.
 using Lines = TextLines;
+/// The older name of OwnedTextLines.
 using OwnedLines = OwnedTextLines;
 
 }  // namespace syncopate::http

@@ -29,9 +29,12 @@ class Trace {
 public:
     /// The request that a function is called for. The views last during the call.
     struct Request {
+        /// Such as "GET".
         std::string_view method;
-        std::string_view url;              // without a user's name and password
-        std::chrono::nanoseconds elapsed;  // since the start of the request
+        /// Without a user's name and password.
+        std::string_view url;
+        /// Since the start of the request.
+        std::chrono::nanoseconds elapsed;
     };
 
     /// A request was handed to the session.

@@ -34,6 +34,8 @@ namespace syncopate::http {
 /// Views into it last until it is changed or moved.
 class Url {
 public:
+    /// Parses a URL.
+    ///
     /// text:      moved in, it is the only memory that an ordinary URL needs.
     /// Throws:    Errc::invalid_url; the message shows the text without what may be a password.
     explicit Url(std::string text) : Url(std::move(text), detail::UrlPolicy::strict) {}
@@ -57,7 +59,9 @@ public:
         auto const name = host();
         return name.ends_with('.') ? name.substr(0, name.size() - 1) : name;
     }
+    /// Whether the host is an address, and no name.
     bool is_ip_address() const noexcept { return parts_.is_ip_address; }
+    /// That of the URL, or else the scheme's default.
     std::uint16_t port() const noexcept { return parts_.port; }
     /// What the field Host says: the host, in brackets if it is an IPv6 address, and the port unless it is
     /// the scheme's default.
@@ -71,6 +75,7 @@ public:
     std::string_view target() const noexcept {
         return parts_.part(parts_.authority_end, parts_.query_end);
     }
+    /// From the first slash on, without the query.
     std::string_view path() const noexcept { return parts_.path(); }
     /// Without the question mark.
     std::string_view query() const noexcept { return behind(parts_.path_end, parts_.query_end); }
@@ -81,6 +86,7 @@ public:
     bool has_user() const noexcept { return !user().empty() || !password().empty(); }
     /// No longer percent-encoded.
     std::string const& user() const noexcept { return parts_.user; }
+    /// No longer percent-encoded.
     std::string const& password() const noexcept { return parts_.password; }
 
     /// Where a Location in a response from here leads.

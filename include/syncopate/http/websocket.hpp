@@ -78,9 +78,11 @@ public:
             require_utf8(message.data());
         return detail::WebSocketCore::send(core_, std::move(message));
     }
+    /// The same, with text.
     boost::asio::awaitable<void> send_text(std::string text) {
         return send(WebSocketMessage::text(std::move(text)));
     }
+    /// The same, with what is no text.
     boost::asio::awaitable<void> send_binary(std::string data) {
         return send(WebSocketMessage::binary(std::move(data)));
     }
@@ -105,6 +107,7 @@ public:
                     {reason.data(), reason.size()}});
     }
 
+    /// Nothing is left to be done: the WebSocket is open.
     boost::asio::awaitable<void> aenter() { co_return; }
     /// The same as close().
     boost::asio::awaitable<void> aexit(std::exception_ptr) { return close(); }
@@ -118,6 +121,7 @@ public:
     bool is_open() const noexcept { return core_->is_attached(); }
     /// After the end: what the server's close frame said, or else this end's. 0 if there was none.
     std::uint16_t close_code() const noexcept { return core_->close_code(); }
+    /// The words beside it; they may be empty.
     std::string const& close_reason() const noexcept { return core_->close_reason(); }
 
 private:

@@ -27,10 +27,14 @@ class WebSocketHandshake;
 /// Throws:    Errc::invalid_request from the setters, for what must not be sent.
 class WebSocketRequest {
 public:
+    /// The type of the limits of time.
     using Duration = std::chrono::nanoseconds;
 
+    /// Asks for that URL.
+    ///
     /// url:       absolute, ws or wss; http and https mean the same.
     WebSocketRequest(std::string url) : request_(Verb::get, std::move(url)) {}
+    /// The same.
     WebSocketRequest(char const* url) : WebSocketRequest(std::string(url)) {}
 
     /// Adds a field to the request. Those that open a WebSocket are not for the user to set.
