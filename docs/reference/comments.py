@@ -43,7 +43,12 @@ class Block:
         self.declaration = declaration
         self.parameters = parameters_of(declaration)
         self.template_parameters = template_parameters_of(declaration)
-        self.lines = list(_classify(texts, self.parameters + self.template_parameters))
+        self.callback_parameters = callback_parameters_of(declaration)
+        self.lines = list(_classify(texts, self.names()))
+
+    def names(self):
+        """All that a heading may be about."""
+        return self.parameters + self.template_parameters + self.callback_parameters
 
 
 def blocks_of(source_lines):
@@ -63,6 +68,7 @@ def blocks_of(source_lines):
 
 
 def _classify(texts, parameters):
+    longest = max((len(match.group(1)) for match in map(_HEADING.match, texts) if match), default=0)
     in_code = False
     under_heading = False
     begins = True  # a paragraph
@@ -81,9 +87,10 @@ def _classify(texts, parameters):
             under_heading = True
             begins = False
             name, spaces, rest = match.groups()
-            # A name that is too long for the column has a space behind it.
-            width = max(COLUMN, len(name) + len(": "))
-            yield Line("heading", rest, name, len(name) + 1 + len(spaces) == width)
+            # Behind a name that is too long for the column stands a space; the others may stand below it.
+            width = len(name) + 1 + len(spaces)
+            aligned = width in (max(COLUMN, len(name) + len(": ")), max(COLUMN, longest + len(": ")))
+            yield Line("heading", rest, name, aligned)
         elif under_heading and text.startswith(" "):
             indent = len(text) - len(text.lstrip())
             yield Line("more", text.strip(), aligned=indent >= COLUMN)
@@ -189,3 +196,8 @@ def parameters_of(declaration):
         return []
     parameters, _ = _balanced(rest[start:], "(", ")")
     return _names(parameters)
+
+
+def callback_parameters_of(declaration):
+    """Of a parameter that is a function, such as std::function<void(int status)>."""
+    return [name for match in re.finditer(r"<[\w:]+\(([^()]*)\)>", declaration) for name in _names(match.group(1))]

@@ -54,6 +54,8 @@ def converted(line, block, escaped):
             return f"@tparam {','.join(names)} {text}"
         if all(name in block.parameters for name in names):
             return f"@param {','.join(names)} {text}"
+        if all(name in block.callback_parameters for name in names):
+            return f"@argument{{{' '.join(names)}}} {text}"
         return f"@{line.name.lower()} {text}"
     if line.kind in ("text", "more"):
         return escaped(line.text)
@@ -71,6 +73,7 @@ STANDARD_MEMBERS = {
     "const_iterator": "The only kind of iterator there is.",
     "executor_type": "The type of get_executor().",
     "promise_type": "What the compiler makes the coroutine with.",
+    "get_return_object": "What the coroutine returns.",
     "operator*": "The item.",
     "operator->": "The item.",
     "operator++": "Goes on to the next item.",
@@ -154,16 +157,16 @@ def main():
     include, output = map(pathlib.Path, sys.argv[1:])
     subjects = read_subjects()
     headers = sorted((include / "syncopate").glob("*.hpp")) + sorted((include / "syncopate/http").glob("*.hpp"))
-    for header in headers:
-        name = str(header.relative_to(include / "syncopate"))
-        if name not in subjects:
-            sys.exit(f"{name} has no subject: add it to {SUBJECTS}")
-        lines = prepared(header.read_text().splitlines(), subjects.pop(name))
+    names = [str(header.relative_to(include / "syncopate")) for header in headers]
+    if strangers := [name for name in names if name not in subjects]:
+        sys.exit(f"Without a subject: {' '.join(strangers)}; add them to {SUBJECTS}")
+    if missing := [name for name in subjects if name not in names]:
+        sys.exit(f"{SUBJECTS} names what is not there: {' '.join(missing)}")
+    for header, name in zip(headers, names):
+        lines = prepared(header.read_text().splitlines(), subjects[name])
         path = output / "syncopate" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("\n".join(lines) + "\n")
-    if subjects:
-        sys.exit(f"{SUBJECTS} names headers that are not there: {' '.join(subjects)}")
 
 
 main()
