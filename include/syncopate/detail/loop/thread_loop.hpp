@@ -8,6 +8,7 @@
 #include <syncopate/detail/wait/deadline.hpp>
 #include <syncopate/detail/wait/one_shot_event.hpp>
 #include <syncopate/detail/wait/spin_wait.hpp>
+#include <syncopate/detail/wait/thread.hpp>
 #include <syncopate/options.hpp>
 
 #include <boost/asio/io_context.hpp>
@@ -18,8 +19,6 @@
 #include <mutex>
 #include <thread>
 #include <utility>
-
-#include <pthread.h>
 
 namespace syncopate::detail {
 
@@ -52,7 +51,7 @@ public:
         if (started_.load(std::memory_order_relaxed))
             return;
         require_open();
-        thread_ = std::thread([self = shared_from_this(), this] { serve(); });
+        thread_ = start_thread([self = shared_from_this(), this] { serve(); });
         started_.store(true, std::memory_order_release);
     }
 
@@ -104,7 +103,7 @@ private:
     }
 
     void serve() noexcept {
-        ::pthread_setname_np(::pthread_self(), options().name().substr(0, 15).c_str());
+        name_this_thread(options().name());
         ServingScope const serving(identity(), ServingScope::Kind::own_thread);
         while (!has_ended())
             turn([](boost::asio::io_context& context) { context.run(); });

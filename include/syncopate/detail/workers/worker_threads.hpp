@@ -8,6 +8,7 @@
 #include <syncopate/detail/wait/deadline.hpp>
 #include <syncopate/detail/wait/one_shot_event.hpp>
 #include <syncopate/detail/wait/spin_wait.hpp>
+#include <syncopate/detail/wait/thread.hpp>
 #include <syncopate/detail/work/work.hpp>
 #include <syncopate/detail/work/work_queue.hpp>
 #include <syncopate/detail/work/worker_scope.hpp>
@@ -27,8 +28,6 @@
 #include <thread>
 #include <utility>
 #include <vector>
-
-#include <pthread.h>
 
 namespace syncopate::detail {
 
@@ -173,7 +172,7 @@ private:
         try {
             worker.name = thread_name(++started_);
             worker.thread =
-                std::thread([self = shared_from_this(), &worker] { self->serve(worker); });
+                start_thread([self = shared_from_this(), &worker] { self->serve(worker); });
         } catch (...) {
             workers_.pop_back();
             if (workers_.empty())
@@ -190,7 +189,7 @@ private:
     }
 
     void serve(Worker& worker) noexcept {
-        ::pthread_setname_np(::pthread_self(), worker.name.c_str());
+        name_this_thread(worker.name);
         do {
             bool was_performed = false;
             {

@@ -1,6 +1,7 @@
 // LookupThreads: the threads on which names are looked up.
 #pragma once
 
+#include <syncopate/detail/wait/thread.hpp>
 #include <syncopate/http/detail/connection/lookup.hpp>
 #include <syncopate/http/detail/connection/system_lookup.hpp>
 
@@ -8,10 +9,7 @@
 #include <deque>
 #include <memory>
 #include <mutex>
-#include <thread>
 #include <utility>
-
-#include <pthread.h>
 
 namespace syncopate::http::detail {
 
@@ -32,7 +30,8 @@ public:
         std::lock_guard const lock(mutex_);
         if (running_ == max_threads)
             return queue_.push_back(std::move(lookup));
-        std::thread([self = shared_from_this(), lookup = std::move(lookup)]() mutable {
+        ::syncopate::detail::start_thread([self = shared_from_this(),
+                                           lookup = std::move(lookup)]() mutable {
             self->serve(std::move(lookup));
         }).detach();
         ++running_;
@@ -46,7 +45,7 @@ public:
 
 private:
     void serve(std::shared_ptr<Lookup> lookup) noexcept {
-        ::pthread_setname_np(::pthread_self(), "resolver");
+        ::syncopate::detail::name_this_thread("resolver");
         for (; lookup; lookup = next())
             lookup->run(function_);
     }

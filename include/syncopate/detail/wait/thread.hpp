@@ -1,0 +1,52 @@
+// start_thread(): starts a thread of the library's, which takes no signal of the program. name_this_thread():
+// gives it a name that debuggers and ps show.
+#pragma once
+
+#include <csignal>
+#include <string>
+#include <thread>
+#include <utility>
+
+#include <pthread.h>
+
+namespace syncopate::detail {
+
+/// Blocks all signals on the calling thread, until it is destroyed.
+class SignalBlocker {
+public:
+    SignalBlocker() noexcept {
+        sigset_t all;
+        ::sigfillset(&all);
+        is_blocked_ = ::pthread_sigmask(SIG_BLOCK, &all, &before_) == 0;
+    }
+    SignalBlocker(SignalBlocker const&) = delete;
+    SignalBlocker& operator=(SignalBlocker const&) = delete;
+    ~SignalBlocker() {
+        if (is_blocked_)
+            ::pthread_sigmask(SIG_SETMASK, &before_, nullptr);
+    }
+
+private:
+    sigset_t before_;
+    bool is_blocked_;
+};
+
+/// The thread inherits a mask that blocks all signals: a program takes its signals where it expects them, in
+/// a handler on a thread of its own or in sigwait(). Asio does the same with the threads that it makes.
+///
+/// Throws: std::system_error if the system has no thread to give.
+template <class F>
+std::thread start_thread(F function) {
+    SignalBlocker const blocked;
+    return std::thread(std::move(function));
+}
+
+/// Linux keeps the first 15 bytes of a name.
+inline void name_this_thread(std::string const& name) noexcept {
+    constexpr std::size_t most = 15;
+    char kept[most + 1] = {};
+    name.copy(kept, most);
+    ::pthread_setname_np(::pthread_self(), kept);
+}
+
+}  // namespace syncopate::detail
