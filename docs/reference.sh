@@ -23,14 +23,20 @@ fi
 sed "s/type=\"modules\"/type=\"$topics\"/" docs/reference/layout.xml > "$REFERENCE_OUTPUT/layout.xml"
 
 python3 docs/reference/prepare.py include "$REFERENCE_OUTPUT/include"
-status=0
-doxygen docs/reference/Doxyfile || status=$?
-
 warnings=$REFERENCE_OUTPUT/warnings.txt
+status=0
+doxygen docs/reference/Doxyfile 2> "$REFERENCE_OUTPUT/errors.txt" || status=$?
+cat "$REFERENCE_OUTPUT/errors.txt" >> "$warnings"
+
 if [ "$status" -ne 0 ] || [ -s "$warnings" ]; then
     # A line of what was prepared is the same line of the header.
     sed "s|^.*/$REFERENCE_OUTPUT/include/|include/|" "$warnings" >&2
-    echo "The reference has $(grep -c ': warning: ' "$warnings") warnings." >&2
-    exit 1
+    stop "The reference is not made without warnings: $(grep -c 'warning: ' "$warnings") of them."
 fi
+
+# A heading that Doxygen has not understood is in no page.
+for heading in Returns Blocks Throws Cancel Threads Semantics; do
+    grep -rqE "<dt[^>]*>$heading</dt>" "$REFERENCE_OUTPUT/html" \
+        || stop "The heading $heading is in no page of the reference."
+done
 echo "$REFERENCE_OUTPUT/html/index.html"
