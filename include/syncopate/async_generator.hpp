@@ -1,4 +1,4 @@
-// A coroutine that yields items and awaits on the way: Python's asynchronous generator.
+// AsyncGenerator: a coroutine that yields items and awaits on the way, as Python's asynchronous generators do.
 #pragma once
 
 #include <syncopate/concepts.hpp>
@@ -16,11 +16,11 @@
 
 namespace syncopate {
 
-/// What an AsyncGenerator can yield: objects that can be moved, of a type without const.
+/// The type of an AsyncGenerator's items: a movable object type without const.
 template <class T>
 concept GeneratorItem = std::is_object_v<T> && !std::is_array_v<T> && !std::is_const_v<T>;
 
-/// The return type of a coroutine that produces a sequence, item by item, as it is asked for them.
+/// The return type of a coroutine that produces items, one for each anext().
 ///
 /// ```cpp
 /// AsyncGenerator<std::string> chunks(tcp::socket socket) {
@@ -37,31 +37,30 @@ concept GeneratorItem = std::is_object_v<T> && !std::is_array_v<T> && !std::is_c
 ///
 /// The body may `co_yield` a T, and `co_await` any `asio::awaitable`, any Asio operation with
 /// `asio::deferred` (with the results of `use_awaitable`), and `asio::this_coro::executor`,
-/// `cancellation_state`, `reset_cancellation_state()` and `throw_if_cancelled()`. It is a part of
-/// the task that awaits anext(), as a function that it calls would be: it has that task's executor
-/// and cancellation state.
+/// `cancellation_state`, `reset_cancellation_state()` and `throw_if_cancelled()`. It runs in the task that
+/// awaits anext(), as a function that the task calls would, and so has that task's executor and
+/// cancellation state.
 ///
-/// Nothing of the body runs before the first anext(). As of any coroutine, the parameters are kept
-/// in its frame: take them by value, unless what they refer to outlives the clean-up. A lambda with
-/// captures must outlive the generator that it returned.
+/// Nothing of the body runs before the first anext(). Parameters are kept in the coroutine's frame: take
+/// them by value, unless what they refer to outlives the generator's clean-up. A lambda with captures must
+/// outlive the generator that it returns.
 ///
 /// T:         may be move-only, and need not be default-constructible. An lvalue that is yielded is
-///            copied, anything else moved. Not `co_yield Row{a, b}` where Row is an aggregate: GCC 12
-///            destroys such a temporary twice. Name it, and yield `std::move(row)`.
-/// Cancel:    the operation that the body waits on ends with operation_aborted, thrown at its
-///            co_await. The body may catch it and clean up, with further co_awaits after
+///            copied, anything else moved. Do not write `co_yield Row{a, b}` where Row is an aggregate:
+///            GCC 12 destroys such a temporary twice. Name it, and yield `std::move(row)`.
+/// Cancel:    the operation that the body awaits ends with operation_aborted, thrown at its co_await. The
+///            body may catch that and clean up, with further co_awaits after
 ///            `co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation())`.
-///            Cancelled while the body is suspended at a co_yield, a task does not get as far as
-///            the body: it just unwinds, and the generator's destruction cleans up.
-/// Threads:   one anext() or aclose() at a time. The destructor may run on any thread: a body that
-///            has started is destroyed on the executor of its last anext(), at once where that is
-///            this thread's, and later otherwise; what it refers to has to live so long. When that
-///            executor's context is destroyed, what is left of the body goes with it. A body that
-///            has not started is destroyed in place.
-/// Semantics: Python's asynchronous generators, without asend() and athrow(). Clean-up, on aclose()
-///            too, is what the destructors of the body's locals do: a co_yield throws no
-///            GeneratorExit, so no co_await can be part of it. The generator's destruction needs no
-///            aclose() to be tidy.
+///            If the task is cancelled while the body is suspended at a co_yield, its next anext() throws
+///            without running the body, and the generator's destruction cleans up.
+/// Threads:   one anext() or aclose() at a time. The destructor may run on any thread. A body that has
+///            started is destroyed on the executor of its last anext(): at once if that is this thread's,
+///            else later, and what it refers to must live until then. If the context of that executor is
+///            destroyed first, the body is destroyed with it. A body that has not started is destroyed in
+///            place.
+/// Semantics: Python's asynchronous generators, without asend() and athrow(). Clean-up, also by aclose(),
+///            is what the destructors of the body's locals do: a co_yield throws no GeneratorExit, so no
+///            co_await can be part of it. A generator may be destroyed without aclose().
 template <GeneratorItem T>
 class [[nodiscard]] AsyncGenerator {
 public:
@@ -70,24 +69,24 @@ public:
 
     /// Runs the body to its next co_yield.
     ///
-    /// Returns:   that item, moved out; empty once the body has ended, for good, and for a generator
-    ///            that was moved from. What is returned is lazy: dropped without being awaited, it
-    ///            has no effect. The generator may be moved meanwhile, but not be destroyed before
-    ///            it is awaited.
-    /// Throws:    what the body throws, once; the generator is then at its end. std::logic_error when
-    ///            another anext() or aclose() is in progress, which is not affected.
-    /// Cancel:    reaches the operation that the body waits on. If the task that awaits is destroyed
-    ///            half-way, the generator is at its end.
+    /// Lazy: nothing happens before the result is awaited. Until then the generator may be moved, but not
+    /// be destroyed.
+    ///
+    /// Returns:   the item, moved out. Empty after the body has ended, and for a generator that was moved
+    ///            from.
+    /// Throws:    what the body throws, once; the generator is closed then. Another anext() or aclose() is in
+    ///            progress -> std::logic_error; that one goes on.
+    /// Cancel:    cancels the operation that the body awaits. If the awaiting task is destroyed half-way, the
+    ///            generator is closed.
     boost::asio::awaitable<std::optional<T>> anext() {
         return detail::NextItem<T, promise_type>::of(core_.get());
     }
 
-    /// Destroys the body, whose locals' destructors run now, on the thread that awaits this.
+    /// Closes the generator: destroys the body with its locals, on the thread that awaits this.
     ///
-    /// Afterwards anext() returns empty. A second time, or at the end, nothing happens; before the
-    /// first anext(), the body never runs. It is lazy, as anext() is.
+    /// Afterwards anext() gives nothing. Does nothing for a generator that is closed. Lazy, as anext() is.
     ///
-    /// Throws:    std::logic_error when an anext() is in progress.
+    /// Throws:    an anext() is in progress -> std::logic_error.
     boost::asio::awaitable<void> aclose() { return detail::close_generator(core_.get()); }
 
 private:
@@ -95,8 +94,7 @@ private:
         void operator()(detail::GeneratorCore* core) const noexcept { core->abandon(); }
     };
 
-    // For a consumer on the loop that wants many items: see NextItem::drain(). Not for what is derived
-    // from this: it may have an anext() of its own.
+    // See DrainableIterable. Not for a derived class, which may have an anext() of its own.
     template <std::same_as<AsyncGenerator> Generator, class Sink>
     friend detail::Drained drain_ready(
         Generator& generator, boost::asio::any_io_executor const& executor, Sink sink) {

@@ -1,4 +1,4 @@
-// An asynchronous iterable as a range of synchronous code.
+// BlockingRange: an asynchronous iterable as a range of synchronous code. ReadAhead: how far it reads ahead.
 #pragma once
 
 #include <syncopate/detail/iteration/range_source.hpp>
@@ -12,33 +12,34 @@
 
 namespace syncopate {
 
-/// How far the loop may run ahead of the consumer of a range: `count` finished items may wait, and one
-/// more may be in the making. Items then cross between the threads many at a time.
+/// Has the loop produce items ahead of the consumer of a range, so that many cross between the threads at a
+/// time.
 struct ReadAhead {
-    /// So many.
-    ///
-    /// items:     how many finished ones may wait.
+    /// items:     how many finished items may wait, while one more is being produced; 0: no reading ahead.
     explicit constexpr ReadAhead(std::size_t items) noexcept : count(items) {}
-    /// How many finished items may wait.
+
+    /// The number of finished items that may wait.
     std::size_t count;
 };
 
 /// The items of an asynchronous iterable, as a single-pass `std::ranges::input_range` and view.
 ///
-/// Blocks:    `begin()` and `++`, until the next item is there. The destructor, until the iterable's
-///            clean-up (aclose, and the destruction of what the range owns) has run on the loop.
-/// Throws:    `begin()` and `++` what the iterable throws, after the items before it; then the range
-///            is at its end. Errc::runner_closed once the runner is closed. DeadlockError on the
-///            loop's own thread.
+/// A view that cannot be copied: pipe the range itself, or std::move(range), into other views.
+///
+/// T:         the iterable's item type.
+/// Blocks:    `begin()` and `++`, until the next item is there. The destructor, until the iterable's clean-up
+///            (aclose, and the destruction of what the range owns) has run on the loop.
+/// Throws:    `begin()` and `++`: what the iterable throws, after the items before it; then the range is at
+///            its end. The runner is closed -> Errc::runner_closed. On the loop's own thread ->
+///            DeadlockError.
 /// Threads:   one at a time, any but the loop's own.
-/// Semantics: `wrap_iter` of the article; items that were read ahead when the range is destroyed, or
-///            when the runner is closed, are dropped. If the runner is closed first, an AsyncGenerator
-///            and what is read ahead have been cleaned up on the loop; another iterable is destroyed
-///            with the range, without aclose. A view that is not copied: pipe the range itself, or
-///            std::move(range), into other views.
+/// Semantics: `wrap_iter` of the article. Items that were read ahead are dropped when the range is destroyed
+///            or the runner closed. If the runner is closed first, an AsyncGenerator and an iterable that is
+///            read ahead have been cleaned up on the loop; another iterable is destroyed with the range,
+///            without aclose.
 template <class T>
 class [[nodiscard]] BlockingRange : public std::ranges::view_base {
-    // Apart from the range, so that iterators stay valid when the range is moved.
+    // Not in the range itself, so that iterators stay valid when the range is moved.
     struct State {
         explicit State(std::unique_ptr<detail::RangeSource<T>> items) noexcept
             : source(std::move(items)) {}
@@ -58,7 +59,7 @@ class [[nodiscard]] BlockingRange : public std::ranges::view_base {
     };
 
 public:
-    /// A position in the range. It stays valid when the range is moved, and only one is of use at a time.
+    /// A single-pass input iterator: `++` invalidates the item that the iterator referred to.
     class iterator {
     public:
         using iterator_concept = std::input_iterator_tag;
@@ -68,8 +69,10 @@ public:
         iterator(iterator&&) = default;
         iterator& operator=(iterator&&) = default;
 
+        /// Gives the current item, which may be moved from.
         T& operator*() const noexcept { return *state_->item; }
         T* operator->() const noexcept { return &*state_->item; }
+        /// Gets the next item. Blocks, and throws, as BlockingRange says.
         iterator& operator++() {
             state_->advance();
             return *this;
@@ -90,12 +93,16 @@ public:
     BlockingRange(BlockingRange&&) noexcept = default;
     BlockingRange& operator=(BlockingRange&&) noexcept = default;
 
-    /// The position of the next item: of the first one when called first.
+    /// Gives an iterator to the current item: the first one, when called for the first time.
+    ///
+    /// Blocks:    the first time, until that item is there.
+    /// Throws:    the first time, as `++`.
     iterator begin() {
         if (!std::exchange(state_->started, true))
             state_->advance();
         return iterator(*state_);
     }
+    /// Gives the end, which equals an iterator that has no item.
     std::default_sentinel_t end() const noexcept { return {}; }
 
 private:

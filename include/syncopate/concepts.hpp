@@ -1,4 +1,4 @@
-// The vocabulary: what a task, a context and an iterable are, and what each of them yields.
+// Task, AsyncContext, AsyncIterable: the concepts of what the bridge takes, and the types of what each gives.
 #pragma once
 
 #include <boost/asio/async_result.hpp>
@@ -30,13 +30,6 @@ struct OptionalTraits<std::optional<T>> : std::true_type {
     using value_type = T;
 };
 
-template <class T>
-struct ReferenceTraits : std::false_type {};
-template <class T>
-struct ReferenceTraits<std::reference_wrapper<T>> : std::true_type {
-    using value_type = T;
-};
-
 }  // namespace detail
 
 /// An `asio::awaitable<T>`, by value or as an rvalue: it can be awaited once.
@@ -45,7 +38,7 @@ concept Awaitable =
     !std::is_lvalue_reference_v<A> && !std::is_const_v<std::remove_reference_t<A>> &&
     detail::AwaitableTraits<std::remove_reference_t<A>>::value;
 
-/// What awaiting an `asio::awaitable` gives.
+/// The result of awaiting an `asio::awaitable`.
 template <Awaitable A>
 using awaitable_result_t = typename detail::AwaitableTraits<std::remove_reference_t<A>>::value_type;
 
@@ -60,7 +53,7 @@ template <class Op>
 concept DeferredOperation = !Awaitable<Op> && !TaskFactory<Op> && !std::is_lvalue_reference_v<Op> &&
                             boost::asio::is_async_operation<std::remove_cvref_t<Op>>::value;
 
-/// What `run()` takes: an `asio::awaitable<T>` rvalue, a task factory, or a deferred Asio operation.
+/// The argument of `run()`: an `asio::awaitable<T>` rvalue, a task factory, or a deferred Asio operation.
 template <class T>
 concept Task = Awaitable<T> || TaskFactory<T> || DeferredOperation<T>;
 
@@ -84,8 +77,8 @@ struct TaskResult<Op> {
 
 }  // namespace detail
 
-/// What a task gives: void, or a T, which may be move-only and need not be default-constructible. Of
-/// a deferred operation it is what `co_await` with `use_awaitable` gives.
+/// The result of a task: void, or a T, which may be move-only and need not be default-constructible. For a
+/// deferred operation it is the result of `co_await` with `use_awaitable`.
 template <Task T>
 using task_result_t = typename detail::TaskResult<T>::type;
 
@@ -118,8 +111,8 @@ struct ContextValue<C, std::reference_wrapper<T>> {
     using type = T&;
 };
 
-// What a context is made from, and so what it is: the result of a factory, the result of an
-// awaitable, the result of the awaitable that a factory returns, or the object itself.
+// The type of the context that a source gives: the result of a factory, the result of an awaitable, the
+// result of the awaitable that a factory returns, or the source itself.
 template <class Source>
 struct ContextOf {
     using type = std::remove_reference_t<Source>;
@@ -141,8 +134,8 @@ struct ContextOf<F> {
 
 }  // namespace detail
 
-/// What `wrap_context()` takes: a context (an rvalue is owned, an lvalue used in place), a factory
-/// of one (called on the loop), or an awaitable of one.
+/// The argument of `wrap_context()`: a context (an rvalue is owned, an lvalue used in place), a factory of
+/// one (called on the loop), or an awaitable of one.
 template <class S>
 concept ContextSource = AsyncContext<typename detail::ContextOf<S>::type>;
 
@@ -150,17 +143,41 @@ concept ContextSource = AsyncContext<typename detail::ContextOf<S>::type>;
 template <ContextSource S>
 using context_t = std::remove_reference_t<typename detail::ContextOf<S>::type>;
 
-/// What a context gives inside its scope: C& itself, a T&, or a value.
+/// The type of a context's value inside its scope: C& for the context itself, a T&, or a value.
 template <AsyncContext C>
 using context_value_t = typename detail::ContextValue<
     std::remove_reference_t<C>,
     awaitable_result_t<decltype(std::declval<std::remove_reference_t<C>&>().aenter())>>::type;
 
-/// Whether the context can suppress the exception that leaves its scope.
+/// A context whose aexit() returns bool: it can suppress the exception that leaves its scope.
 template <class C>
 concept SuppressingContext = AsyncContext<C> && requires(std::remove_reference_t<C>& context) {
     { context.aexit(std::exception_ptr()) } -> std::same_as<boost::asio::awaitable<bool>>;
 };
+
+namespace detail {
+
+template <class C, class R>
+struct WithContextResult {
+    using type = R;
+};
+template <SuppressingContext C, class R>
+    requires(!std::is_void_v<R>)
+struct WithContextResult<C, R> {
+    using type = std::optional<R>;
+};
+template <SuppressingContext C, class R>
+struct WithContextResult<C, R&> {
+    using type = std::optional<std::reference_wrapper<R>>;
+};
+
+}  // namespace detail
+
+/// The result of `with_context()`: the body's, or an optional of it where the context can suppress the
+/// body's exception, empty if it has done so. void stays void.
+template <AsyncContext C, std::invocable<context_value_t<C>&> Body>
+using with_context_result_t =
+    typename detail::WithContextResult<C, std::invoke_result_t<Body, context_value_t<C>&>>::type;
 
 /// An asynchronous iterable, after Python's `async for`: `anext()` returns
 /// `asio::awaitable<std::optional<T>>`, empty at the end. An optional `aclose()` returns
@@ -176,7 +193,7 @@ template <AsyncIterable I>
 using iterable_value_t = typename detail::OptionalTraits<
     awaitable_result_t<decltype(std::declval<std::remove_reference_t<I>&>().anext())>>::value_type;
 
-/// Whether the iterable has a clean-up of its own.
+/// An iterable with an aclose().
 template <class I>
 concept ClosableIterable = AsyncIterable<I> && requires(std::remove_reference_t<I>& iterable) {
     { iterable.aclose() } -> std::same_as<boost::asio::awaitable<void>>;

@@ -91,7 +91,7 @@ private:
             if (auto failure = task->exit(error, detail::BlockingWait::Refuse::cycles).error())
                 task->loop().report(std::move(failure));
         } catch (DeadlockError const&) {
-            task->exit_unattended(std::move(error));
+            task->exit_without_waiting(std::move(error));
         } catch (...) {
             task->loop().report(std::current_exception());
         }

@@ -159,7 +159,7 @@ public:
     ///            in it (std::throw_with_nested), where its type is a standard one, Boost's system_error
     ///            or TaskGroupError; another type comes out as it is, and the body's goes to on_error.
     template <ContextSource S, std::invocable<context_value_t<context_t<S>>&> Body>
-    detail::with_context_result_t<context_t<S>, Body> with_context(
+    with_context_result_t<context_t<S>, Body> with_context(
         S&& source, Body&& body, Where where = Where::current()) {
         using Exit = detail::ContextTask::AtClose;
         auto const holder = entered(std::forward<S>(source), Exit::leaves_with_error, where);

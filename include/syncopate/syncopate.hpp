@@ -1,4 +1,4 @@
-// Everything but http.
+// The umbrella: includes every public header but http's.
 #pragma once
 
 #include <syncopate/async_generator.hpp>

@@ -1,4 +1,4 @@
-// The library's version, and the only place where it stands: CMake reads it from here.
+// SYNCOPATE_VERSION_MAJOR, MINOR, PATCH: the library's version. CMake reads it from here.
 #pragma once
 
 /// The first number of the version.

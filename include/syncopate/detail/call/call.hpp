@@ -1,4 +1,4 @@
-// One task's way through a loop: submission, start, cancellation, and an end that comes exactly once.
+// Call: one task's way through a loop, from its submission to its release, which comes exactly once.
 #pragma once
 
 #include <syncopate/detail/call/cancel_handshake.hpp>
@@ -20,23 +20,23 @@
 
 namespace syncopate::detail {
 
-/// The state of a call. It lies where its user puts it (in the frame of a blocked caller, or on the
-/// heap) and stays there until released(), which is the last that the loop has to do with it.
+/// Lies where its user puts it, in the frame of a blocked caller or on the heap, and must stay there until
+/// the loop calls released(), its last use of the call.
 ///
-/// The end. On the loop, the call is held by start() and by the coroutine that carries it. When the last
-/// Hold goes, nothing on the loop refers to the task, its captures or its exception any more. This
-/// also covers a frame that is destroyed instead of resumed, because the io_context went away: then
-/// there is no outcome, and the user reports Errc::loop_failed.
+/// The end. On the loop, start() and the coroutine that runs the task hold the call. When the last Hold goes,
+/// nothing on the loop refers to the task, its captures or its exception any more. The same happens when the
+/// coroutine's frame is destroyed, because the io_context went away: then there is no outcome, and the user
+/// reports Errc::loop_failed.
 ///
-/// Cancellation from other threads is an operation of its own, which must have run before the call
-/// may go: the last of the two calls released(), and knows it from the CancelHandshake.
+/// Cancellation from another thread is an operation of its own, which refers to the call until it has run.
+/// So two may be the last to use the call, and the CancelHandshake tells which of them calls released().
 class Call : public TaskRecord, protected SpawnedTask {
 public:
     Call(Loop& loop, std::source_location where) noexcept : TaskRecord(where), loop_(loop) {}
     Call(Call const&) = delete;
     Call& operator=(Call const&) = delete;
 
-    /// Sends the call on its way. What cannot be submitted ends at once, with that error.
+    /// Submits the call to its loop. If that fails, the call ends at once with that error.
     void submit() noexcept {
         try {
             loop_.submit(start_);
@@ -46,11 +46,11 @@ public:
         }
     }
 
-    /// The same, for a call that nothing else refers to yet: what cannot be submitted throws.
+    /// Submits a call that nothing else refers to yet. If that fails, it throws, and the call has not begun.
     void submit_or_throw() { loop_.submit(start_); }
 
-    /// Asks the task to stop, from any thread, before or after submit(). The caller knows that the
-    /// call's memory is still there; the task may have ended.
+    /// Asks the task to stop. From any thread, before or after submit(), also after the task's end; but the
+    /// caller must know that the call has not been destroyed.
     void request_cancel(Errc reason) noexcept {
         if (!handshake_.request())
             return;
@@ -58,7 +58,7 @@ public:
         try {
             loop_.submit(cancel_);
         } catch (...) {
-            // The loop has ended, and the task with it; or there is no memory, and the task goes on.
+            // Either the loop has ended, and the task with it; or there is no memory, and the task goes on.
             if (!loop_.is_closed())
                 loop_.report(std::current_exception());
             release_cancel();
@@ -72,7 +72,7 @@ public:
         stop(reason);
     }
 
-    /// Why the task was asked to stop, or Errc{}. After the end, or on the loop.
+    /// Why the task was asked to stop, or Errc{}. On the loop, or after the release.
     Errc reason() const noexcept { return reason_; }
 
 protected:
@@ -80,12 +80,12 @@ protected:
 
     Loop& loop() const noexcept { return loop_; }
 
-    /// Whether the task has moved to another thread, as Asio lets it with bind_executor. The state of
-    /// the call is the loop's: body() has to return to it.
+    /// Whether the task has moved to another thread, as Asio lets it with bind_executor. Then body() has to
+    /// return: the call's state belongs to the loop.
     bool has_left_loop() const noexcept { return !loop_.running_in_this_thread(); }
 
-    /// Posts the coroutine back. As soon as the loop has it, all may end there, and the thread that
-    /// posts is not one that anybody waits for: it keeps the io_context until its post has returned.
+    /// Posts the coroutine back to the loop. It may end there at once, and the loop with it, before the post
+    /// has returned on this thread, for which nobody waits. So this thread keeps the loop until then.
     boost::asio::awaitable<void> return_to_loop() {
         return boost::asio::async_initiate<boost::asio::use_awaitable_t<> const, void()>(
             [&loop = loop_](auto handler) {
@@ -95,7 +95,7 @@ protected:
             boost::asio::use_awaitable);
     }
 
-    /// Delivers the cancellation to the task.
+    /// Cancels the task. On the loop.
     virtual void stop(Errc) noexcept { emit_cancellation(); }
 
     void emit_cancellation() noexcept {
@@ -109,10 +109,9 @@ protected:
     }
 
 private:
-    /// Whether this is what close() must let happen: then it also starts while the loop is closing, and
-    /// nothing cancels it.
+    /// Whether the task is clean-up. That is started also while the loop is closing, and is not cancelled.
     virtual bool is_clean_up() const noexcept { return false; }
-    /// The loop, or whoever ends the call, is done with it: it may be destroyed from now on.
+    /// Nothing refers to the call any more. It may be destroyed from now on.
     virtual void released() noexcept = 0;
 
     static std::exception_ptr cancellation() noexcept {
@@ -126,7 +125,7 @@ private:
         if (reason_ == Errc{} && (!is_clean_up() || loop_.has_drained()))
             reason_ = loop_.refusal();
         if (reason_ != Errc{})
-            return fail(cancellation());  // before it began
+            return fail(cancellation());  // the task does not start
         try {
             PooledCoroutine::run(loop_.executor(), loop_.coroutine_pool(), *this);
         } catch (...) {
@@ -162,7 +161,7 @@ private:
     MemberOperation<Call, &Call::run_cancel> cancel_{*this};
     CancelHandshake handshake_;
     Errc reason_{};     // the loop's
-    Errc requested_{};  // carried by cancel_
+    Errc requested_{};  // written before cancel_ is submitted
 };
 
 }  // namespace syncopate::detail

@@ -1,4 +1,4 @@
-// Who is the last to have to do with a call: its end, or the cancellation that is still on its way.
+// CancelHandshake: decides which is the last to use a call, its end or a cancellation on its way.
 #pragma once
 
 #include <syncopate/detail/wait/platform.hpp>
@@ -7,36 +7,38 @@
 
 namespace syncopate::detail {
 
-/// A call ends once; its cancellation is requested by any number of threads, is submitted once, and
-/// is then over once, on the loop or because it could not be submitted. Whoever is told `true` by
-/// ended() or release_cancel() is the last of the two, and the only one; the other does not touch the
-/// call any more.
+/// A call ends once. Any number of threads may request its cancellation, which is submitted once, and then
+/// runs once on the loop, or fails to be submitted. Each of the two, the end and the submitted cancellation,
+/// releases the call: release_call(), release_cancel(). Exactly one of these returns true, the last; after
+/// false the call must not be touched any more.
 ///
-/// Memory order. The marks are set by read-modify-writes of one variable, so that one comes first and
-/// is seen by the other. `call_released` before `cancel_requested`: nothing is submitted. After it: the
-/// end is the last only if it sees `cancel_released`, whose read-modify-write otherwise sees `call_released`.
-/// These two are acquire-release: the last one comes after everything that the other has done. A
-/// request hands nothing over; its submission does.
+/// Memory order. The marks are set by read-modify-writes of one variable, so one of them comes first, and the
+/// other sees it. If `call_released` comes before `cancel_requested`, nothing is submitted. If it comes after,
+/// the end is the last only if it sees `cancel_released`; otherwise the read-modify-write that sets
+/// `cancel_released` sees `call_released`. These two are acquire-release: the last one comes after everything
+/// that the other has done. A request hands nothing over; its submission does.
 template <Platform P = LinuxPlatform>
 class BasicCancelHandshake {
 public:
-    /// Whether the caller must submit the cancellation, of which release_cancel() is the end. False if
-    /// somebody has done so, or the call has ended.
+    /// Returns true if the caller must submit the cancellation, after which release_cancel() must follow.
+    /// Returns false if another thread has done so, or the call has ended.
     bool request() noexcept {
         auto const before = marks_.fetch_or(cancel_requested, std::memory_order_relaxed);
         return !(before & (cancel_requested | call_released));
     }
 
-    /// For the cancellation: whether nothing is left to cancel. Only a hint.
+    /// Whether nothing is left to be cancelled. Only a hint: the call may end at any time.
     bool is_call_released() const noexcept {
         return marks_.load(std::memory_order_relaxed) & call_released;
     }
 
+    /// The call has ended. Returns whether this was the last.
     bool release_call() noexcept {
         auto const before = marks_.fetch_or(call_released, std::memory_order_acq_rel);
         return !(before & cancel_requested) || (before & cancel_released);
     }
 
+    /// The cancellation has run, or could not be submitted. Returns whether this was the last.
     bool release_cancel() noexcept {
         return marks_.fetch_or(cancel_released, std::memory_order_acq_rel) & call_released;
     }

@@ -1,5 +1,5 @@
-// Calls that carry a task and what it ends with: the one a caller blocks on, and the ones that nobody
-// waits for in place.
+// BlockingCall, FutureCall, BackgroundCall: a call with its task and the task's outcome, for a caller who
+// blocks, for a std::future, and for nobody. FunctionCall: the same for a plain function.
 #pragma once
 
 #include <syncopate/concepts.hpp>
@@ -25,12 +25,12 @@
 
 namespace syncopate::detail {
 
-/// A task factory that says of itself that it cleans up: see Call::is_clean_up.
+/// A task factory that declares itself clean-up: see Call::is_clean_up.
 template <class T>
 concept CleanUpTask =
     TaskFactory<T> && requires { typename std::remove_reference_t<T>::clean_up_tag; };
 
-/// A call whose task is a Task as the user passed it, T being its type with its value category.
+/// A call with its task. T: as for OwnedOrRef.
 template <Task T>
 class TaskCall : public CarriedTask<T, Call> {
 protected:
@@ -40,7 +40,7 @@ protected:
         : CarriedTask<T, Call>(std::forward<T>(task), loop, where) {}
     ~TaskCall() = default;
 
-    /// What the task ended with, the error in the terms of the bridge. After the end.
+    /// The task's outcome; where the bridge has ended the task, with the bridge's error. After the release.
     Outcome<Result>& final_outcome() noexcept {
         auto& outcome = this->outcome();
         if (outcome.empty())
@@ -50,7 +50,7 @@ protected:
         return outcome;
     }
 
-    /// Whether the task was asked to stop, and that is what it ended by.
+    /// Whether the task was asked to stop, and has ended by operation_aborted.
     bool was_cancelled() const noexcept {
         auto const& error = this->outcome().error();
         return this->reason() != Errc{} && error && is_cancellation(error);
@@ -60,7 +60,7 @@ private:
     bool is_clean_up() const noexcept final { return CleanUpTask<T>; }
 };
 
-/// A call that lies in the frame of the caller who blocks on it.
+/// A call in the frame of the thread that blocks on it.
 template <Task T>
 class BlockingCall final : public TaskCall<T> {
 public:
@@ -84,8 +84,8 @@ public:
         return this->final_outcome().take();
     }
 
-    /// Runs the task, unless a stop has been requested. When it is later, the task is cancelled and
-    /// its end awaited.
+    /// Runs the task, unless a stop has been requested already. When it is requested later, the task is
+    /// cancelled and its end awaited.
     Result run(std::stop_token stop) {
         Loop::Blocking blocking(this->loop(), done_);
         this->loop().require_open();
@@ -116,7 +116,7 @@ private:
     CallingThread thread_{done_};
 };
 
-/// A call that keeps itself, and hands its result to a std::future.
+/// A call that owns itself, and hands its outcome to a std::future.
 template <Task T>
 class FutureCall final : public TaskCall<T> {
 public:
@@ -128,7 +128,7 @@ public:
             std::unique_ptr<FutureCall>(new FutureCall(loop, std::forward<T>(task), where));
         auto future = owned->promise_.get_future();
         FutureCall& call = *owned.release();
-        // Kept alive until submit() by not being submitted: only then can it end.
+        // Only a call that has been submitted can end, so this reference is good until then.
         if (stop.stop_possible())
             call.on_stop_.emplace(std::move(stop), Canceller{&call});
         call.submit();
@@ -153,7 +153,7 @@ private:
     std::optional<std::stop_callback<Canceller>> on_stop_;
 };
 
-/// A call that keeps itself, and that nobody waits for.
+/// A call that owns itself, and whose failure is reported.
 template <Task T>
 class BackgroundCall final : public TaskCall<T> {
 public:
@@ -161,7 +161,7 @@ public:
         auto call =
             std::unique_ptr<BackgroundCall>(new BackgroundCall(loop, std::forward<T>(task), where));
         call->submit_or_throw();
-        call.release();  // it may be gone by now, and keeps itself otherwise
+        call.release();  // it owns itself, and may have been destroyed by now
     }
 
 private:
@@ -176,7 +176,7 @@ private:
     }
 };
 
-/// A plain function, called on the loop while its caller waits.
+/// A plain function, in the frame of the thread that blocks until the loop has called it.
 template <std::invocable F>
 class FunctionCall final : private Operation {
 public:

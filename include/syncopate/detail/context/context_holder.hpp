@@ -1,4 +1,4 @@
-// A context task for each kind of source: keeps the source, the context made from it, and its value.
+// ContextHolder: a context task with its source, the context made from that, and the context's value.
 #pragma once
 
 #include <syncopate/concepts.hpp>
@@ -19,7 +19,7 @@
 
 namespace syncopate::detail {
 
-/// Where a context lies: in place where its user has it, or here.
+/// A context that is owned, or a reference to one of the user's.
 template <class C>
 class ContextSlot {
 public:
@@ -39,28 +39,27 @@ private:
     C* context_ = nullptr;
 };
 
-/// Constructs from what a function returns without a move, so that a factory may make what cannot be
-/// moved.
+/// Converts to what a function returns: so that is constructed in place, and need not be movable.
 template <class F>
 struct ResultOf {
     F& function;
     operator std::invoke_result_t<F&>() { return std::invoke(function); }
 };
 
-/// S: the type of the source with its value category, as for OwnedOrRef.
+/// S: the type of the source, as for OwnedOrRef.
 template <ContextSource S>
 class ContextHolder final : public ContextTask {
     using Context = context_t<S>;
 
 public:
-    /// V, as ContextGuard<V> and enter_context name it.
+    /// The V of ContextGuard<V>.
     using Value = context_value_t<Context>;
 
     ContextHolder(Loop& loop, S&& source, AtClose at_close, std::source_location where)
         : ContextTask(loop, at_close, where), source_(std::forward<S>(source)) {}
 
-    /// The value. May be asked for after a successful enter(), even if the runner is being closed and
-    /// the value is gone by then: its address is written before that, and never again.
+    /// Refers to the value. After a successful enter(), also when close() is destroying the value: its
+    /// address is written before enter() returns, and never again.
     std::remove_reference_t<Value>& value() noexcept { return *address_; }
 
 private:
@@ -69,10 +68,8 @@ private:
     boost::asio::awaitable<void> do_enter() override {
         if constexpr (AsyncContext<S>)
             context_.refer_to(source_.get());
-        else if constexpr (Awaitable<S>)
-            context_.emplace(co_await require_valid(std::move(source_.get())));
-        else if constexpr (TaskFactory<S>)
-            context_.emplace(co_await awaitable_from(source_.get()));
+        else if constexpr (Awaitable<S> || TaskFactory<S>)
+            context_.emplace(co_await awaitable_of(source_));
         else if constexpr (std::is_lvalue_reference_v<std::invoke_result_t<SourceObject&>>)
             context_.refer_to(std::invoke(source_.get()));
         else

@@ -1,4 +1,5 @@
-// The task of one asynchronous context: enters it, stays parked while its scope lasts, and leaves it.
+// ContextTask: the task of one asynchronous context, which enters it, stays parked while its scope lasts, and
+// leaves it.
 #pragma once
 
 #include <syncopate/detail/call/call.hpp>
@@ -23,13 +24,13 @@
 
 namespace syncopate::detail {
 
-/// aenter and aexit run in this one task, so that what must not change tasks (a task group, a timeout
-/// scope) can span them. The task keeps itself until it has ended; its guard may keep it for longer.
+/// aenter and aexit run in one task, because some contexts must not change tasks in between: a task group, a
+/// timeout scope. The task owns itself until it has been released; its guard may own it for longer.
 class ContextTask : public Call,
                     private OpenContext,
                     public std::enable_shared_from_this<ContextTask> {
 public:
-    /// What aexit is given when close() leaves the context: nothing, or Errc::runner_closed.
+    /// Whether aexit is given an error, Errc::runner_closed, when close() leaves the context.
     enum class AtClose { leaves_normally, leaves_with_error };
     ContextTask(Loop& loop, AtClose at_close, std::source_location where)
         : Call(loop, where), at_close_(at_close), keep_loop_(loop.shared_from_this()) {}
@@ -37,7 +38,7 @@ public:
 
     using Call::loop;
 
-    /// Enters the context, and returns when that is done.
+    /// Enters the context. Blocks until aenter has ended.
     /// Throws: what aenter throws; the context has not been entered then.
     void enter() {
         Loop::Blocking blocking(loop(), entered_);
@@ -50,10 +51,10 @@ public:
         entry_.take();
     }
 
-    /// Has the context left, with this exception, and waits for that. Once.
+    /// Leaves the context with this exception, or null. Blocks until aexit has ended. Once.
     ///
-    /// Returns: whether the exception was suppressed, or what aexit threw. Where close() left the
-    ///          context, that has taken the error.
+    /// Returns: whether the exception was suppressed, or what aexit threw. Empty if close() has left the
+    ///          context: then close() reports what aexit threw.
     /// Throws:  DeadlockError if the wait could never end, std::bad_alloc; nothing has been done then.
     Outcome<bool> exit(std::exception_ptr error, BlockingWait::Refuse refused) {
         Loop::Blocking blocking(loop(), left_, refused);
@@ -62,10 +63,10 @@ public:
         return std::move(exit_outcome_);
     }
 
-    /// Has it left without waiting. What aexit throws goes to on_error.
-    void exit_unattended(std::exception_ptr error) noexcept {
+    /// Has the loop leave the context later. What aexit throws goes to on_error.
+    void exit_without_waiting(std::exception_ptr error) noexcept {
         try {
-            request_exit(std::move(error), Exit::unattended);
+            request_exit(std::move(error), Exit::reported);
         } catch (...) {
             loop().report(std::current_exception());  // it stays open until the loop is closed
         }
@@ -74,8 +75,8 @@ public:
     bool has_been_left() const noexcept { return left_.is_set(); }
 
 private:
-    /// Whether somebody waits for the exit, and so takes what it throws.
-    enum class Exit { awaited, unattended };
+    /// Whether a guard waits for the exit and takes what it throws, or that is reported.
+    enum class Exit { awaited, reported };
 
     void request_exit(std::exception_ptr error, Exit kind) {
         requested_error_ = std::move(error);
@@ -85,16 +86,16 @@ private:
             loop().submit(exit_);
         } catch (...) {
             keep_self_for_exit_.reset();
-            if (!has_been_left())  // by a loop that has ended since
+            if (!has_been_left())  // close() may have left it since
                 throw;
         }
     }
 
-    /// Makes and enters the context.
+    /// Makes the context, and enters it.
     virtual boost::asio::awaitable<void> do_enter() = 0;
-    /// Leaves it. True: the exception is suppressed.
+    /// Leaves the context. Returns whether the exception is suppressed.
     virtual boost::asio::awaitable<bool> do_exit(std::exception_ptr error) = 0;
-    /// Destroys what do_enter made.
+    /// Destroys what do_enter() has made.
     virtual void destroy_context() noexcept = 0;
 
     boost::asio::awaitable<void> body() final {
@@ -120,10 +121,10 @@ private:
         destroy_context();
     }
 
-    /// Lets the caller go on, and parks until the context is to be left.
+    /// Wakes the caller of enter(), and parks until the context is to be left.
     boost::asio::awaitable<void> stay() {
         if (Errc const refusal = loop().refusal(); refusal != Errc{}) {
-            // Closing began while the context was entered: its caller gets the error, not the scope.
+            // close() began while the context was being entered: enter() throws.
             leave_for_close(refusal);
             entry_.fail(loop().error(refusal));
             co_return;
@@ -160,9 +161,10 @@ private:
             at_close_ == AtClose::leaves_normally ? nullptr : loop().error(reason), Taker::close);
     }
 
+    /// Who takes what aexit throws.
     enum class Taker { nobody_yet, guard, close, on_error };
 
-    /// Has the context left with this error. The first to say so gets what aexit throws.
+    /// Resumes the parked task, to leave the context with this error. Only the first call counts.
     void unpark(std::exception_ptr error, Taker taker) noexcept {
         if (exit_taker_ != Taker::nobody_yet)
             return;
@@ -198,7 +200,7 @@ private:
     OneShotEvent entered_;
     OneShotEvent left_;
 
-    // Carried by the exit operation.
+    // For exit_: written before it is submitted.
     MemberOperation<ContextTask, &ContextTask::run_exit> exit_{*this};
     std::shared_ptr<ContextTask> keep_self_for_exit_;
     std::exception_ptr requested_error_;

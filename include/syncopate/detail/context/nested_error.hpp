@@ -1,4 +1,4 @@
-// How an exception from the body of a context and one from its exit come out as one.
+// throw_nested(): throws the exception of a context's exit with the one of its body nested in it.
 #pragma once
 
 #include <syncopate/error.hpp>
@@ -16,16 +16,17 @@
 
 namespace syncopate::detail {
 
-/// Throws the error of type E with the exception that is being handled nested in it.
+/// If the error is an E, and not of a derived type: throws it with the exception that is being handled nested
+/// in it.
 template <class E>
 void throw_nested_if_exactly(std::exception const& error) {
     if (typeid(error) == typeid(E))
         std::throw_with_nested(static_cast<E const&>(error));
 }
 
-/// Throws `outer` with `inner` nested in it. std::throw_with_nested wants the type of what it throws,
-/// which an exception_ptr hides: it can be found out for the standard exceptions, Boost's
-/// system_error and TaskGroupError. Another one is thrown as it is, and `lost` is called with `inner`.
+/// Throws `outer` with `inner` nested in it. std::throw_with_nested needs the type of `outer`, which an
+/// exception_ptr hides. The standard exceptions, Boost's system_error and TaskGroupError are recognised. Any
+/// other `outer` is thrown as it is, and `lost` is called with `inner`.
 template <class Lost>
 [[noreturn]] void throw_nested(std::exception_ptr outer, std::exception_ptr inner, Lost lost) {
     try {
@@ -53,7 +54,7 @@ template <class Lost>
             throw_nested_if_exactly<std::exception>(error);
         }
     } catch (...) {
-        // Not a std::exception: no room for a nested one either.
+        // Not a std::exception: it is thrown as it is.
     }
     lost(std::move(inner));
     std::rethrow_exception(std::move(outer));

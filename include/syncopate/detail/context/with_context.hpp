@@ -1,4 +1,4 @@
-// A function called inside an asynchronous context: what becomes of its result and its exception.
+// call_in_context(): calls with_context()'s body inside a context, and leaves that with its exception.
 #pragma once
 
 #include <syncopate/concepts.hpp>
@@ -19,37 +19,19 @@
 
 namespace syncopate::detail {
 
-/// What with_context gives: the body's result, or nothing where an exception was suppressed instead.
-template <class C, class R>
-struct WithContextResult {
-    using type = R;
-};
-template <SuppressingContext C, class R>
-    requires(!std::is_void_v<R>)
-struct WithContextResult<C, R> {
-    using type = std::optional<R>;
-};
-template <SuppressingContext C, class R>
-struct WithContextResult<C, R&> {
-    using type = std::optional<std::reference_wrapper<R>>;
-};
-template <class C, class Body>
-using with_context_result_t =
-    typename WithContextResult<C, std::invoke_result_t<Body, context_value_t<C>&>>::type;
-
-/// Leaves a context after its body. Where it cannot be waited for, it is left all the same.
+/// Leaves a context after its body. Where that cannot be awaited, the loop leaves it later.
 inline Outcome<bool> leave_after_body(ContextTask& context, std::exception_ptr error) {
     try {
         return context.exit(error, BlockingWait::Refuse::cycles);
     } catch (DeadlockError const&) {
-        context.exit_unattended(error);
+        context.exit_without_waiting(error);
         if (error)
             std::rethrow_exception(std::move(error));
         throw;
     }
 }
 
-/// Calls the body inside a context that has been entered, and leaves that with what the body throws.
+/// The context has been entered. See BlockingOperations::with_context().
 template <ContextSource S, std::invocable<context_value_t<context_t<S>>&> Body>
 with_context_result_t<context_t<S>, Body> call_in_context(
     Loop& loop, ContextHolder<S>& holder, Body&& body) {
@@ -68,7 +50,7 @@ with_context_result_t<context_t<S>, Body> call_in_context(
         if constexpr (!std::is_void_v<Result> && SuppressingContext<Context>)
             return std::nullopt;
         else
-            outcome = {};  // a void body that has ended
+            outcome = {};  // the body gives void
     }
     return outcome.take();
 }

@@ -1,4 +1,5 @@
-// The body of an AsyncGenerator: what it awaits and yields, and the anext() that runs it.
+// GeneratorPromise: the body of an AsyncGenerator, what it awaits and yields. NextItem: the anext() that runs
+// it.
 #pragma once
 
 #include <syncopate/concepts.hpp>
@@ -20,8 +21,8 @@
 
 namespace syncopate::detail {
 
-// What Asio's coroutines can await even when cancelled. Named one by one, since Asio's promise
-// cannot be asked: an int converts to throw_if_cancelled(), and so it would take `co_await 1`.
+// The this_coro requests, which Asio's coroutines can await even when cancelled. They are listed because
+// Asio's promise cannot be asked: an int converts to throw_if_cancelled(), so it would take `co_await 1`.
 template <class A>
 struct ThisCoroTraits : std::false_type {};
 template <>
@@ -42,7 +43,7 @@ struct ThisCoroTraits<asio::this_coro::throw_if_cancelled_1_t> : std::true_type 
 template <class A>
 concept ThisCoroRequest = ThisCoroTraits<std::remove_cvref_t<A>>::value;
 
-// What the body can await.
+// The types that the body can await.
 template <class A>
 concept AwaitableInGenerator = Awaitable<A> || DeferredOperation<A> || ThisCoroRequest<A>;
 
@@ -55,8 +56,8 @@ struct AwaitedInGenerator<A> {
         decltype(std::declval<AsioPromise&>().await_transform(std::declval<A>()).await_resume());
 };
 
-// What the body waits for. The body is no Asio coroutine: it leaves this in its promise and
-// suspends, and the anext() that resumed it, which is one, awaits drive() in its stead.
+// An operation that the body awaits. The body is no Asio coroutine, so it cannot await an operation itself. It
+// puts this into its promise and suspends. The anext() that has resumed it is one, and awaits drive() for it.
 class PendingOperation {
 public:
     enum class Cancelled { refused, allowed };
@@ -69,8 +70,8 @@ public:
 
     void fail(std::exception_ptr error) noexcept { error_ = std::move(error); }
 
-    // Whether a cancelled task may await it. If so, whoever awaits drive(), which a cancelled task
-    // may not, turns throwing off before, and drive() turns it back to what it was.
+    // Whether a cancelled task may await the operation. It may not await drive(), whose caller therefore turns
+    // throw_if_cancelled off; drive() sets it to what it was.
     Cancelled const when_cancelled;
     bool throw_if_cancelled = true;
 
@@ -86,7 +87,7 @@ private:
     std::exception_ptr error_;
 };
 
-// The part of the promise that does not depend on T.
+// The part of the promise that does not depend on the item's type.
 class GeneratorPromiseBase {
 public:
     std::suspend_always initial_suspend() const noexcept { return {}; }
@@ -107,7 +108,7 @@ private:
     std::exception_ptr error_;
 };
 
-// Lives in the body's frame, as the operand does, until the body has the result.
+// Lies in the body's frame, as its operand does, until the body has the result.
 template <AwaitableInGenerator A>
 class GeneratorAwaiter final : public PendingOperation {
     using Result = typename AwaitedInGenerator<A>::type;
@@ -152,10 +153,10 @@ auto GeneratorPromiseBase::await_transform(A&& operand) {
     return GeneratorAwaiter<A>(std::forward<A>(operand), *this);
 }
 
-// All of the promise but get_return_object(), which is AsyncGenerator's.
+// The promise without get_return_object(), which AsyncGenerator adds.
 template <class T>
 class GeneratorPromise : public GeneratorPromiseBase {
-    // The body's suspension keeps what an lvalue was copied to.
+    // Keeps the copy of an lvalue that was yielded, while the body is suspended.
     class CopyAwaiter {
     public:
         CopyAwaiter(T const& value, GeneratorPromise& promise) : copy_(value), promise_(promise) {}
@@ -189,9 +190,9 @@ private:
     T* item_ = nullptr;
 };
 
-// anext(): runs the body up to its next item, and drives what it awaits on the way. So the body
-// runs in the task that wants the item, with that task's executor and cancellation. (A member, because
-// GCC warns of the frame of a free function template whose T is in an unnamed namespace.)
+// anext(): runs the body up to its next item, and awaits for it the operations on the way. So the body runs in
+// the task that wants the item, with that task's executor and cancellation. A member function, because GCC
+// warns of the frame of a free function template whose T is in an unnamed namespace.
 template <class T, std::derived_from<GeneratorPromise<T>> Promise>
 struct NextItem {
     static asio::awaitable<std::optional<T>> of(GeneratorCore* core) {
@@ -201,10 +202,10 @@ struct NextItem {
         core->follow(co_await asio::this_coro::executor);
 
         auto const body = std::coroutine_handle<Promise>::from_address(core->frame());
-        if (!body.promise().is_waiting())  // from an drain()
+        if (!body.promise().is_waiting())  // as it may be after drain()
             body.resume();
         while (PendingOperation* const pending = body.promise().take_pending()) {
-            // Asio refuses a cancelled task's co_await right here: that is the body's to know, too.
+            // Asio refuses the co_await of a cancelled task by throwing here. The body gets that, too.
             try {
                 asio::awaitable<void> driving = pending->drive();
                 if (pending->when_cancelled == PendingOperation::Cancelled::allowed) {
@@ -227,8 +228,8 @@ struct NextItem {
         co_return std::nullopt;
     }
 
-    // The same without a coroutine and for many items, on the thread of the executor, as long as the
-    // body awaits nothing. Where it does, the next anext() goes on from there.
+    // See DrainableIterable. Runs the body as long as it awaits nothing. Where it does, the next anext() goes on
+    // from there.
     template <class Sink>
     static Drained drain(GeneratorCore* core, asio::any_io_executor const& executor, Sink sink) {
         if (!core || !core->begin_step())
@@ -258,7 +259,7 @@ struct NextItem {
     }
 };
 
-// aclose(): the step ends the body, since nothing tells it to go on.
+// aclose(): a step that closes the generator.
 inline asio::awaitable<void> close_generator(GeneratorCore* core) {
     if (core && core->begin_step())
         GeneratorStep const step(*core);

@@ -1,4 +1,4 @@
-// Iterables that can give items without a coroutine for each.
+// DrainableIterable: an iterable that can give many items without a coroutine for each. Drained: why that ended.
 #pragma once
 
 #include <syncopate/concepts.hpp>
@@ -10,22 +10,22 @@
 
 namespace syncopate::detail {
 
-/// How far drain_ready() came.
+/// Why drain_ready() has returned.
 enum class Drained {
     stopped,  // the sink wants no more
-    pending,  // the next item has to be waited for, by anext()
+    pending,  // the next item must be awaited, by anext()
     ended,    // there are no more items
 };
 
-/// Stands for any function that takes an item and returns whether it wants another.
+/// Stands in the concept for any function that takes an item and returns whether it wants another.
 template <class T>
 struct ItemSink {
     bool operator()(T&& item) const;
 };
 
-/// An AsyncIterable some of whose items may be there already: `drain_ready(iterable, executor, sink)`,
-/// called where a task with this executor runs, hands them to the sink, as many as it wants, and throws
-/// what anext() would throw.
+/// An AsyncIterable with a function `drain_ready(iterable, executor, sink)`. Called on the thread of the
+/// executor, it hands the items that need no waiting to the sink, as long as that wants more. It throws what
+/// anext() would throw.
 template <class I>
 concept DrainableIterable = AsyncIterable<I> && requires(
                                                     std::remove_reference_t<I>& iterable,

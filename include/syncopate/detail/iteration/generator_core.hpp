@@ -1,4 +1,6 @@
-// Where and when the frame of a generator's body dies: on its loop, or with it.
+// GeneratorCore: owns the frame of a generator's body, and destroys it on its loop, or with its loop.
+// GeneratorRegistry, GeneratorService: the generators of one execution context. GeneratorStep: one anext() or
+// aclose().
 #pragma once
 
 #include <syncopate/detail/intrusive_list.hpp>
@@ -26,13 +28,13 @@ namespace asio = boost::asio;
 
 class GeneratorCore;
 
-// The generators started on one execution context, oldest first. Shared, because generators outlive
-// contexts.
+// The generators that were started on one execution context, oldest first. Shared, because generators may
+// outlive the context.
 struct GeneratorRegistry {
     std::mutex mutex;
     std::condition_variable unpinned;
     IntrusiveList<GeneratorCore> generators;
-    // Threads that use the context on behalf of a generator: its shutdown waits for them.
+    // The number of threads that use the context for a generator. The context's shutdown waits for them.
     std::size_t pins = 0;
     bool is_closed = false;
 
@@ -46,7 +48,7 @@ struct GeneratorRegistry {
     }
 };
 
-// Ends the generators that are left when their loop goes, as asyncio's shutdown_asyncgens does.
+// Ends the generators of an execution context when that is destroyed, as asyncio's shutdown_asyncgens does.
 class GeneratorService final : public asio::execution_context::service {
 public:
     inline static asio::execution_context::id id;
@@ -68,22 +70,22 @@ struct DestroyFrame {
 };
 using BodyFrame = std::unique_ptr<void, DestroyFrame>;
 
-// What survives the body's frame. An anext() or aclose() that runs, a "step", has the body to
-// itself. Without one the body belongs to the AsyncGenerator, and after that one's destruction to
-// the registry: a posted disposal or the context's shutdown deletes it.
+// Outlives the body's frame. A step, which is an anext() or aclose() that runs, has the body to itself.
+// Between steps the AsyncGenerator owns the core. After the AsyncGenerator's destruction the registry owns it,
+// and a posted disposal or the context's shutdown deletes it.
 class GeneratorCore : public ListHook<GeneratorCore> {
 public:
     explicit GeneratorCore(std::coroutine_handle<> body) noexcept : body_(body.address()) {}
 
-    // False: the generator is at its end.
+    // Returns false if the generator is closed.
     bool begin_step();
-    // Makes the executor the one on which the body is destroyed. In a step.
+    // The body will be destroyed on this executor. In a step.
     void follow(asio::any_io_executor const& executor);
-    // Destroys the body, here. In a step.
+    // Destroys the body, on this thread. In a step.
     void close() noexcept;
     void end_step() noexcept;
 
-    // The AsyncGenerator is destroyed: ends the body where it may be ended.
+    // The AsyncGenerator is being destroyed: destroys the body where that may be done.
     void abandon() noexcept;
 
     void* frame() const noexcept { return body_.get(); }
@@ -99,7 +101,7 @@ private:
     bool is_registrys_ = false;  // guarded by the registry's mutex
     std::shared_ptr<GeneratorRegistry> registry_;
     asio::any_io_executor executor_;
-    BodyFrame body_;  // goes first, for it may need all others
+    BodyFrame body_;  // the last member, destroyed first: the body may need the others
 };
 
 inline bool GeneratorCore::begin_step() {
@@ -116,7 +118,7 @@ inline void GeneratorCore::end_step() noexcept {
     if (state_.compare_exchange_strong(
             state, body_ ? idle : closed, std::memory_order_release, std::memory_order_acquire))
         return;
-    // The AsyncGenerator went while this step was under way.
+    // The AsyncGenerator was destroyed during this step.
     close();
     delete this;
 }
@@ -157,14 +159,14 @@ inline void GeneratorCore::dispose() noexcept {
 
 inline void GeneratorCore::abandon() noexcept {
     if (state_.fetch_or(abandoned, std::memory_order_acq_rel) == running)
-        return;  // that step disposes of the generator at its end
+        return;  // the step that runs disposes of the generator when it ends
     auto const registry = registry_;
     if (!registry)
-        return dispose();  // never started, or at its end
+        return dispose();  // never started, or closed
     std::unique_lock lock(registry->mutex);
-    // The pin keeps the context from dying between the unlocking and the use of its executor.
+    // The pin keeps the context until its executor has been used, after the unlocking.
     ++registry->pins;
-    if (registry->is_closed) {  // there is no loop any more, and often no body
+    if (registry->is_closed) {  // there is no loop any more, and mostly no body
         unlink();
         lock.unlock();
         dispose();
@@ -174,7 +176,7 @@ inline void GeneratorCore::abandon() noexcept {
         lock.unlock();
         try {
             asio::dispatch(executor, [this] { dispose(); });
-        } catch (...) {  // NOLINT(bugprone-empty-catch): out of memory: left to the shutdown
+        } catch (...) {  // NOLINT(bugprone-empty-catch): no memory: the shutdown does it
         }
     }
     registry->unpin();
@@ -185,11 +187,11 @@ inline void GeneratorService::shutdown() {
     registry_->is_closed = true;
     registry_->wait_until_unpinned(lock);
     while (!registry_->generators.empty()) {
-        // The newest first: its body may refer to the frame of an older one that consumes it.
+        // Newest first: its body may refer to the frame of an older one that consumes it.
         GeneratorCore& core = registry_->generators.back();
         core.unlink();
         std::unique_ptr<GeneratorCore> owned(core.is_registrys_ ? &core : nullptr);
-        asio::any_io_executor executor;  // a strand's must not outlive its context
+        asio::any_io_executor executor;  // destroyed here: a strand's must not outlive its context
         BodyFrame body;
         unsigned state = GeneratorCore::idle;
         if (core.state_.compare_exchange_strong(
@@ -197,7 +199,7 @@ inline void GeneratorService::shutdown() {
             state == GeneratorCore::abandoned) {
             executor = std::move(core.executor_);
             body = std::move(core.body_);
-        }  // else a step is under way: it ends the body, when its own frame is destroyed
+        }  // else a step runs, which destroys the body when its own frame is destroyed
         lock.unlock();
         body.reset();
         executor = nullptr;
@@ -207,8 +209,8 @@ inline void GeneratorService::shutdown() {
     registry_->wait_until_unpinned(lock);
 }
 
-// Holds a generator for the length of a step, and ends it unless told that it goes on. A step whose
-// frame is destroyed half-way leaves a body that waits for what will never come, so it ends too.
+// One step, from begin_step() to end_step(). It closes the generator unless body_goes_on() has been called.
+// So it does when the frame of the step is destroyed half-way: the body would wait for ever.
 class GeneratorStep {
 public:
     explicit GeneratorStep(GeneratorCore& core) noexcept : core_(core) {}

@@ -1,4 +1,4 @@
-// An asynchronous iterable while it is iterated over.
+// Iteration: an asynchronous iterable while it is iterated over, and its release.
 #pragma once
 
 #include <syncopate/concepts.hpp>
@@ -15,8 +15,8 @@
 
 namespace syncopate::detail {
 
-/// An iterable and its end: after it, an exception, or a clean-up, the iterable is let go of, and what
-/// is owned has been destroyed, on the loop. I: as for OwnedOrRef.
+/// Closed after the last item, an exception, or a clean-up: then the iterable is not used any more, and one
+/// that was owned has been destroyed on the loop. I: as for OwnedOrRef.
 template <AsyncIterable I>
 class Iteration {
 public:
@@ -41,28 +41,28 @@ public:
         co_return std::nullopt;
     }
 
-    /// Hands the items that are there at once to the sink: see DrainableIterable.
+    /// Hands the items that need no waiting to the sink: see DrainableIterable.
     template <class Sink>
     Drained drain(boost::asio::any_io_executor const& executor, Sink sink) {
         if constexpr (!DrainableIterable<I>) {
             return Drained::pending;
         } else {
             std::exception_ptr error;
-            Drained came_to = Drained::ended;
+            Drained drained = Drained::ended;
             try {
-                came_to = drain_ready(iterable_->get(), executor, std::move(sink));
+                drained = drain_ready(iterable_->get(), executor, std::move(sink));
             } catch (...) {
                 error = std::current_exception();
             }
-            if (came_to == Drained::ended)
+            if (drained == Drained::ended)
                 iterable_.reset();
             if (error)
                 std::rethrow_exception(std::move(error));
-            return came_to;
+            return drained;
         }
     }
 
-    /// Cleans up an iteration that is given up early.
+    /// Cleans up an iteration that has been left early.
     boost::asio::awaitable<void> close() {
         std::exception_ptr error;
         try {

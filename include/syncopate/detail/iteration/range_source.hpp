@@ -1,4 +1,4 @@
-// Where the items of a BlockingRange come from: one hop to the loop for each.
+// RangeSource: where a BlockingRange gets its items. StepSource: one that hops to the loop for each item.
 #pragma once
 
 #include <syncopate/concepts.hpp>
@@ -16,7 +16,7 @@
 
 namespace syncopate::detail {
 
-/// Items for one consumer thread. After the end, or an exception, there are no more.
+/// Gives items to one consumer thread. After the end, or an exception, there are no more.
 template <class T>
 class RangeSource {
 public:
@@ -25,14 +25,15 @@ public:
     RangeSource& operator=(RangeSource const&) = delete;
     virtual ~RangeSource() = default;
 
-    /// The next item. Blocks.
+    /// Gives the next item. Blocks until it is there.
     virtual std::optional<T> next() = 0;
 
-    /// Ends the iteration and cleans up on the loop. Blocks, unless this is the loop's own thread.
+    /// Ends the iteration, and cleans up on the loop. Blocks until that is done, except on the loop's own
+    /// thread.
     virtual void close() noexcept = 0;
 };
 
-/// The clean-up of an iteration that is given up early.
+/// The task that cleans up an iteration which has been left early.
 template <AsyncIterable I>
 struct CleanUp {
     using clean_up_tag = void;
@@ -42,8 +43,8 @@ struct CleanUp {
     std::shared_ptr<Iteration<I>> iteration;
 };
 
-/// Cleans up on the loop: waits for it where that is possible, else leaves it to the loop. A loop that
-/// has been closed meanwhile has nothing to clean up with.
+/// Cleans up on the loop. Blocks until that is done; where the wait could never end, the loop does it later.
+/// Does nothing after the loop has been closed: there is nothing left to run the clean-up.
 template <AsyncIterable I>
 void close_iteration(
     Loop& loop, std::shared_ptr<Iteration<I>> iteration, std::source_location where) noexcept {

@@ -1,4 +1,5 @@
-// Items produced ahead of their consumer: a task on the loop pumps them into a ring.
+// Pump: a task on the loop that produces items ahead of their consumer, into a ring. ReadAheadSource: the
+// consumer's end of it.
 #pragma once
 
 #include <syncopate/concepts.hpp>
@@ -30,8 +31,8 @@
 
 namespace syncopate::detail {
 
-/// The pump. It starts an item only when there is room for it, keeps itself until it has ended, and
-/// cleans up the iteration when it is stopped.
+/// Asks for an item only when the ring has room for it. Owns itself until it has been released. Cleans up the
+/// iteration when it is stopped.
 template <AsyncIterable I>
 class Pump final : public Call, public std::enable_shared_from_this<Pump<I>> {
     using Item = iterable_value_t<I>;
@@ -65,29 +66,29 @@ public:
                     std::rethrow_exception(std::exchange(error_, nullptr));
                 return item;
             }
-            if (loop().may_spin() && backoff_.snooze([this] { return should_back_off(); }))
+            if (loop().may_spin() && backoff_.snooze([this] { return can_go_on(); }))
                 continue;
-            OneShotEvent word;
-            Loop::Blocking blocking(loop(), word);
-            ring_.wait_for_item(word, [&] { blocking.wait(); });
+            OneShotEvent event;
+            Loop::Blocking blocking(loop(), event);
+            ring_.wait_for_item(event, [&] { blocking.wait(); });
         }
     }
 
-    /// Stops it, and waits for its end where that is possible.
+    /// Stops the pump. Blocks until it has been released; where the wait could never end, it does not wait.
     void close() noexcept {
         request_cancel(Errc::cancelled);
         try {
             Loop::Blocking(loop(), ended_, BlockingWait::Refuse::cycles).wait();
         } catch (std::exception const&) {
-            // It cannot be waited for. It keeps itself, and ends without us.
+            // The pump owns itself, and ends later.
         }
     }
 
 private:
-    /// How many items may pass before the loop gets a turn, should the iterable never suspend.
+    /// The number of items after which other handlers of the loop get a turn, if the iterable never suspends.
     static constexpr std::size_t items_per_turn = 1024;
 
-    bool should_back_off() noexcept { return ring_.has_items() || ring_.is_closed(); }
+    bool can_go_on() noexcept { return ring_.has_items() || ring_.is_closed(); }
 
     boost::asio::awaitable<void> body() override {
         namespace this_coro = boost::asio::this_coro;
@@ -98,14 +99,14 @@ private:
                     co_await park();
                 if (reason() != Errc{})
                     break;
-                auto const came_to =
+                auto const drained =
                     iteration_.drain(loop().executor(), [this, &left](Item&& item) {
                         ring_.push(std::move(item));
                         return --left > 0 && !ring_.is_full();
                     });
-                if (came_to == Drained::ended)
+                if (drained == Drained::ended)
                     break;
-                if (came_to == Drained::pending) {
+                if (drained == Drained::pending) {
                     auto item = co_await iteration_.next();
                     if (has_left_loop())
                         co_await return_to_loop();
@@ -152,7 +153,7 @@ private:
     }
 
     void submit_resume() noexcept {
-        // The operation must outlive its way through the queue even if the range does not.
+        // The operation lies in the pump, and may be in the loop's queue for longer than the range lives.
         keep_self_for_resume_ = this->shared_from_this();
         try {
             loop().submit(resume_);
