@@ -69,7 +69,7 @@ public:
 
     /// Runs the body to its next co_yield.
     ///
-    /// Lazy: nothing happens before the result is awaited. Until then the generator may be moved, but not
+    /// Nothing happens before the result is awaited. Until then the generator may be moved, but not
     /// be destroyed.
     ///
     /// Returns:   the item, moved out. Empty after the body has ended, and for a generator that was moved

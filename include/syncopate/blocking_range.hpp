@@ -15,6 +15,8 @@ namespace syncopate {
 /// Has the loop produce items ahead of the consumer of a range, so that many cross between the threads at a
 /// time.
 struct ReadAhead {
+    /// Allows the loop this many items.
+    ///
     /// items:     how many finished items may wait, while one more is being produced; 0: no reading ahead.
     explicit constexpr ReadAhead(std::size_t items) noexcept : count(items) {}
 
