@@ -22,7 +22,7 @@ SUBJECTS = pathlib.Path(__file__).with_name("subjects.txt")
 
 def read_subjects():
     subjects = {}
-    for line in SUBJECTS.read_text().splitlines():
+    for line in SUBJECTS.read_text(encoding="utf-8").splitlines():
         if line and not line.startswith("#"):
             subject, *headers = line.split()
             subjects.update((header, subject) for header in headers)
@@ -163,10 +163,10 @@ def main():
     if missing := [name for name in subjects if name not in names]:
         sys.exit(f"{SUBJECTS} names what is not there: {' '.join(missing)}")
     for header, name in zip(headers, names):
-        lines = prepared(header.read_text().splitlines(), subjects[name])
+        lines = prepared(header.read_text(encoding="utf-8").splitlines(), subjects[name])
         path = output / "syncopate" / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text("\n".join(lines) + "\n")
+        path.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 main()

@@ -45,7 +45,7 @@ def main():
     problems = []
     count = 0
     for path in map(pathlib.Path, sys.argv[1:]):
-        for block in blocks_of(path.read_text().splitlines()):
+        for block in blocks_of(path.read_text(encoding="utf-8").splitlines()):
             count += 1
             problems += [f"{path}:{block.first + number + 1}: {what}" for number, what in problems_of(block)]
     if problems:
