@@ -154,6 +154,7 @@ public:
     /// body:      called with the context's value, on the calling thread.
     /// Returns:   what the body returns; std::optional of that where aexit returns bool, empty after a
     ///            suppressed exception; void stays void.
+    /// Blocks:    until aenter has ended, and after the body until aexit has.
     /// Throws:    what making and entering the context throws; what the body throws, unless
     ///            suppressed; what aexit throws. If both do, aexit's comes out with the body's nested
     ///            in it (std::throw_with_nested), where its type is a standard one, Boost's system_error
