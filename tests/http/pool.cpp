@@ -142,6 +142,16 @@ TEST_CASE("A host has no more connections than max_connections_per_host") {
     CHECK(third.get() == "1");
 }
 
+TEST_CASE("max_connections(0) and max_connections_per_host(0) are no limit") {
+    RawServer server(tell_number);
+    SessionOnLoop client(
+        options().max_connections(0).max_connections_per_host(0).total_timeout(10s));
+    auto first = client.get(server.url());
+    auto second = client.get(server.url());
+    CHECK(client.text(server.url()) == "2");
+    CHECK(client.connections().all == 3);
+}
+
 TEST_CASE("Nobody waits behind those whose host has all its connections") {
     RawServer busy(tell_number);
     RawServer other(tell_number);
@@ -225,10 +235,18 @@ TEST_CASE("1,000 requests at once go through 10 connections") {
 
 TEST_CASE("A connection that has been idle for too long is not used again") {
     RawServer server(tell_number);
-    SessionOnLoop client(options().idle_timeout(0s));
+    SessionOnLoop client(options().idle_timeout(1ns));
     client.text(server.url());
     CHECK(client.text(server.url()) == "1");
     CHECK(client.connections().all == 1);
+}
+
+TEST_CASE(
+    "With an idle time of zero or less, a connection is closed as soon as its response has been read") {
+    RawServer server(tell_number);
+    SessionOnLoop client(options().idle_timeout(GENERATE(0s, -1s)));
+    CHECK(client.text(server.url()) == "0");
+    CHECK(client.connections().all == 0);
 }
 
 TEST_CASE("The idle time of a connection goes on while a request is redirected to it") {

@@ -46,7 +46,7 @@ public:
     Duration total_timeout() const noexcept { return total_timeout_; }
 
     /// How long a connection without a request is kept. A server's `Keep-Alive: timeout` shortens it.
-    /// Default: 15 s.
+    /// Default: 15 s. Zero or less: none is kept, each request has a connection of its own.
     SessionOptions& idle_timeout(Duration value) {
         idle_timeout_ = value;
         return *this;
@@ -116,15 +116,16 @@ public:
     }
     Duration dns_cache_time() const noexcept { return dns_cache_time_; }
 
-    /// How many connections there are at most, idle ones included; requests beyond wait, first come, first
-    /// served. Default: 100.
+    /// The most connections, idle ones included. A request beyond waits for one, in its turn. Default: 100.
+    /// Zero: no limit.
     SessionOptions& max_connections(std::size_t value) {
         max_connections_ = value;
         return *this;
     }
     std::size_t max_connections() const noexcept { return max_connections_; }
 
-    /// The same, for each host and port. Default: 0, no limit of its own.
+    /// The most connections to one scheme, host and port, idle ones included. Default: 0. Zero: no limit but
+    /// max_connections().
     SessionOptions& max_connections_per_host(std::size_t value) {
         max_connections_per_host_ = value;
         return *this;

@@ -1,4 +1,4 @@
-// Points in time until which something is waited for.
+// Deadline, deadline_after, deadline_from: the time until which something is waited for.
 #pragma once
 
 #include <chrono>
@@ -19,6 +19,11 @@ Deadline deadline_after(std::chrono::duration<Rep, Period> delay) {
     if (Seconds(delay) <= Seconds::zero())
         return now;
     return now + std::chrono::ceil<Deadline::duration>(delay);
+}
+
+/// A known time plus a duration, or the end of time where the sum would pass it.
+inline Deadline deadline_from(Deadline begin, std::chrono::nanoseconds delay) noexcept {
+    return delay < Deadline::max() - begin ? begin + delay : Deadline::max();
 }
 
 }  // namespace syncopate::detail

@@ -1,4 +1,4 @@
-// The coroutines of a session that wait, and the one timer that watches over their deadlines.
+// TimedPark, DeadlineTimer: waits with a deadline, and the one timer of a session that ends those that are late.
 #pragma once
 
 #include <syncopate/detail/intrusive_list.hpp>
@@ -23,16 +23,13 @@ namespace syncopate::http::detail {
 
 namespace asio = boost::asio;
 using ::syncopate::detail::Deadline;
-
-/// The same as deadline_after(), from a time that is known already.
-inline Deadline deadline_from(Deadline begin, std::chrono::nanoseconds delay) noexcept {
-    return delay < Deadline::max() - begin ? begin + delay : Deadline::max();
-}
+using ::syncopate::detail::deadline_from;
 
 class DeadlineTimer;
 
-/// Where a coroutine waits until something happens, its deadline passes, or it is cancelled. One coroutine
-/// at a time, on the session's loop.
+/// Parks one coroutine at a time until it is resumed, its deadline passes, or it is cancelled.
+///
+/// Threads: on the session's loop.
 class TimedPark : public ::syncopate::detail::ListHook<TimedPark> {
 public:
     enum class End { resumed, expired, cancelled };
@@ -41,7 +38,7 @@ public:
 
     bool is_waiting() const noexcept { return static_cast<bool>(handler_); }
 
-    /// `co_await park.until(deadline, timer)`; then end() tells how it ended.
+    /// To be awaited: `co_await park.until(deadline, timer)`. Then end() tells why the wait has ended.
     auto until(Deadline deadline, DeadlineTimer& timer) {
         return asio::async_initiate<asio::deferred_t const, void()>(
             [this, deadline, &timer](auto handler) {
@@ -51,18 +48,19 @@ public:
     }
     End end() const noexcept { return end_; }
 
-    /// Has the coroutine go on, inside this call, if it waits.
+    /// Resumes the coroutine, inside this call. Nothing happens if none is parked.
     void resume(End end = End::resumed) {
         if (!handler_)
             return;
-        // The coroutine may end, and this with it; and who cancels later must not find this.
+        // All is done before the call: the coroutine may end, and destroy this object. The slot is cleared since
+        // a later cancellation must not reach it.
         end_ = end;
         unlink();
         slot_.clear();
         handler_.call();
     }
 
-    /// Destroys the coroutine instead: for the end of the loop, when nobody is left to resume it.
+    /// Destroys the coroutine. For the end of the loop, after which nothing could resume it.
     void drop() noexcept {
         unlink();
         handler_.drop();
@@ -80,12 +78,14 @@ private:
     End end_ = End::resumed;
 };
 
-/// Ends the parks whose deadline has passed.
+/// Resumes each parked coroutine whose deadline has passed.
 ///
-/// A timer for each connection would cost a system call for each request. This one is set again only when a
-/// deadline comes up that is earlier than the time it is set to; when it expires too early, which is the
-/// rule, it is set to the earliest deadline that there is then. It is never set far ahead: as long as it is, the
-/// loop has work, and an io_context that somebody runs until it has none would wait for it.
+/// A timer for each connection would cost a system call for each request. This one is set anew only for a
+/// deadline that is earlier than its expiry. So it mostly expires before the first deadline, and is then set
+/// to the earliest one that there is.
+///
+/// It is set one second ahead at most: while it is set the loop has work, and io_context::run() would not
+/// return.
 class DeadlineTimer : public std::enable_shared_from_this<DeadlineTimer> {
 public:
     explicit DeadlineTimer(asio::any_io_executor const& executor) : timer_(executor) {}
@@ -96,7 +96,7 @@ public:
             set(park.deadline_);
     }
 
-    /// Destroys all coroutines that wait.
+    /// Destroys all parked coroutines.
     void drop_all() noexcept {
         while (!waiting_.empty())
             waiting_.back().drop();
@@ -121,7 +121,7 @@ private:
     void wake() {
         auto const now = Deadline::clock::now();
         if (now < wakes_at_)
-            return;  // it has been set anew, when this was on its way already
+            return;  // it was set anew after this handler had been queued
         wakes_at_ = Deadline::max();
         ::syncopate::detail::IntrusiveList<TimedPark> expired;
         auto earliest = Deadline::max();
@@ -135,7 +135,7 @@ private:
         });
         if (earliest != Deadline::max())
             set(earliest);
-        while (!expired.empty())  // each may be gone when another has gone on
+        while (!expired.empty())  // one that is resumed may destroy others in the list
             expired.front().resume(TimedPark::End::expired);
     }
 

@@ -1,4 +1,4 @@
-// The connections of a session: who has one, which are idle, and who waits for one.
+// Pool, Lease, Permit: the connections of a session, in use and idle, and the requests that wait for one.
 #pragma once
 
 #include <syncopate/detail/task/outcome.hpp>
@@ -13,6 +13,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <functional>
+#include <limits>
 #include <list>
 #include <map>
 #include <memory>
@@ -25,13 +26,13 @@ namespace syncopate::http::detail {
 
 class Pool;
 
-/// What the pool counts of one server.
+/// The pool's counts for one server.
 struct PoolHost {
     std::size_t connections = 0;  // idle ones included
     std::size_t waiting = 0;
 };
 
-/// The right to have one connection to a host. When it goes, somebody who waits gets it.
+/// The right to have one connection to a host. Its end passes it to a request that waits.
 class Permit {
 public:
     Permit() = default;
@@ -53,12 +54,12 @@ private:
     PoolHost* host_ = nullptr;
 };
 
-/// A permit and its connection, for as long as an exchange needs it. The connection is closed in the end,
-/// unless it is given back to the pool.
+/// A permit and its connection, owned by an exchange. The destructor closes a connection that has not been
+/// given back to the pool.
 class Lease {
 public:
     Lease() = default;
-    /// Without a connection: it is to be made.
+    /// For a connection that is yet to be made.
     explicit Lease(Permit permit) noexcept : permit_(std::move(permit)) {}
     Lease(Lease&&) noexcept = default;
     Lease& operator=(Lease&& other) noexcept {
@@ -78,14 +79,14 @@ public:
         connection_ = std::move(connection);
         is_reused_ = false;
     }
-    /// Gives up both.
+    /// Closes the connection, and gives up the permit.
     void reset() noexcept {
         if (!permit_)
-            return;  // there is no connection without
+            return;  // without a permit there is no connection
         close_connection();
         Permit const gone = std::move(permit_);
     }
-    /// Closes it. The permit stays, for another one.
+    /// Closes the connection. The permit stays, for another one.
     void close_connection() noexcept {
         if (connection_)
             connection_->close();
@@ -102,26 +103,30 @@ private:
     bool is_reused_ = false;
 };
 
-/// On the session's loop, so without a lock. Idle connections are taken newest first. Who waits is served
-/// first come, first served, except that nobody waits behind one whose host has all that it may have.
+/// Idle connections are taken newest first. Requests that wait are served in their order; but one whose host
+/// has all the connections that it may have does not hold up those to other hosts.
+///
+/// Threads: on the session's loop, and therefore without a lock.
 class Pool {
 public:
+    /// Zero: no limit.
     struct Limits {
         std::size_t connections;
-        std::size_t connections_per_host;  // 0: none
+        std::size_t connections_per_host;
     };
 
     Pool(asio::any_io_executor executor, Limits limits)
-        : executor_(std::move(executor)), limits_(limits) {}
+        : executor_(std::move(executor)),
+          limits_{most(limits.connections), most(limits.connections_per_host)} {}
     Pool(Pool const&) = delete;
     Pool& operator=(Pool const&) = delete;
 
-    /// An idle connection to this server, or the permit for a new one; empty if it takes waiting.
+    /// An idle connection to this server, or the permit for a new one; empty if neither is free.
     Lease try_lease(std::string_view key, Deadline now) {
         return waiting_.empty() && !is_closed_ ? take(host_of(key), now) : Lease();
     }
 
-    /// The same, and waits.
+    /// Waits for an idle connection to this server, or the permit for a new one.
     ///
     /// Throws:    Errc::total_timed_out when the deadline passes; operation_aborted; Errc::session_closed.
     asio::awaitable<Lease> lease(std::string key, Deadline deadline, DeadlineTimer& timer) {
@@ -129,9 +134,9 @@ public:
             throw_error(Errc::session_closed, key);
         auto const request = std::make_shared<LeaseRequest>(host_of(key));
         QueuedRequest const queued(*this, request);
-        serve(Deadline::clock::now());  // who waits already may wait for another host
+        serve(Deadline::clock::now());  // the requests in front may wait for other hosts
         co_await request->park.until(deadline, timer);
-        // Served while it was cancelled, say: what it does not take goes to the next, with the request.
+        // If it was served as well, `queued` passes the lease on to the next request.
         if (request->park.end() == TimedPark::End::cancelled)
             ::syncopate::detail::throw_cancellation();
         if (request->lease)
@@ -139,9 +144,11 @@ public:
         throw_error(is_closed_ ? Errc::session_closed : Errc::total_timed_out, key);
     }
 
-    /// Takes back a connection that is at rest. until: the end of its idle time.
+    /// Takes back a connection that is at rest; or leaves it to the caller, if it must not be kept.
+    ///
+    /// until:     the end of its idle time.
     void give_back(Lease&& lease, Deadline now, Deadline until) {
-        if (is_closed_)
+        if (is_closed_ || until <= now)
             return;
         lease.connection().input().shrink();
         std::erase_if(idle_, [&](Idle const& idle) { return idle.until <= now; });
@@ -149,7 +156,7 @@ public:
         serve(now);
     }
 
-    /// Ends the waits. Idle connections are left to the caller.
+    /// Ends the waits. Returns the idle connections.
     std::vector<Lease> close() {
         is_closed_ = true;
         while (!waiting_.empty()) {
@@ -163,7 +170,7 @@ public:
         return leases;
     }
 
-    /// All connections; those that are idle; the requests that wait for one.
+    /// Their numbers: all connections, the idle ones among them, and the requests that wait for one.
     std::size_t connections() const noexcept { return connections_; }
     std::size_t idle() const noexcept { return idle_.size(); }
     std::size_t waiting() const noexcept { return waiting_.size(); }
@@ -187,7 +194,7 @@ private:
     };
     using LeaseRequestPointer = std::shared_ptr<LeaseRequest>;
 
-    /// A request's place in the queue, however its wait ends.
+    /// Scope guard: keeps a request in the queue while its coroutine waits.
     class QueuedRequest {
     public:
         QueuedRequest(Pool& pool, LeaseRequestPointer request)
@@ -213,7 +220,7 @@ private:
         auto const found = hosts_.find(key);
         if (found != hosts_.end())
             return found->second;
-        // Hosts are forgotten when a new one comes, and not each time that one has no connections.
+        // Unused hosts are erased only when a new one comes: an entry is not made again for each request.
         std::erase_if(hosts_, [](auto const& entry) {
             return entry.second.connections == 0 && entry.second.waiting == 0;
         });
@@ -232,21 +239,22 @@ private:
                 lease.close_connection();
             return lease;
         }
-        if (limits_.connections_per_host > 0 && host.connections >= limits_.connections_per_host)
+        if (host.connections >= limits_.connections_per_host)
             return {};
         if (connections_ < limits_.connections)
             return Lease(Permit(*this, host));
         if (idle_.empty())
             return {};
-        // In the place of the connection that has been idle for longest.
+        // The connection that has been idle for longest makes room.
         Permit permit(*this, host);
-        bool const was_serving = std::exchange(is_serving_, true);  // what it frees is taken
+        bool const was_serving = std::exchange(is_serving_, true);  // its place is not for others
         idle_.erase(idle_.begin());
         is_serving_ = was_serving;
         return Lease(std::move(permit));
     }
 
-    /// Gives what there is to those who wait. They go on later, so that this can be called anywhere.
+    /// Gives free connections and permits to the requests that wait. Their coroutines are resumed by post(), so
+    /// that this can be called from everywhere.
     void serve(Deadline now) noexcept {
         if (std::exchange(is_serving_, true))
             return;
@@ -258,7 +266,7 @@ private:
             dequeue(*request);
             try {
                 asio::post(executor_, [request] { request->park.resume(); });
-            } catch (...) {  // no memory: it goes on when its time is up
+            } catch (...) {  // no memory: its deadline will resume it
             }
         }
         is_serving_ = false;
@@ -266,6 +274,10 @@ private:
     void dequeue(LeaseRequest& request) noexcept {
         if (std::exchange(request.is_queued, false))
             waiting_.erase(request.position);
+    }
+
+    static std::size_t most(std::size_t limit) noexcept {
+        return limit == 0 ? std::numeric_limits<std::size_t>::max() : limit;
     }
 
     bool is_exhausted() const noexcept {
@@ -279,7 +291,7 @@ private:
     std::size_t connections_ = 0;
     std::map<std::string, PoolHost, std::less<>> hosts_;
     std::list<LeaseRequestPointer> waiting_;
-    std::vector<Idle> idle_;  // the one that was given back first comes first
+    std::vector<Idle> idle_;  // in the order in which they were given back
 };
 
 inline Permit::Permit(Pool& pool, PoolHost& host) noexcept : pool_(&pool), host_(&host) {
