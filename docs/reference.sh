@@ -22,7 +22,7 @@ if at_least 1.9.8 "$(doxygen --version | cut -d ' ' -f 1)"; then
 fi
 sed "s/type=\"modules\"/type=\"$topics\"/" docs/reference/layout.xml > "$REFERENCE_OUTPUT/layout.xml"
 
-python3 docs/reference/prepare.py include "$REFERENCE_OUTPUT/include"
+python3 docs/reference/prepare.py include "$REFERENCE_OUTPUT"
 warnings=$REFERENCE_OUTPUT/warnings.txt
 status=0
 doxygen docs/reference/Doxyfile 2> "$REFERENCE_OUTPUT/errors.txt" || status=$?
@@ -30,7 +30,7 @@ cat "$REFERENCE_OUTPUT/errors.txt" >> "$warnings"
 
 if [ "$status" -ne 0 ] || [ -s "$warnings" ]; then
     # A line of what was prepared is the same line of the header.
-    sed "s|^.*/$REFERENCE_OUTPUT/include/|include/|" "$warnings" >&2
+    sed "s#^.*/$REFERENCE_OUTPUT/\(include\|docs\)/#\1/#" "$warnings" >&2
     stop "The reference is not made without warnings: $(grep -c 'warning: ' "$warnings") of them."
 fi
 

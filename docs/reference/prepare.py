@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
-"""prepare.py INCLUDE_DIR OUTPUT_DIR: writes the public headers as Doxygen wants them, line for line.
+"""prepare.py INCLUDE_DIR OUTPUT_DIR: writes the public headers, and the pages beside this folder, as Doxygen wants
+them, line for line.
 
 - The headings become paragraphs with a title, and the names of parameters entries of their table.
 - What Doxygen would take for a command or for HTML is escaped.
 - The first line describes the file, and what is in it belongs to the subject that subjects.txt names.
 - What says by itself what it is (a getter below its documented setter, what is deleted or defaulted) gets that
   sentence.
+- In pages, a link to what is no page is only its text.
 - Protected members are not shown: they are for the library's own classes.
 """
 
@@ -32,7 +34,8 @@ def read_subjects():
 class Escape:
     """Of what Doxygen would take for a command or for HTML, but between backquotes, which may be on two lines."""
 
-    def __init__(self):
+    def __init__(self, characters=r"\\@<#%"):
+        self.pattern = re.compile(f"[{characters}]")
         self.in_quotes = False
 
     def __call__(self, text):
@@ -41,7 +44,7 @@ class Escape:
             if number > 0:
                 self.in_quotes = not self.in_quotes
             if not self.in_quotes:
-                part = re.sub(r"[\\@<#%]", lambda match: "\\" + match.group(), part)
+                part = self.pattern.sub(lambda match: "\\" + match.group(), part)
                 parts[number] = re.sub(r"^(\s*)>", r"\1\\>", part)
         return "`".join(parts)
 
@@ -153,6 +156,35 @@ def prepared(lines, subject):
     return out
 
 
+PAGES = pathlib.Path(__file__).parents[1]
+# An overview of the pages, which the reference has itself, and what users do not need.
+NO_PAGES = ("README.md", "CONTRIBUTING.md")
+
+
+def prepared_page(name, lines, pages):
+    def link(match):
+        text, target = match.groups()
+        page = target.split("#")[0]
+        return f"[{text}]({page})" if page in pages or "://" in target else text
+
+    escaped = Escape(r"\\@")
+    in_code = False
+    for number, line in enumerate(lines):
+        if line.startswith("```"):
+            in_code = not in_code
+        elif number == 0:
+            line = line.replace("`", "") + " {#guide_" + name.removesuffix(".md").replace("-", "_") + "}"
+        elif not in_code:
+            line = re.sub(r"\*\*(`[^`]*`)\*\*", r"<b>\1</b>", escaped(line))
+            line = re.sub(r"(?<!!)\[([^\]]*)\]\(([^)\s]*)\)", link, line)
+        yield line
+
+
+def write(path, lines):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
 def main():
     include, output = map(pathlib.Path, sys.argv[1:])
     subjects = read_subjects()
@@ -163,10 +195,13 @@ def main():
     if missing := [name for name in subjects if name not in names]:
         sys.exit(f"{SUBJECTS} names what is not there: {' '.join(missing)}")
     for header, name in zip(headers, names):
-        lines = prepared(header.read_text(encoding="utf-8").splitlines(), subjects[name])
-        path = output / "syncopate" / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        lines = header.read_text(encoding="utf-8").splitlines()
+        write(output / "include/syncopate" / name, prepared(lines, subjects[name]))
+
+    pages = {page.name: page for page in PAGES.glob("*.md") if page.name not in NO_PAGES}
+    for name, page in pages.items():
+        lines = page.read_text(encoding="utf-8").splitlines()
+        write(output / "docs" / name, prepared_page(name, lines, pages))
 
 
 main()
