@@ -54,7 +54,7 @@ public:
     /// Semantics: `asyncio.run_coroutine_threadsafe(coro, loop).result()`.
     template <Task T>
     task_result_t<T> run(T&& task, Where where = Where::current()) {
-        return run_until_deadline(std::forward<T>(task), detail::Deadline::max(), where);
+        return run_until_deadline(std::forward<T>(task), detail::no_deadline, where);
     }
 
     /// The same; a stop request cancels the task.
@@ -253,8 +253,7 @@ protected:
             } catch (...) {
                 loop_->report(std::current_exception());
                 // A limit of zero has elapsed once and for all.
-                deadline =
-                    limit.count() > 0 ? detail::deadline_after(limit) : detail::Deadline::max();
+                deadline = limit.count() > 0 ? detail::deadline_after(limit) : detail::no_deadline;
             }
         }
         if (auto error = loop_->take_exit_error())

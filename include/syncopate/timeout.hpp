@@ -30,7 +30,7 @@ namespace detail {
 /// The deadline of a TimedTask: zero or less is no time at all.
 template <class Duration>
 Deadline task_deadline(Duration delay) {
-    return delay > Duration::zero() ? deadline_after(delay) : Deadline::min();
+    return delay > Duration::zero() ? deadline_after(delay) : (Deadline::min)();
 }
 
 template <class Duration, Task T>

@@ -46,7 +46,7 @@ public:
     std::size_t max_workers() const noexcept {
         if (max_workers_ > 0)
             return max_workers_;
-        return std::min<std::size_t>(32, std::thread::hardware_concurrency() + 4);
+        return (std::min<std::size_t>)(32, std::thread::hardware_concurrency() + 4);
     }
 
     /// The time for which an idle thread waits for work before it ends. Default: 10 s.
@@ -108,7 +108,7 @@ public:
         if (threads_->running_in_this_thread())
             threads_->abandon();
         else
-            threads_->close_until(detail::Deadline::max());
+            threads_->close_until(detail::no_deadline);
     }
 
     /// Refuses the queued work, and all that comes later, with Errc::runner_closed. A second time it only
@@ -117,7 +117,7 @@ public:
     /// Blocks:    until the functions that run have returned, and all threads have ended.
     /// Throws:    on a thread of the pool -> DeadlockError; nothing has been done then.
     /// Semantics: `ThreadPoolExecutor.shutdown(cancel_futures=True)`.
-    void close() { close_until(detail::Deadline::max()); }
+    void close() { close_until(detail::no_deadline); }
 
     /// Closes as close() does, and waits for this time at most.
     ///

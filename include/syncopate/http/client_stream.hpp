@@ -105,7 +105,8 @@ private:
     /// As many items as the memory holds, should each be of the greatest size.
     static ReadAhead as_many(std::size_t memory, std::size_t size) noexcept {
         constexpr std::size_t most = 1024;
-        return ReadAhead(std::clamp<std::size_t>(memory / std::max<std::size_t>(size, 1), 1, most));
+        return ReadAhead(
+            std::clamp<std::size_t>(memory / (std::max<std::size_t>)(size, 1), 1, most));
     }
 
     std::shared_ptr<RunnerBase> runner_;

@@ -51,7 +51,7 @@ public:
 
     /// Pieces of just that size, the last one excepted.
     AsyncGenerator<std::string> chunks(std::size_t size) {
-        return read_chunks(this, std::max<std::size_t>(size, 1));
+        return read_chunks(this, (std::max<std::size_t>)(size, 1));
     }
 
 private:
@@ -75,7 +75,7 @@ private:
 
     boost::asio::awaitable<std::string> read_all() {
         std::string all;
-        all.reserve(std::min(exchange_.size_to_reserve(), limits_.body_size));
+        all.reserve((std::min)(exchange_.size_to_reserve(), limits_.body_size));
         for (bool has_more = true; has_more;) {
             has_more = take_available(all);
             if (!has_more && !exchange_.is_complete())

@@ -71,7 +71,7 @@ public:
 
     /// Runs the task. When the deadline passes first, the task is cancelled and its end awaited.
     Result run(
-        Deadline deadline = Deadline::max(),
+        Deadline deadline = no_deadline,
         BlockingWait::Refuse refused = BlockingWait::Refuse::blocking) {
         Loop::Blocking blocking(this->loop(), done_, refused);
         if constexpr (!CleanUpTask<T>)

@@ -130,7 +130,7 @@ private:
             co_return;
         }
         boost::asio::steady_timer timer(
-            loop().executor(), boost::asio::steady_timer::time_point::max());
+            loop().executor(), (boost::asio::steady_timer::time_point::max)());
         parked_ = &timer;
         entered_.set();
         co_await timer.async_wait(boost::asio::as_tuple(boost::asio::use_awaitable));

@@ -4,6 +4,7 @@
 #include <syncopate/detail/group/child.hpp>
 #include <syncopate/detail/intrusive_list.hpp>
 #include <syncopate/detail/loop/unhandled.hpp>
+#include <syncopate/detail/task/emit_cancellation.hpp>
 #include <syncopate/detail/task/outcome.hpp>
 #include <syncopate/detail/task/owned_or_ref.hpp>
 #include <syncopate/detail/task/parked_coroutine.hpp>
@@ -12,7 +13,6 @@
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
-#include <boost/asio/cancellation_type.hpp>
 #include <boost/asio/dispatch.hpp>
 
 #include <concepts>
@@ -106,7 +106,7 @@ public:
         Hold const hold(*this);
         child.move_to(cancelled_);
         try {
-            child.signal_.emit(boost::asio::cancellation_type::all);
+            emit_cancellation(child.signal_);
         } catch (...) {
             report_unhandled(std::current_exception());
         }

@@ -83,12 +83,12 @@ private:
 template <Task T>
 class TimedTask final : public SupervisedTask<T> {
 public:
-    /// deadline:  Deadline::max(): none. Deadline::min(): the task is cancelled at its first suspension.
+    /// deadline:  no_deadline: none. Deadline::min(): the task is cancelled at its first suspension.
     TimedTask(boost::asio::any_io_executor const& executor, OwnedOrRef<T> task, Deadline deadline)
         : SupervisedTask<T>(executor, std::move(task)) {
-        if (deadline == Deadline::min())
+        if (deadline == (Deadline::min)())
             this->cancel_once_started();
-        else if (deadline != Deadline::max())
+        else if (deadline != no_deadline)
             alarm_.emplace(executor, deadline, Expire{*this});
     }
 

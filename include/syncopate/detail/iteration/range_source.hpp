@@ -54,7 +54,7 @@ void close_iteration(
     try {
         try {
             BlockingCall<CleanUp<I>&>(loop, clean_up, where)
-                .run(Deadline::max(), BlockingWait::Refuse::cycles);
+                .run(no_deadline, BlockingWait::Refuse::cycles);
         } catch (DeadlockError const&) {
             BackgroundCall<CleanUp<I>>::start(loop, std::move(clean_up), where);
         }

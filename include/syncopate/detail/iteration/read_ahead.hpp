@@ -138,7 +138,7 @@ private:
     boost::asio::awaitable<void> park() {
         if (!std::exchange(resumed_, false)) {
             boost::asio::steady_timer timer(
-                loop().executor(), boost::asio::steady_timer::time_point::max());
+                loop().executor(), (boost::asio::steady_timer::time_point::max)());
             parked_ = &timer;
             co_await timer.async_wait(boost::asio::as_tuple(boost::asio::use_awaitable));
             parked_ = nullptr;

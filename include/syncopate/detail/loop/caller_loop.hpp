@@ -57,7 +57,7 @@ private:
     }
 
     bool block(OneShotEvent& word, Deadline deadline) noexcept override {
-        if (deadline == Deadline::max())
+        if (deadline == no_deadline)
             turn_until([&] { return word.is_signalled(); });
         else
             turn_until(

@@ -131,7 +131,7 @@ private:
                 if (post())
                     return;
             }
-            gate_->close_workers(Deadline::max());
+            gate_->close_workers(no_deadline);
         }
 
         std::shared_ptr<ContextGate> gate_;

@@ -91,7 +91,7 @@ public:
         bool wait_until(Deadline deadline) noexcept {
             return word_.is_signalled() || loop_.block(word_, deadline);
         }
-        void wait() noexcept { wait_until(Deadline::max()); }
+        void wait() noexcept { wait_until(no_deadline); }
 
     private:
         Loop& loop_;

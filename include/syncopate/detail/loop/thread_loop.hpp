@@ -56,7 +56,7 @@ public:
     }
 
     bool may_spin() const noexcept override {
-        return options().spin().value_or(std::chrono::nanoseconds::max()) >
+        return options().spin().value_or((std::chrono::nanoseconds::max)()) >
                std::chrono::nanoseconds::zero();
     }
 

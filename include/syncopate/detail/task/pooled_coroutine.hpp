@@ -4,6 +4,7 @@
 
 #include <syncopate/detail/intrusive_list.hpp>
 #include <syncopate/detail/task/caller_link.hpp>
+#include <syncopate/detail/task/emit_cancellation.hpp>
 #include <syncopate/detail/task/inplace_handler.hpp>
 #include <syncopate/detail/task/spawned_task.hpp>
 
@@ -12,7 +13,6 @@
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/cancellation_state.hpp>
-#include <boost/asio/cancellation_type.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/deferred.hpp>
 #include <boost/asio/this_coro.hpp>
@@ -201,7 +201,7 @@ inline void SpawnedTask::emit_cancellation() {
     if (holds_ == 0)
         return;              // it has not begun
     Hold const hold(*this);  // it may end at once
-    (coroutine_ ? coroutine_->signal_ : signal_).emit(boost::asio::cancellation_type::all);
+    detail::emit_cancellation(coroutine_ ? coroutine_->signal_ : signal_);
 }
 
 }  // namespace syncopate::detail

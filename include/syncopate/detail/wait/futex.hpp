@@ -19,11 +19,11 @@ using FutexWord = std::atomic<std::uint32_t>;
 static_assert(sizeof(FutexWord) == sizeof(std::uint32_t) && FutexWord::is_always_lock_free);
 
 /// Sleeps while the word holds `expected`, until it is woken or the deadline has passed
-/// (`Deadline::max()`: never). May return early: the caller looks again.
+/// (`no_deadline`: never). May return early: the caller looks again.
 inline void futex_wait(FutexWord& word, std::uint32_t expected, Deadline deadline) noexcept {
     timespec absolute{};
     timespec* limit = nullptr;
-    if (deadline != Deadline::max()) {
+    if (deadline != no_deadline) {
         // FUTEX_WAIT_BITSET takes an absolute time of CLOCK_MONOTONIC, which steady_clock is here.
         auto const since_boot = deadline.time_since_epoch();
         auto const seconds = std::chrono::floor<std::chrono::seconds>(since_boot);

@@ -68,13 +68,13 @@ public:
             state_.compare_exchange_strong(seen, sleeping, std::memory_order_acquire);
             if (seen >= called)
                 return true;
-            if (deadline != Deadline::max() && P::now() >= deadline)
+            if (deadline != no_deadline && P::now() >= deadline)
                 return false;
             P::futex_wait(state_, sleeping, deadline);
         }
     }
 
-    void wait() noexcept { wait_until(Deadline::max()); }
+    void wait() noexcept { wait_until(no_deadline); }
 
 private:
     static constexpr std::uint32_t pending = 0;

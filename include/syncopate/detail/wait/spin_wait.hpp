@@ -37,12 +37,12 @@ public:
         if (found())
             return true;
         auto const start = Clock::now();
-        if (std::exchange(has_woken_loop_, false) || deadline <= start + near)
+        if (std::exchange(has_woken_loop_, false) || deadline <= start + short_wait)
             return sleep();
-        if (results_are_near_.is_worth_it() && (pause(found) || yield(start + near, found)))
+        if (results_are_near_.is_worth_it() && (pause(found) || yield(start + short_wait, found)))
             return true;
         bool const result = sleep();
-        results_are_near_.record(Clock::now() - start < near);
+        results_are_near_.record(Clock::now() - start < short_wait);
         return result;
     }
 
@@ -81,7 +81,7 @@ private:
     static constexpr int yields = 32;
     /// A result that comes so soon was worth looking for, even if this time it came to a sleeper: the
     /// wake-up alone takes a good part of that.
-    static constexpr std::chrono::microseconds near{250};
+    static constexpr std::chrono::microseconds short_wait{250};
     static constexpr int pauses_between_yields = 20;
 
     template <class Found>

@@ -44,7 +44,7 @@ public:
         }
         return false;
     }
-    void wait(Loop::Blocking& blocking) noexcept { wait_until(blocking, Deadline::max()); }
+    void wait(Loop::Blocking& blocking) noexcept { wait_until(blocking, no_deadline); }
 
     // On the loop.
 

@@ -34,8 +34,8 @@ public:
         if (!may_spin_)
             return word_.wait();
         SpinWait::of_this_thread().wait(
-            Deadline::max(), [this] { return word_.is_set(); },
-            [this] { return word_.wait_until(Deadline::max()); });
+            no_deadline, [this] { return word_.is_set(); },
+            [this] { return word_.wait_until(no_deadline); });
     }
 
 private:

@@ -86,7 +86,7 @@ public:
         begin_close();
         std::unique_lock lock(mutex_);
         auto const have_left = [this] { return workers_.empty(); };
-        if (deadline == Deadline::max())
+        if (deadline == no_deadline)
             worker_left_.wait(lock, have_left);
         else if (!worker_left_.wait_until(lock, deadline, have_left))
             return false;
@@ -185,7 +185,7 @@ private:
     /// Cuts the name and not the number: the kernel keeps 15 bytes.
     std::string thread_name(std::size_t number) const {
         auto const suffix = '-' + std::to_string(number);
-        return settings_.name.substr(0, 15 - std::min<std::size_t>(15, suffix.size())) + suffix;
+        return settings_.name.substr(0, 15 - (std::min<std::size_t>)(15, suffix.size())) + suffix;
     }
 
     void serve(Worker& worker) noexcept {

@@ -39,7 +39,7 @@ public:
           outcomes_(urls_.size()) {}
 
     asio::awaitable<void> run(std::size_t max_concurrency) {
-        auto const count = std::min(std::max<std::size_t>(max_concurrency, 1), urls_.size());
+        auto const count = (std::min)((std::max<std::size_t>)(max_concurrency, 1), urls_.size());
         std::vector<asio::awaitable<void>> workers;
         workers.reserve(count);
         for (std::size_t i = 0; i < count; ++i)

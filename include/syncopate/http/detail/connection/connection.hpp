@@ -181,7 +181,7 @@ private:
 
     void wrote(std::size_t size) noexcept {
         request_bytes_ += size;
-        auto const of_output = std::min(size, output_.size() - output_offset_);
+        auto const of_output = (std::min)(size, output_.size() - output_offset_);
         output_offset_ += of_output;
         size -= of_output;
         payload_bytes_ += size;
@@ -216,19 +216,19 @@ private:
                 break;
             }
             wrote(size);
-            written_at_once_ += std::max(size, least);
+            written_at_once_ += (std::max)(size, least);
         }
         payload_.reset();
     }
 
     /// Has a short body share the record of its header.
     void merge_small_payload() {
-        constexpr std::size_t small = std::size_t{16} * 1024;
+        constexpr std::size_t most_at_once = std::size_t{16} * 1024;
         std::size_t size = 0;
         if (payload_)
             for (auto const& piece : *payload_)
                 size += piece.size();
-        if (size == 0 || size > small)
+        if (size == 0 || size > most_at_once)
             return;
         for (auto const& piece : *payload_)
             output_ += piece;

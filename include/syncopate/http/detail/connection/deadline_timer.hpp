@@ -24,6 +24,7 @@ namespace syncopate::http::detail {
 namespace asio = boost::asio;
 using ::syncopate::detail::Deadline;
 using ::syncopate::detail::deadline_from;
+using ::syncopate::detail::no_deadline;
 
 class DeadlineTimer;
 
@@ -92,7 +93,7 @@ public:
 
     void add(TimedPark& park) {
         waiting_.push_back(park);
-        if (park.deadline_ < wakes_at_ && park.deadline_ != Deadline::max())
+        if (park.deadline_ < wakes_at_ && park.deadline_ != no_deadline)
             set(park.deadline_);
     }
 
@@ -103,14 +104,14 @@ public:
     }
 
     void stop() noexcept {
-        wakes_at_ = Deadline::max();
+        wakes_at_ = no_deadline;
         timer_.cancel();  // of a timer it cannot fail
     }
 
 private:
     void set(Deadline deadline) {
         constexpr std::chrono::seconds farthest{1};
-        wakes_at_ = std::min(deadline, Deadline::clock::now() + farthest);
+        wakes_at_ = (std::min)(deadline, Deadline::clock::now() + farthest);
         timer_.expires_at(wakes_at_);
         timer_.async_wait([self = weak_from_this()](boost::system::error_code error) {
             if (auto const timer = self.lock(); timer && !error)
@@ -122,9 +123,9 @@ private:
         auto const now = Deadline::clock::now();
         if (now < wakes_at_)
             return;  // it was set anew after this handler had been queued
-        wakes_at_ = Deadline::max();
+        wakes_at_ = no_deadline;
         ::syncopate::detail::IntrusiveList<TimedPark> expired;
-        auto earliest = Deadline::max();
+        auto earliest = no_deadline;
         waiting_.for_each([&](TimedPark& park) {
             if (park.deadline_ <= now) {
                 park.unlink();
@@ -133,14 +134,14 @@ private:
                 earliest = park.deadline_;
             }
         });
-        if (earliest != Deadline::max())
+        if (earliest != no_deadline)
             set(earliest);
         while (!expired.empty())  // one that is resumed may destroy others in the list
             expired.front().resume(TimedPark::End::expired);
     }
 
     ::syncopate::detail::IntrusiveList<TimedPark> waiting_;
-    Deadline wakes_at_ = Deadline::max();
+    Deadline wakes_at_ = no_deadline;
     asio::steady_timer timer_;
 };
 

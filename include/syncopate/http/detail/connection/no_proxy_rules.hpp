@@ -74,7 +74,7 @@ public:
         constexpr std::string_view separators = ", \t";
         std::string_view rest = text_;
         for (;;) {
-            rest.remove_prefix(std::min(rest.find_first_not_of(separators), rest.size()));
+            rest.remove_prefix((std::min)(rest.find_first_not_of(separators), rest.size()));
             if (rest.empty())
                 return false;
             auto const entry = rest.substr(0, rest.find_first_of(separators));

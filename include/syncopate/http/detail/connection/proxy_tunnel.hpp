@@ -36,7 +36,7 @@ inline asio::awaitable<std::string> read_tunnel_header(Socket& socket, std::size
             asio::buffer(chunk), Socket::message_peek, asio::deferred);
         auto const known = header.size();
         header.append(chunk.data(), count);
-        auto const end = header.find("\r\n\r\n", known - std::min<std::size_t>(known, 3));
+        auto const end = header.find("\r\n\r\n", known - (std::min<std::size_t>)(known, 3));
         is_complete = end != header.npos;
         if (is_complete)
             header.resize(end + 4);

@@ -107,7 +107,7 @@ private:
             group.cancel();
         } catch (boost::system::system_error const& error) {
             error_ = error.code();
-            next_.expires_at(asio::steady_timer::time_point::min());  // also for who waits later
+            next_.expires_at((asio::steady_timer::time_point::min)());  // also for who waits later
         }
     }
 

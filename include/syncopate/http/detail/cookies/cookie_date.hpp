@@ -41,7 +41,7 @@ private:
     }
 
     static constexpr std::size_t count_digits(std::string_view text) noexcept {
-        return std::min(text.find_first_not_of("0123456789"), text.size());
+        return (std::min)(text.find_first_not_of("0123456789"), text.size());
     }
 
     /// The number in front, whatever follows it; nothing if it has fewer or more digits.
@@ -111,8 +111,8 @@ private:
         auto const time = sys_days(date) + hours(clock_->hours) + minutes(clock_->minutes) +
                           seconds(clock_->seconds);
         // To seconds first: finer units do not reach as far as a year of four digits.
-        return CookieTime(
-            std::clamp(time, ceil<seconds>(CookieTime::min()), floor<seconds>(CookieTime::max())));
+        return CookieTime(std::clamp(
+            time, ceil<seconds>((CookieTime::min)()), floor<seconds>((CookieTime::max)())));
     }
 
     std::optional<Clock> clock_;

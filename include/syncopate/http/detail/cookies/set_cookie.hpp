@@ -34,11 +34,11 @@ inline std::optional<CookieTime> expiry_of_age(std::string_view max_age, CookieT
     if (digits.empty() || digits.find_first_not_of("0123456789") != digits.npos)
         return std::nullopt;
     // A number that no integer holds is only too long: nothing else can be wrong with it by now.
-    auto const age = whole_number<std::int64_t>(digits).value_or(seconds::max().count());
+    auto const age = whole_number<std::int64_t>(digits).value_or((seconds::max)().count());
     if (is_negative || age == 0)
-        return CookieTime::min();
-    auto const longest = std::chrono::floor<seconds>(CookieTime::max() - now);
-    return seconds(age) > longest ? CookieTime::max() : now + seconds(age);
+        return (CookieTime::min)();
+    auto const longest = std::chrono::floor<seconds>((CookieTime::max)() - now);
+    return seconds(age) > longest ? (CookieTime::max)() : now + seconds(age);
 }
 
 /// Nothing for a field that is to be ignored: no name, or a control byte. Attributes that are unknown, or have

@@ -35,7 +35,7 @@ public:
         bool is_starved = !stream_;
         while (!is_starved && !has_ended_ && limit > 0) {
             // Not the whole limit: what is left over has been filled with zeros for nothing.
-            auto const room = std::min(limit, step);
+            auto const room = (std::min)(limit, step);
             auto const produced = inflate_into(input, output, room);
             limit -= produced;
             is_starved = input.empty() && produced < room;
@@ -84,7 +84,7 @@ private:
         auto const size = output.size();
         output.resize(size + room);
         auto const available =
-            std::min<std::size_t>(input.size(), std::numeric_limits<uInt>::max());
+            (std::min<std::size_t>)(input.size(), (std::numeric_limits<uInt>::max)());
         // zlib only reads it; that it says so is optional.
         stream_->next_in = reinterpret_cast<Bytef*>(const_cast<char*>(input.data()));
         stream_->avail_in = static_cast<uInt>(available);

@@ -57,7 +57,7 @@ public:
 
 private:
     void grow() {
-        auto const capacity = std::max(smallest, 2 * capacity_);
+        auto const capacity = (std::max)(smallest, 2 * capacity_);
         std::unique_ptr<char[]> data(new char[capacity]);  // not initialised
         std::copy_n(data_.get() + begin_, end_ - begin_, data.get());
         data_ = std::move(data);

@@ -16,9 +16,9 @@ constexpr std::string_view trimmed(std::string_view text) noexcept {
 
 /// Takes what is in front of the first delimiter, trimmed, and the delimiter; all of it if there is none.
 constexpr std::string_view take_element(std::string_view& list, char delimiter) noexcept {
-    auto const end = std::min(list.find(delimiter), list.size());
+    auto const end = (std::min)(list.find(delimiter), list.size());
     auto const element = list.substr(0, end);
-    list.remove_prefix(std::min(end + 1, list.size()));
+    list.remove_prefix((std::min)(end + 1, list.size()));
     return trimmed(element);
 }
 

@@ -78,7 +78,7 @@ public:
         sink_ = sink;
         bool const was_in_header = !is_header_done();
         if (was_in_header)
-            head_.headers.reserve(ordinary_fields, std::min(input.size(), ordinary_header_size));
+            head_.headers.reserve(ordinary_fields, (std::min)(input.size(), ordinary_header_size));
         input_end_ = input.data() + input.size();
         beast::error_code error;
         auto const used = Base::put(asio::buffer(input.data(), input.size()), error);

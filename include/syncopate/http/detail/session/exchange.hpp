@@ -100,8 +100,8 @@ public:
     auto wait() {
         auto deadline = total();
         if (options_.read_timeout().count() > 0)
-            deadline =
-                std::min(deadline, deadline_from(Deadline::clock::now(), options_.read_timeout()));
+            deadline = (std::min)(
+                deadline, deadline_from(Deadline::clock::now(), options_.read_timeout()));
         return wait_until(deadline);
     }
     void check_wait(Errc late, std::string_view during = {}) {
@@ -154,7 +154,7 @@ public:
     /// size is not known.
     std::size_t size_to_reserve() const noexcept {
         constexpr std::uint64_t most = std::uint64_t{1024} * 1024;
-        return reader_.is_encoded() ? 0 : std::min(most, progress_.receive_total.value_or(0));
+        return reader_.is_encoded() ? 0 : (std::min)(most, progress_.receive_total.value_or(0));
     }
 
     /// Ends the exchange without waiting: if all has come already, the connection can be used again.
@@ -223,7 +223,7 @@ inline bool Exchange::take_body(std::string& out) {
     if (!reader_.is_complete() && !lease().has_connection())
         fail(is_aborted() ? Errc::session_closed : Errc::response_closed);
     // A little can decode to a lot, and nothing is waited for meanwhile.
-    if (reader_.is_encoded() && total() != Deadline::max() && Deadline::clock::now() >= total())
+    if (reader_.is_encoded() && total() != no_deadline && Deadline::clock::now() >= total())
         fail(Errc::total_timed_out);
     bool const was_something =
         reader_.take_body(lease().has_connection() ? &connection().input() : nullptr, out);
@@ -253,7 +253,7 @@ inline void Exchange::end_message() {
         auto const now = Deadline::clock::now();
         auto keep = options_.idle_timeout();
         if (auto const limit = keep_alive_timeout(head_.headers))
-            keep = std::min<std::chrono::nanoseconds>(keep, *limit);
+            keep = (std::min<std::chrono::nanoseconds>)(keep, *limit);
         loop().pool.give_back(std::move(lease()), now, deadline_from(now, keep));
     }
     detach();
@@ -261,7 +261,7 @@ inline void Exchange::end_message() {
 
 inline asio::awaitable<void> Exchange::drain() {
     Guard const detach_in_the_end(*this);
-    auto const deadline = std::min(total(), deadline_from(Deadline::clock::now(), longest_drain));
+    auto const deadline = (std::min)(total(), deadline_from(Deadline::clock::now(), longest_drain));
     reader_.stop_decoding();
     std::size_t drained = 0;
     while (lease().has_connection()) {

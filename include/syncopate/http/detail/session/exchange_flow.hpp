@@ -116,7 +116,7 @@ private:
 
     Deadline connect_deadline() const noexcept {
         auto const limit = options().connect_timeout();
-        return limit.count() > 0 ? std::min(total_, deadline_from(Deadline::clock::now(), limit))
+        return limit.count() > 0 ? (std::min)(total_, deadline_from(Deadline::clock::now(), limit))
                                  : total_;
     }
 
@@ -124,7 +124,7 @@ private:
     SessionLoopPointer const loop_;
     RequestParts const& request_;
     TraceReporter trace_;
-    Deadline total_ = Deadline::max();
+    Deadline total_ = no_deadline;
     Proxy const* proxy_ = nullptr;
 };
 

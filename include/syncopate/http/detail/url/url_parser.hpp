@@ -74,12 +74,12 @@ inline std::string without_dot_segments(std::string_view path) {
     std::string kept;
     // Each turn takes a slash and the segment behind it.
     while (!path.empty()) {
-        auto const size = std::min(path.find('/', 1), path.size());
+        auto const size = (std::min)(path.find('/', 1), path.size());
         auto const segment = path.substr(1, size - 1);
         bool const is_up = segment == "..";
         bool const is_dots = is_up || segment == ".";
         if (is_up)
-            kept.erase(std::min(kept.rfind('/'), kept.size()));
+            kept.erase((std::min)(kept.rfind('/'), kept.size()));
         if (!is_dots)
             kept += path.substr(0, size);
         else if (size == path.size())
@@ -187,9 +187,9 @@ inline void UrlParser::take_userinfo() {
     auto const authority = url_.authority();
     auto const at = authority.find('@');
     auto const userinfo = authority.substr(0, at);
-    auto const colon = std::min(userinfo.find(':'), userinfo.size());
+    auto const colon = (std::min)(userinfo.find(':'), userinfo.size());
     auto user = unescaped(userinfo.substr(0, colon));
-    auto password = unescaped(userinfo.substr(std::min(colon + 1, userinfo.size())));
+    auto password = unescaped(userinfo.substr((std::min)(colon + 1, userinfo.size())));
     auto const is_allowed = [](char c) { return c == '%' || userinfo_characters.contains(c); };
     require(
         user && password && std::ranges::all_of(userinfo, is_allowed),
@@ -205,7 +205,7 @@ inline void UrlParser::take_userinfo() {
 
 inline void UrlParser::read_ipv6_address() {
     auto const authority = url_.authority();
-    auto const closing = std::min(authority.find(']'), authority.size());
+    auto const closing = (std::min)(authority.find(']'), authority.size());
     auto const address = canonical_ipv6_address(authority.substr(1, closing - 1));
     require(
         closing < authority.size() && !address.empty(),
@@ -269,7 +269,7 @@ inline void UrlParser::read_target() {
         escape_target();
     auto const find_ends = [&] {
         auto const find = [&](unsigned wanted, char c, std::size_t otherwise) {
-            return classes & wanted ? std::min(text.find(c, begin), otherwise) : otherwise;
+            return classes & wanted ? (std::min)(text.find(c, begin), otherwise) : otherwise;
         };
         url_.query_end = find(char_class::number_sign, '#', text.size());
         url_.path_end = find(char_class::question_mark, '?', url_.query_end);

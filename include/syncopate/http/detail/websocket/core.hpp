@@ -82,7 +82,7 @@ public:
             throw std::logic_error("a WebSocket is read by two coroutines at a time");
         auto const loop = self->loop_;
         while (!self->message_ && !self->has_ended_) {
-            co_await self->reader_.until(Deadline::max(), *loop->deadline_timer);
+            co_await self->reader_.until(no_deadline, *loop->deadline_timer);
             if (self->reader_.end() == TimedPark::End::cancelled)
                 ::syncopate::detail::throw_cancellation();
         }
@@ -105,7 +105,7 @@ public:
             auto const limit = self->stream_->idle_timeout();
             auto const writes = self->stream_->writes();
             co_await sender.park.until(
-                limit.count() > 0 ? ::syncopate::detail::deadline_after(limit) : Deadline::max(),
+                limit.count() > 0 ? ::syncopate::detail::deadline_after(limit) : no_deadline,
                 *loop->deadline_timer);
             if (sender.park.end() == TimedPark::End::cancelled)
                 ::syncopate::detail::throw_cancellation();

@@ -1,0 +1,21 @@
+// emit_cancellation(): the one place that calls a cancellation_signal.
+#pragma once
+
+#include <boost/asio/cancellation_signal.hpp>
+#include <boost/asio/cancellation_type.hpp>
+
+// Qt defines `emit` as a macro. Asio's header has put it aside for itself only.
+#pragma push_macro("emit")
+#undef emit
+
+namespace syncopate::detail {
+
+/// Delivers every kind of cancellation to whoever waits at the signal's slot.
+/// Throws: std::bad_alloc, and what a user's cancellation handler throws.
+inline void emit_cancellation(boost::asio::cancellation_signal& signal) {
+    signal.emit(boost::asio::cancellation_type::all);
+}
+
+}  // namespace syncopate::detail
+
+#pragma pop_macro("emit")
