@@ -161,11 +161,17 @@ PAGES = pathlib.Path(__file__).parents[1]
 NO_PAGES = ("README.md", "CONTRIBUTING.md")
 
 
+def identifier_of(page):
+    return "guide_" + page.removesuffix(".md").replace("-", "_")
+
+
 def prepared_page(name, lines, pages):
     def link(match):
         text, target = match.groups()
+        if "://" in target:
+            return match.group()
         page = target.split("#")[0]
-        return f"[{text}]({page})" if page in pages or "://" in target else text
+        return f"[{text}](@ref {identifier_of(page)})" if page in pages else text
 
     escaped = Escape(r"\\@")
     in_code = False
@@ -173,7 +179,7 @@ def prepared_page(name, lines, pages):
         if line.startswith("```"):
             in_code = not in_code
         elif number == 0:
-            line = line.replace("`", "") + " {#guide_" + name.removesuffix(".md").replace("-", "_") + "}"
+            line = line.replace("`", "") + f" {{#{identifier_of(name)}}}"
         elif not in_code:
             line = re.sub(r"\*\*(`[^`]*`)\*\*", r"<b>\1</b>", escaped(line))
             line = re.sub(r"(?<!!)\[([^\]]*)\]\(([^)\s]*)\)", link, line)
