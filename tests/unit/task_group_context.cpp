@@ -223,6 +223,7 @@ TEST_CASE("A group that is moved keeps its children, and the new one has not bee
         group.start_soon(forever_counted(ended));
         TaskGroup moved(std::move(group));
         refusal = code_of([&] { moved.start_soon(forever_counted(ended)); });
+        co_await sleep_for(1ms);
         ended_before_exit = ended;
         // NOLINTNEXTLINE(bugprone-use-after-move): that is the point
         group.cancel();
