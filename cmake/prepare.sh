@@ -12,7 +12,7 @@ prepare() {
     for group in "$@"; do
         case $group in
             build) look_for_build ;;
-            tests) look_for_catch2 ;;
+            tests) look_for_tests ;;
             examples) has_header sqlite3.h || missing libsqlite3-dev ;;
             http) look_for_http ;;
             peers) look_for_peers ;;
@@ -37,8 +37,10 @@ look_for_build() {
     has_boost || missing libboost@-dev
 }
 
-look_for_catch2() {
+look_for_tests() {
     has_header catch2/catch.hpp || has_header catch2/catch_all.hpp || missing catch2
+    # It takes the programs out of the pages.
+    has_command python3 || missing python3
 }
 
 look_for_http() {

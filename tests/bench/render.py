@@ -2,7 +2,7 @@
 """Renders the results of run.sh as a table and a plot.
 
   render.py [--publish] RESULTS     RESULTS: the folder with the JSON files. Writes table.md and speed.svg
-                                    there; --publish also writes README.md and docs/speed.svg.
+                                    there; --publish also writes docs/costs.md and docs/speed.svg.
 """
 
 import json
@@ -206,12 +206,11 @@ def plot(medians: dict[str, float]) -> str:
 
 
 def publish(markdown: str, svg: str) -> None:
-    (ROOT / "docs").mkdir(exist_ok=True)
     (ROOT / "docs/speed.svg").write_text(svg)
-    readme = (ROOT / "README.md").read_text()
-    before, rest = readme.split(BEGIN, 1)
+    page = ROOT / "docs/costs.md"
+    before, rest = page.read_text().split(BEGIN, 1)
     _, after = rest.split(END, 1)
-    (ROOT / "README.md").write_text(f"{before}{BEGIN}\n\n{markdown}\n{END}{after}")
+    page.write_text(f"{before}{BEGIN}\n\n{markdown}\n{END}{after}")
 
 
 def main(arguments: list[str]) -> None:

@@ -2,7 +2,7 @@
 # Installs what is missing, builds the benchmarks, runs them beside their peers, and renders the results.
 #
 #   tests/bench/run.sh             into build/bench/results.json, .md and .svg; some 10 minutes
-#   tests/bench/run.sh --publish   also into README.md and docs/speed.svg
+#   tests/bench/run.sh --publish   also into docs/costs.md and docs/speed.svg
 #   tests/bench/run.sh --quick     each once and briefly, to see that all of them work
 #
 # Nothing else should run on the machine meanwhile.
