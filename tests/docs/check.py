@@ -36,9 +36,13 @@ MAIN = re.compile(r"^int main\(", re.MULTILINE)
 # At the left margin, "struct Name", or "Type name(parameters) {" with nothing of a statement in it.
 DEFINITION = re.compile(
     r"^(?:(?:template|class|struct|enum|namespace)\b"
-    r"|(?!(?:for|if|while|switch|else|return|co_\w+|throw|catch)\b)[\w:<>&*, ]+[ &*]\w+\([^=\[\]]*\)(?: const| noexcept)* \{)",
+    r"|(?=\w)(?!(?:for|if|while|switch|else|return|co_\w+|throw|catch)\b)[\w:<>&*, ]+[ &*]\w+\([^=\[\]\n]*\)(?: const| noexcept)* \{)",
     re.MULTILINE,
 )
+
+
+# Fragments leave things unused, and hide names of the preamble.
+LENIENT = ["-Wno-unused", "-Wno-shadow"]
 
 
 @dataclass
@@ -110,6 +114,8 @@ class Compiler:
         self.settings = settings
         self.work = work
         self.command = [settings["compiler"], *shlex.split(settings["flags"])]
+        # GCC gives this one for what does not stand in the file that it compiles, and #line makes it so.
+        self.command += ["-Wno-subobject-linkage", "-Wno-unknown-warning-option"]
         self.command += [f"-I{settings['include']}"]
         for folder in settings["system_includes"].split(";"):
             # Naming this one reorders the standard library's own search.
@@ -220,9 +226,10 @@ def check_fragments(page: Page, blocks: list[Block], compiler: Compiler) -> None
     text = with_preamble(preamble, [fragment_source(page, block) for block in blocks])
     source = write(compiler.work / f"fragments_{blocks[0].line}.cpp", text)
     shared = compiler.shared_for(preamble_includes(preamble))
-    compiled, report = compiler.run(*shared, "-fsyntax-only", "-Wno-unused", source)
+    compiled, report = compiler.run(*shared, "-fsyntax-only", *LENIENT, source)
     if not compiled:
-        raise Failure(report + f"{page.name}: a fragment does not compile: see the lines above")
+        errors = re.findall(rf"^(?:after )?{re.escape(page.name)}:.* error: .*$", report, re.MULTILINE)
+        raise Failure("\n".join([report, f"{page.name}: these fragments do not compile:", *errors]))
 
 
 def check_wrong(page: Page, block: Block, compiler: Compiler) -> None:
@@ -233,7 +240,7 @@ def check_wrong(page: Page, block: Block, compiler: Compiler) -> None:
     else:
         write(source, with_preamble(block.preamble, [fragment_source(page, block)]))
         shared = compiler.shared_for(preamble_includes(block.preamble))
-    compiled, report = compiler.run(*shared, "-fsyntax-only", "-Wno-unused", source)
+    compiled, report = compiler.run(*shared, "-fsyntax-only", *LENIENT, source)
     if compiled:
         raise Failure(f"{page.name}:{block.line}: this block is marked as wrong, and compiles")
     if not re.search(block.wrong, report):
