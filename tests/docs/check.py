@@ -8,11 +8,13 @@ SETTINGS is written by CMake, a line "name=value" for each: see CMakeLists.txt.
 
 What a block is:
 
-- A ```cpp block with a main() is a program. Compiled by itself, as a reader would; where a ```text block
-  follows at once, it is linked and run, too, and has to print that text. "<!-- arguments: {site}/hello -->" before it gives it arguments: see server.py.
+- A ```cpp block with a main() is a program. It is compiled as a reader would; where a ```text block follows at
+  once, it is linked and run, too, and has to print that text. "<!-- arguments: {site}/hello -->" before it
+  gives it arguments: see server.py.
 - Any other is a fragment. One that begins the definition of a function or a class at the left margin stands
-  in a namespace, and any other inside a coroutine; the names it uses are those of preamble.hpp, or of the
-  preamble_NAME.hpp that the last "<!-- preamble: NAME -->" of the page names.
+  in a namespace, and any other inside a coroutine; the names it uses are those of preamble.hpp, or of
+  preamble_NAME.hpp with a "<!-- preamble: NAME -->" anywhere on the page. The fragments of a page are compiled
+  together, and no further than they have to be to find errors.
 - "<!-- wrong: MESSAGE -->" before a block: it must not compile, and the compiler must say MESSAGE, a regular
   expression. "<!-- wrong at run time -->": it compiles, and readers should not do so.
 
@@ -41,6 +43,7 @@ DEFINITION = re.compile(
 )
 
 
+FIRST_INCLUDE = re.compile(r"^#include <syncopate/(\w+)\.hpp>|\Z", re.MULTILINE)
 # Fragments leave things unused, and hide names of the preamble.
 LENIENT = ["-Wno-unused", "-Wno-shadow"]
 
@@ -51,7 +54,6 @@ class Block:
     code: str
     arguments: list[str] | None = None
     wrong: str | None = None
-    preamble: str = ""
     output: str | None = None
 
     @property
@@ -63,6 +65,7 @@ class Block:
 class Page:
     path: Path
     name: str
+    preamble: str = "preamble.hpp"
     blocks: list[Block] = field(default_factory=list)
 
 
@@ -73,14 +76,13 @@ class Failure(Exception):
 def read_page(path: Path, name: str) -> Page:
     page = Page(path, name)
     marks: dict[str, str] = {}
-    preamble = ""
     block: Block | None = None  # the one above, while only blank lines have come since
     lines = iter(enumerate(path.read_text().splitlines(), 1))
     for number, line in lines:
         if comment := re.fullmatch(r"<!-- ([a-z ]+?)(?:: (.*))? -->", line):
             mark, value = comment[1], comment[2] or ""
             if mark == "preamble":
-                preamble = value
+                page.preamble = f"preamble_{value}.hpp"
             elif mark in ("arguments", "wrong", "wrong at run time"):
                 marks[mark] = value
         elif fence := re.fullmatch(r"(\s*)```(\w*)", line):
@@ -95,7 +97,7 @@ def read_page(path: Path, name: str) -> Page:
             if fence[2] == "text" and block and block.is_program:
                 block.output = text
             elif fence[2] == "cpp":
-                block = Block(number + 1, text, preamble=preamble, wrong=marks.get("wrong"))
+                block = Block(number + 1, text, wrong=marks.get("wrong"))
                 if "arguments" in marks:
                     block.arguments = shlex.split(marks["arguments"])
                 page.blocks.append(block)
@@ -113,6 +115,7 @@ class Compiler:
     def __init__(self, settings: dict[str, str], work: Path) -> None:
         self.settings = settings
         self.work = work
+        self.shared = work.parent / "shared"
         self.command = [settings["compiler"], *shlex.split(settings["flags"])]
         # GCC gives this one for what does not stand in the file that it compiles, and #line makes it so.
         self.command += ["-Wno-subobject-linkage", "-Wno-unknown-warning-option"]
@@ -129,22 +132,25 @@ class Compiler:
         )
         return result.returncode == 0, result.stdout + result.stderr
 
-    def shared(self, name: str) -> list[str]:
-        """The option that takes a header, parsed already, for what includes it."""
-        header = self.work.parent / "shared" / f"{name}.hpp"
-        return ["-include", str(header)] if header.with_suffix(".hpp.gch").exists() else []
+    def compile(self, source: Path, *arguments: str | Path) -> tuple[bool, str]:
+        """With the header that is parsed already, where the source includes it first of all the library's."""
+        parsed = self.shared / f"{FIRST_INCLUDE.search(source.read_text())[1]}.hpp"
+        is_checked_only = "-fsyntax-only" in arguments
+        # With more than that, GCC 12 fails on what it takes from the other one.
+        if parsed.with_suffix(".hpp.gch").exists() and (is_checked_only or parsed.stem == "syncopate"):
+            compiled, report = self.run("-include", parsed, source, *arguments)
+            if "internal compiler error" not in report:
+                return compiled, report
+        return self.run(source, *arguments)
 
     def share(self) -> None:
         """Parses the umbrella headers once for all pages."""
-        folder = self.work.parent / "shared"
-        folder.mkdir(parents=True, exist_ok=True)
-        headers = ["syncopate"] + (["http"] if self.settings["has_http"] == "1" else [])
+        self.shared.mkdir(parents=True, exist_ok=True)
+        command = shlex.join(self.command)
         newest = max(each.stat().st_mtime for each in Path(self.settings["include"]).rglob("*.hpp"))
-        for name in headers:
-            header, parsed = folder / f"{name}.hpp", folder / f"{name}.hpp.gch"
-            stamp = folder / f"{name}.command"
-            command = shlex.join(self.command)
-            if parsed.exists() and parsed.stat().st_mtime > newest and stamp.read_text() == command:
+        for name in ["syncopate", "http"] if self.settings["has_http"] == "1" else ["syncopate"]:
+            header, parsed, stamp = (self.shared / f"{name}.{each}" for each in ("hpp", "hpp.gch", "command"))
+            if stamp.exists() and parsed.stat().st_mtime > newest and stamp.read_text() == command:
                 continue
             header.write_text(f"#include <syncopate/{name}.hpp>\n")
             compiled, report = self.run("-x", "c++-header", header, "-o", parsed)
@@ -152,32 +158,36 @@ class Compiler:
                 raise Failure(report + f"<syncopate/{name}.hpp> does not compile")
             stamp.write_text(command)
 
-    def shared_for(self, code: str) -> list[str]:
-        """Only what the code includes by itself."""
-        for name in ("http", "syncopate"):
-            if f"#include <syncopate/{name}.hpp>" in code:
-                return self.shared(name)
-        return []
-
 
 def write(path: Path, text: str) -> Path:
     path.write_text(text)
     return path
 
 
-def check_program(page: Page, block: Block, compiler: Compiler) -> None:
-    source = write(compiler.work / f"line_{block.line}.cpp", f'#line {block.line} "{page.name}"\n{block.code}')
-    shared = compiler.shared_for(block.code)
-    if block.output is None:
-        compiled, report = compiler.run(*shared, "-fsyntax-only", source)
-    else:
-        program = source.with_suffix("")
-        libraries = shlex.split(compiler.settings["libraries"].replace(";", " "))
-        compiled, report = compiler.run(*shared, source, "-o", program, *libraries)
+def with_line(page: Page, block: Block) -> str:
+    return f'#line {block.line} "{page.name}"\n{block.code}'
+
+
+def require_compiled(page: Page, line: int, compiled: bool, report: str) -> None:
     if not compiled:
-        raise Failure(report + f"{page.name}:{block.line}: this program does not compile")
-    if block.output is not None:
-        check_output(page, block, program)
+        errors = re.findall(rf"^(?:after )?{re.escape(page.name)}:.* error: .*$", report, re.MULTILINE)
+        raise Failure("\n".join([report, f"{page.name}:{line}: this does not compile:", *errors]))
+
+
+def check_program(page: Page, block: Block, compiler: Compiler) -> None:
+    source = write(compiler.work / f"line_{block.line}.cpp", with_line(page, block))
+    if block.output is None:
+        require_compiled(page, block.line, *compiler.compile(source, "-fsyntax-only"))
+        return
+    program = source.with_suffix("")
+    libraries = shlex.split(compiler.settings["libraries"].replace(";", " "))
+    require_compiled(page, block.line, *compiler.compile(source, "-o", program, *libraries))
+    check_output(page, block, program)
+
+
+def check_fragments(page: Page, blocks: list[Block], compiler: Compiler) -> None:
+    source = write(compiler.work / "fragments.cpp", with_preamble(page, blocks))
+    require_compiled(page, blocks[0].line, *compiler.compile(source, "-fsyntax-only", *LENIENT))
 
 
 def check_output(page: Page, block: Block, program: Path) -> None:
@@ -200,47 +210,24 @@ def check_output(page: Page, block: Block, program: Path) -> None:
 
 
 def fragment_source(page: Page, block: Block) -> str:
-    line = f'#line {block.line} "{page.name}"\n'
     if DEFINITION.search(block.code):
-        return f"namespace line_{block.line} {{\n{line}{block.code}}}\n"
+        return f"namespace line_{block.line} {{\n{with_line(page, block)}}}\n"
     # GCC takes the lines behind the block for its continuation: name another place for them.
     return (
-        f"boost::asio::awaitable<void> line_{block.line}() {{\n{line}{block.code}"
+        f"boost::asio::awaitable<void> line_{block.line}() {{\n{with_line(page, block)}"
         f'#line 1 "after {page.name}:{block.line}"\nco_return; }}\n'
     )
 
 
-def with_preamble(preamble: str, fragments: list[str]) -> str:
-    name = f"preamble_{preamble}.hpp" if preamble else "preamble.hpp"
-    return f'#include "{HERE / name}"\n' + "".join(fragments)
-
-
-def preamble_includes(preamble: str) -> str:
-    name = f"preamble_{preamble}.hpp" if preamble else "preamble.hpp"
-    return (HERE / name).read_text()
-
-
-def check_fragments(page: Page, blocks: list[Block], compiler: Compiler) -> None:
-    """All of one preamble at once."""
-    preamble = blocks[0].preamble
-    text = with_preamble(preamble, [fragment_source(page, block) for block in blocks])
-    source = write(compiler.work / f"fragments_{blocks[0].line}.cpp", text)
-    shared = compiler.shared_for(preamble_includes(preamble))
-    compiled, report = compiler.run(*shared, "-fsyntax-only", *LENIENT, source)
-    if not compiled:
-        errors = re.findall(rf"^(?:after )?{re.escape(page.name)}:.* error: .*$", report, re.MULTILINE)
-        raise Failure("\n".join([report, f"{page.name}: these fragments do not compile:", *errors]))
+def with_preamble(page: Page, fragments: list[Block]) -> str:
+    preamble = (HERE / page.preamble).read_text()
+    return preamble + "".join(fragment_source(page, block) for block in fragments)
 
 
 def check_wrong(page: Page, block: Block, compiler: Compiler) -> None:
-    source = compiler.work / f"wrong_{block.line}.cpp"
-    if block.is_program:
-        write(source, f'#line {block.line} "{page.name}"\n{block.code}')
-        shared = compiler.shared_for(block.code)
-    else:
-        write(source, with_preamble(block.preamble, [fragment_source(page, block)]))
-        shared = compiler.shared_for(preamble_includes(block.preamble))
-    compiled, report = compiler.run(*shared, "-fsyntax-only", *LENIENT, source)
+    text = with_line(page, block) if block.is_program else with_preamble(page, [block])
+    source = write(compiler.work / f"wrong_{block.line}.cpp", text)
+    compiled, report = compiler.compile(source, "-fsyntax-only", *LENIENT)
     if compiled:
         raise Failure(f"{page.name}:{block.line}: this block is marked as wrong, and compiles")
     if not re.search(block.wrong, report):
@@ -248,21 +235,21 @@ def check_wrong(page: Page, block: Block, compiler: Compiler) -> None:
 
 
 def check_page(page: Page, compiler: Compiler) -> None:
-    fragments: dict[str, list[Block]] = {}
-    failures = []
+    fragments = []
+    checks = []
     for block in page.blocks:
+        if block.wrong is not None:
+            checks.append(lambda each=block: check_wrong(page, each, compiler))
+        elif block.is_program:
+            checks.append(lambda each=block: check_program(page, each, compiler))
+        else:
+            fragments.append(block)
+    if fragments:
+        checks.append(lambda: check_fragments(page, fragments, compiler))
+    failures = []
+    for check in checks:
         try:
-            if block.wrong is not None:
-                check_wrong(page, block, compiler)
-            elif block.is_program:
-                check_program(page, block, compiler)
-            else:
-                fragments.setdefault(block.preamble, []).append(block)
-        except Failure as failure:
-            failures.append(str(failure))
-    for blocks in fragments.values():
-        try:
-            check_fragments(page, blocks, compiler)
+            check()
         except Failure as failure:
             failures.append(str(failure))
     if failures:

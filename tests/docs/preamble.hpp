@@ -1,7 +1,5 @@
 // The names that the fragments of the pages use without saying where they come from. They are compiled only, so
 // nothing here needs a body.
-#pragma once
-
 #include <syncopate/syncopate.hpp>
 
 #include <boost/asio/co_spawn.hpp>

@@ -1,6 +1,4 @@
 // The same for the pages about HTTP.
-#pragma once
-
 #include <syncopate/http.hpp>
 #include <syncopate/http/websocket.hpp>
 #include <syncopate/syncopate.hpp>
