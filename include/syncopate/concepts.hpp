@@ -43,7 +43,8 @@ template <Awaitable A>
 using awaitable_result_t = typename detail::AwaitableTraits<std::remove_reference_t<A>>::value_type;
 
 /// A callable without arguments that returns an `asio::awaitable`. An rvalue is owned by whoever
-/// takes it; an lvalue is used in place, and may be used again.
+/// takes it. An lvalue is used in place by a caller who waits for the task, and copied where nobody
+/// does; it may be used again.
 template <class F>
 concept TaskFactory = std::invocable<std::remove_reference_t<F>&> &&
                       Awaitable<std::invoke_result_t<std::remove_reference_t<F>&>>;

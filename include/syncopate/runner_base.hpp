@@ -27,7 +27,7 @@ namespace syncopate {
 /// The base of ThreadRunner, Runner and BlockingPortal. Code that works with each of them takes a
 /// RunnerBase&.
 ///
-/// All of them may be called from any thread but the loop's own, where those that block throw
+/// Its operations may be called from any thread but the loop's own, where those that block throw
 /// DeadlockError at once; so they do wherever the wait could never end. The exceptions of a task, a
 /// context or an iterable come out unchanged. A task given as an rvalue, or the callable that makes
 /// it, is owned by the call and destroyed on the loop before the caller goes on; a callable given as

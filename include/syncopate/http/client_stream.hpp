@@ -83,6 +83,8 @@ public:
     BlockingRange<std::string> lines() && = delete;  // they would outlive the stream
 
     /// Pieces of just that size, the last one excepted. What is read ahead takes 1 MiB at most, or one piece.
+    ///
+    /// size:      in bytes; 0 is taken for 1.
     BlockingRange<std::string> chunks(std::size_t size) & {
         constexpr std::size_t memory = std::size_t{1024} * 1024;
         return runner_->wrap_iter(response_->content().chunks(size), as_many(memory, size));

@@ -50,6 +50,8 @@ public:
     AsyncGenerator<std::string> lines() { return read_lines(this); }
 
     /// Pieces of just that size, the last one excepted.
+    ///
+    /// size:      in bytes; 0 is taken for 1.
     AsyncGenerator<std::string> chunks(std::size_t size) {
         return read_chunks(this, (std::max<std::size_t>)(size, 1));
     }

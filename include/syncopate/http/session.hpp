@@ -62,6 +62,9 @@ public:
     }
 
     /// Makes the loop that awaits it the session's.
+    ///
+    /// Throws:    Errc::session_closed after aexit(); std::logic_error on another loop than that of the
+    ///            session's first use.
     boost::asio::awaitable<void> aenter() {
         auto const executor = co_await boost::asio::this_coro::executor;
         core_->enter(executor);
@@ -79,7 +82,8 @@ public:
 
     /// Sends a request, follows where it is redirected, and waits for the header of the response.
     ///
-    /// Throws:    std::system_error with http::Errc, and a message that names the server.
+    /// Throws:    std::system_error with http::Errc, and a message that names the server; std::logic_error on
+    ///            another loop than that of the session's first use.
     /// Cancel:    closes the connection that it uses.
     boost::asio::awaitable<Response> request(Request request) {
         return detail::RequestFlow::run(core_, std::move(request));
