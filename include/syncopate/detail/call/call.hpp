@@ -160,7 +160,7 @@ private:
     MemberOperation<Call, &Call::start> start_{*this};
     MemberOperation<Call, &Call::run_cancel> cancel_{*this};
     CancelHandshake handshake_;
-    Errc reason_{};     // the loop's
+    Errc reason_{};     // changed on the loop only
     Errc requested_{};  // written before cancel_ is submitted
 };
 

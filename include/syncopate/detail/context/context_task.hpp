@@ -75,7 +75,7 @@ public:
     bool has_been_left() const noexcept { return left_.is_set(); }
 
 private:
-    /// Whether a guard waits for the exit and takes what it throws, or that is reported.
+    /// What becomes of what aexit throws: the guard that waits takes it, or it is reported.
     enum class Exit { awaited, reported };
 
     void request_exit(std::exception_ptr error, Exit kind) {
@@ -206,7 +206,7 @@ private:
     std::exception_ptr requested_error_;
     Exit requested_kind_ = Exit::awaited;
 
-    // The loop's own, until left_ is set.
+    // Used on the loop only, until left_ is set.
     boost::asio::steady_timer* parked_ = nullptr;
     Taker exit_taker_ = Taker::nobody_yet;
     std::exception_ptr exit_error_;

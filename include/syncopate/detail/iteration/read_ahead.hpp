@@ -49,7 +49,7 @@ public:
         submit();
     }
 
-    /// On the consumer's thread.
+    /// Gives the next item. On the consumer's thread, which it blocks until the item is there.
     std::optional<Item> next() {
         if (loop().running_in_this_thread())
             loop().throw_blocks_itself();
@@ -78,7 +78,7 @@ public:
     void close() noexcept {
         request_cancel(Errc::cancelled);
         try {
-            Loop::Blocking(loop(), ended_, BlockingWait::Refuse::cycles).wait();
+            Loop::Blocking(loop(), released_, BlockingWait::Refuse::cycles).wait();
         } catch (std::exception const&) {
             // The pump owns itself, and ends later.
         }
@@ -135,6 +135,7 @@ private:
             co_await return_to_loop();
     }
 
+    /// Suspends the pump until unpark(), unless that came first.
     boost::asio::awaitable<void> park() {
         if (!std::exchange(resumed_, false)) {
             boost::asio::steady_timer timer(
@@ -179,22 +180,22 @@ private:
     void released() noexcept override {
         auto const keep = std::move(keep_self_);
         ring_.close();
-        ended_.set();
+        released_.set();
     }
 
     std::shared_ptr<Loop> const keep_loop_;
     std::shared_ptr<Pump> keep_self_;
     Iteration<I> iteration_;
     Ring<Item> ring_;
-    OneShotEvent ended_;
-    std::exception_ptr error_;  // the loop's, until the ring is finished
+    OneShotEvent released_;
+    std::exception_ptr error_;  // used on the loop only, until the ring is closed
 
     MemberOperation<Pump, &Pump::run_resume> resume_{*this};
     std::shared_ptr<Pump> keep_self_for_resume_;
 
-    Backoff backoff_;  // the consumer's
+    Backoff backoff_;  // used by the consumer only
 
-    // The loop's own.
+    // Used on the loop only.
     boost::asio::steady_timer* parked_ = nullptr;
     bool resumed_ = false;
 };

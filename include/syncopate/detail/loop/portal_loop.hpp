@@ -7,6 +7,7 @@
 #include <syncopate/detail/loop/operation.hpp>
 #include <syncopate/detail/loop/portal_registry.hpp>
 #include <syncopate/detail/loop/traced_executor.hpp>
+#include <syncopate/detail/task/posted_or_dropped.hpp>
 #include <syncopate/error.hpp>
 #include <syncopate/options.hpp>
 
@@ -51,7 +52,7 @@ public:
         std::lock_guard lock(mutex_);
         if (ended_ || !executor())
             throw_error(refusal());
-        boost::asio::post(executor(), Delivery(shared_from_this(), operation));
+        boost::asio::post(executor(), PostedOrDropped(Posted{shared_from_this(), &operation}));
         ++deliveries_;
     }
 
@@ -70,28 +71,20 @@ public:
     }
 
 private:
-    // One operation's way to the loop. Where the execution context ends first and takes the handler
-    // with it, the operation runs all the same, finds the loop lost, and tells its caller. (Dropped for
-    // another reason, it has not been posted: submit() is about to throw.)
-    class Delivery {
-    public:
-        Delivery(std::shared_ptr<Loop> loop, Operation& operation) noexcept
-            : loop_(std::move(loop)), operation_(&operation) {}
-        Delivery(Delivery&& other) noexcept
-            : loop_(std::move(other.loop_)), operation_(std::exchange(other.operation_, nullptr)) {}
-        Delivery& operator=(Delivery&&) = delete;
-        ~Delivery() {
-            if (operation_ && loop_->is_lost())
-                (*this)();
+    // An operation that the executor is to run. If the execution context ends first, the operation runs all the
+    // same, finds the loop lost, and tells its caller. A handler that is dropped while the loop is not lost has
+    // not been posted: submit() is about to throw.
+    struct Posted {
+        std::shared_ptr<Loop> loop;
+        Operation* operation;
+        void called() const noexcept {
+            operation->run();
+            static_cast<PortalLoop&>(*loop).delivered();
         }
-        void operator()() noexcept {
-            std::exchange(operation_, nullptr)->run();
-            static_cast<PortalLoop&>(*loop_).delivered();
+        void dropped() const noexcept {
+            if (loop->is_lost())
+                called();
         }
-
-    private:
-        std::shared_ptr<Loop> loop_;
-        Operation* operation_;
     };
 
     // Calls to one portal run one after another. A strand does that already.

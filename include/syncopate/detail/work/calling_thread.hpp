@@ -78,7 +78,7 @@ private:
     }
 
     OneShotEvent& done_;
-    bool was_notified_ = false;  // the loop's
+    bool was_notified_ = false;  // used on the loop only
     std::mutex mutex_;
     WorkQueue queue_;
 };

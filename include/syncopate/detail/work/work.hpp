@@ -42,7 +42,7 @@ protected:
 /// Memory order. The thread that takes the work and the loop that cancels it both try one
 /// compare-exchange from `queued`; the one that succeeds has the function, and acquires what was written
 /// before the work was submitted. A second compare-exchange, from `running`, decides whether the coroutine
-/// gets the result: the change to `done` publishes it, and the loop reads it after it has seen that.
+/// gets the result: the change to `completed` publishes it, and the loop reads it after it has seen that.
 class Work : public Suspension, public ListHook<Work> {
 public:
     /// executor:      the coroutine's.
@@ -54,6 +54,7 @@ public:
         std::source_location where)
         : Suspension(executor), loop_(gate().identity()), caller_(caller_of(executor)),
           work_executor_(work_executor), on_cancel_(on_cancel), where_(where) {
+        // A portal's execution context belongs to somebody else, so the context's gate knows no loop.
         if (auto const* const portal = ServingScope::loop_here(); portal && !gate().loop())
             loop_.loop = portal;
         if (auto const* const thread = caller_ ? caller_->thread() : nullptr) {
@@ -81,11 +82,12 @@ public:
 
     /// Resumes the coroutine with the result, unless it has abandoned the work.
     void complete() noexcept {
-        if (!change(State::running, State::done))
+        if (!change(State::running, State::completed))
             return discard_result();
         resume_soon();
     }
 
+    /// Calls the function and completes the work, unless it has been withdrawn.
     void run() noexcept {
         if (perform())
             complete();
@@ -123,7 +125,7 @@ public:
 protected:
     /// Whether the result is the coroutine's to take: of the function, or of a refusal.
     bool is_completed() const noexcept {
-        return state_.load(std::memory_order_acquire) == State::done;
+        return state_.load(std::memory_order_acquire) == State::completed;
     }
 
     /// Whether the coroutine was cancelled, and this is no error of the function's own.
@@ -132,7 +134,7 @@ protected:
     }
 
 private:
-    enum class State { queued, running, done, abandoned, withdrawn };
+    enum class State { queued, running, completed, abandoned, withdrawn };
 
     virtual void call_function() noexcept = 0;
     virtual void discard_function() noexcept = 0;
@@ -206,7 +208,7 @@ private:
     std::source_location const where_;
     std::atomic<State> state_{State::queued};
     std::atomic<bool> is_cancelled_{false};
-    DependentTask* task_ = nullptr;  // the loop's
+    DependentTask* task_ = nullptr;  // used on the loop only
 };
 
 /// Work with its function and the function's result.

@@ -3,6 +3,7 @@
 
 #include <syncopate/detail/task/outcome.hpp>
 #include <syncopate/detail/task/owned_or_ref.hpp>
+#include <syncopate/detail/task/posted_or_dropped.hpp>
 #include <syncopate/detail/wait/one_shot_event.hpp>
 #include <syncopate/detail/work/work.hpp>
 #include <syncopate/detail/workers/from_thread_wait.hpp>
@@ -31,7 +32,7 @@ public:
     ///         this worker; Errc::loop_failed if the loop has ended.
     Result call_from(Work& work) {
         FromThreadWait waiting(work, done_);
-        work.post(Delivery(*this));
+        work.post(PostedOrDropped(Posted{this}));
         waiting.wait();
         if (outcome_.empty())
             throw std::system_error(
@@ -40,20 +41,14 @@ public:
     }
 
 private:
-    // Posted to the loop. Called or dropped, it wakes the worker.
-    class Delivery {
-    public:
-        explicit Delivery(FromThreadFunction& function) noexcept : function_(&function) {}
-        Delivery(Delivery&& other) noexcept : function_(std::exchange(other.function_, nullptr)) {}
-        Delivery& operator=(Delivery&&) = delete;
-        ~Delivery() {
-            if (function_)
-                function_->done_.set();
+    // Wakes the worker, whether the loop has called the function or dropped it.
+    struct Posted {
+        FromThreadFunction* function;
+        void called(boost::asio::any_io_executor const&) const noexcept {
+            function->call();
+            function->done_.set();
         }
-        void operator()(boost::asio::any_io_executor const&) noexcept { function_->call(); }
-
-    private:
-        FromThreadFunction* function_;
+        void dropped() const noexcept { function->done_.set(); }
     };
 
     void call() noexcept {

@@ -5,6 +5,7 @@
 #include <syncopate/detail/loop/loop.hpp>
 #include <syncopate/detail/loop/wait_graph.hpp>
 #include <syncopate/detail/loop/work_executor.hpp>
+#include <syncopate/detail/task/posted_or_dropped.hpp>
 #include <syncopate/detail/work/work.hpp>
 #include <syncopate/detail/work/work_queue.hpp>
 #include <syncopate/detail/work/worker_scope.hpp>
@@ -49,31 +50,24 @@ public:
     }
 
 private:
-    // Work that has been posted. A pool that ends drops it, and so refuses the work.
-    class Delivery {
-    public:
-        explicit Delivery(Work& work) noexcept : work_(&work) {}
-        Delivery(Delivery&&) = default;
-        Delivery& operator=(Delivery&&) = delete;
-        ~Delivery() {
-            if (work_)
-                work_->refuse(std::make_exception_ptr(
-                    std::system_error(make_error_code(Errc::worker_lost), "asio::thread_pool")));
-        }
-        void operator()() noexcept {
-            auto const work = std::exchange(work_, nullptr);
+    struct Posted {
+        WorkPointer work;
+        void called() const noexcept {
             WorkerScope const scope(*work);
             work->run();
         }
-
-    private:
-        WorkPointer work_;
+        void dropped() const noexcept {
+            work->refuse(std::make_exception_ptr(
+                std::system_error(make_error_code(Errc::worker_lost), "asio::thread_pool")));
+        }
     };
 
     class Executor final : public WorkExecutor {
     public:
         explicit Executor(boost::asio::thread_pool& pool) noexcept : pool_(pool) {}
-        void submit(Work& work) override { boost::asio::post(pool_, Delivery(work)); }
+        void submit(Work& work) override {
+            boost::asio::post(pool_, PostedOrDropped(Posted{&work}));
+        }
         void withdraw(Work&) noexcept override {}
 
     private:
