@@ -1,4 +1,4 @@
-// All of syncopate::http but WebSocket, which has a header of its own.
+// The umbrella of syncopate::http: all public headers but websocket.hpp, which brings in Beast's WebSocket.
 #pragma once
 
 #include <syncopate/http/body_iterable.hpp>

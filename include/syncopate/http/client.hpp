@@ -1,25 +1,22 @@
-// The blocking facade: HTTP for synchronous programs.
+// Client: sends requests from synchronous programs, and waits for the responses.
 #pragma once
 
 #include <syncopate/error.hpp>
 #include <syncopate/http/client_response.hpp>
 #include <syncopate/http/client_stream.hpp>
+#include <syncopate/http/detail/client/client_core.hpp>
 #include <syncopate/http/detail/client/client_tasks.hpp>
 #include <syncopate/http/detail/client/download_file.hpp>
 #include <syncopate/http/options.hpp>
 #include <syncopate/http/progress.hpp>
 #include <syncopate/http/request.hpp>
 #include <syncopate/http/session.hpp>
-#include <syncopate/options.hpp>
 #include <syncopate/runner_base.hpp>
-#include <syncopate/thread_runner.hpp>
 
-#include <atomic>
 #include <cstddef>
 #include <exception>
 #include <filesystem>
 #include <memory>
-#include <optional>
 #include <source_location>
 #include <string>
 #include <system_error>
@@ -28,63 +25,8 @@
 
 namespace syncopate::http {
 
-namespace detail {
-
-/// The session of a client, and the loop on which it lives. Also owned by the client's streams.
-class ClientCore {
-public:
-    explicit ClientCore(SessionOptions options)
-        : own_runner_(std::in_place, Options().name("http::Client")), runner_(*own_runner_),
-          max_line_size_(options.max_line_size()), session_(std::move(options)) {}
-    ClientCore(RunnerBase& runner, SessionOptions options)
-        : runner_(runner), max_line_size_(options.max_line_size()), session_(std::move(options)) {}
-
-    RunnerBase& runner() noexcept { return runner_; }
-    ClientSession& session() noexcept { return session_; }
-    std::size_t max_line_size() const noexcept { return max_line_size_; }
-
-    /// Before each use.
-    void require_open() {
-        auto state = state_.load(std::memory_order_relaxed);
-        if (state == State::unused)
-            state_.compare_exchange_strong(state, State::used);
-        if (state == State::closed)
-            throw std::system_error(
-                make_error_code(::syncopate::Errc::runner_closed), "http::Client");
-    }
-
-    void close() {
-        // Who has not been used has no thread yet.
-        if (state_.exchange(State::closed) == State::used)
-            leave_session();
-        if (own_runner_)
-            own_runner_->close();
-    }
-
-private:
-    enum class State { unused, used, closed };
-
-    void leave_session() {
-        try {
-            runner_.run([this] { return session_.aexit(nullptr); });
-        } catch (std::system_error const& error) {
-            // A runner that has been closed before has ended what the session had under way.
-            if (error.code() != ::syncopate::Errc::runner_closed)
-                throw;
-        }
-    }
-
-    std::optional<ThreadRunner> own_runner_;
-    RunnerBase& runner_;
-    std::size_t const max_line_size_;
-    std::atomic<State> state_{State::unused};
-    ClientSession session_;
-};
-
-}  // namespace detail
-
-/// Sends requests, waits for the responses, and keeps the connections in between. One for a whole program:
-/// each that is made begins without connections.
+/// Sends requests, waits for the responses, and keeps the connections in between. One client serves a whole
+/// program; each new one would begin without connections.
 ///
 /// ```cpp
 /// http::Client client;
@@ -92,16 +34,15 @@ private:
 /// client.download("https://example.org/large", "large.bin");
 /// ```
 ///
-/// A response comes as a whole, by one hop to the loop: at most SessionOptions::max_body_size, or
-/// Errc::body_too_large. What is larger comes by stream() or download().
+/// A response comes as a whole, by one hop to the loop. SessionOptions::max_body_size is its limit; stream() and
+/// download() take larger ones. A request is given up after its Request::timeout(), or
+/// SessionOptions::total_timeout.
 ///
-/// Errors common to all requests: std::system_error with http::Errc and a message that names the server. The
-/// status is none of them: see raise_for_status(). syncopate::Errc::runner_closed of a client that has been
-/// closed or moved from; DeadlockError on the thread of its loop, where hooks and callbacks of requests run.
-/// A request is given up after its Request::timeout(), or SessionOptions::total_timeout.
-///
-/// `where` is the call site, for messages: leave it to its default.
-///
+/// where:     the call site, for messages: leave it to its default.
+/// Throws:    all requests: std::system_error with http::Errc and a message that names the server. The status of
+///            a response is no error: see raise_for_status(). After close(), or of a client that was moved from
+///            -> syncopate::Errc::runner_closed. On the thread of the client's loop, where the callbacks of
+///            requests run -> DeadlockError.
 /// Threads:   all members from any thread, any number at once; but only one may move or destroy it. It may
 ///            have static storage: its thread starts with the first request, and ends with the object. With a
 ///            Runner, that runner's rule holds: one at a time.
@@ -111,19 +52,22 @@ public:
     /// Where a call is made: the file and the line, for messages.
     using Where = std::source_location;
 
-    /// On a loop and a thread of its own.
+    /// Makes a client with a loop and a thread of its own.
     ///
-    /// Throws:    Errc::invalid_request, Errc::invalid_url, std::system_error for options that cannot work.
+    /// Throws:    options that cannot work: as ClientSession.
     explicit Client(SessionOptions options = {})
         : core_(std::make_shared<detail::ClientCore>(std::move(options))) {}
 
-    /// On the loop of a ThreadRunner, a Runner or a BlockingPortal.
+    /// Makes a client on the loop of a ThreadRunner, a Runner or a BlockingPortal.
     ///
     /// runner:    must outlive the client and its streams. It is not closed with them.
+    /// Throws:    options that cannot work: as ClientSession.
     explicit Client(RunnerBase& runner, SessionOptions options = {})
         : core_(std::make_shared<detail::ClientCore>(runner, std::move(options))) {}
 
+    /// Takes over the other client, with its streams. That one is like one that was closed.
     Client(Client&&) noexcept = default;
+    /// Closes this client, as the destructor does, and takes the other over.
     Client& operator=(Client&& other) noexcept {
         Client taken(std::move(other));
         core_.swap(taken.core_);
@@ -144,47 +88,52 @@ public:
     /// Sends a request, and waits for the whole response.
     ///
     /// Blocks:    until the body has come, or the request has failed.
+    /// Throws:    as said of the class; a body beyond SessionOptions::max_body_size -> Errc::body_too_large.
     ClientResponse request(Request request, Where where = Where::current()) {
         auto& core = open();
         auto fetch = [&] { return detail::fetch_whole(core.session(), std::move(request)); };
         return core.runner().run(fetch, where);
     }
 
-    /// GETs a URL: request(), without more than the URL.
+    /// Sends a GET request. Blocks and throws as request().
     ClientResponse get(std::string url, Where where = Where::current()) {
         return request(Request(Verb::get, std::move(url)), where);
     }
-    /// The same, by HEAD.
+    /// Sends a HEAD request: the response has no body. Blocks and throws as request().
     ClientResponse head(std::string url, Where where = Where::current()) {
         return request(Request(Verb::head, std::move(url)), where);
     }
-    /// The same, by OPTIONS.
+    /// Sends an OPTIONS request. Blocks and throws as request().
     ClientResponse options(std::string url, Where where = Where::current()) {
         return request(Request(Verb::options, std::move(url)), where);
     }
-    /// The same, by DELETE.
+    /// Sends a DELETE request. Blocks and throws as request().
     ClientResponse del(std::string url, Where where = Where::current()) {
         return request(Request(Verb::delete_, std::move(url)), where);
     }
-    /// POSTs a body to a URL.
+    /// Sends a POST request. Blocks and throws as request().
+    ///
+    /// body:      any bytes, without a Content-Type: for that, see Request.
     ClientResponse post(std::string url, std::string body, Where where = Where::current()) {
         return send(Verb::post, std::move(url), std::move(body), where);
     }
-    /// The same, by PUT.
+    /// Sends a PUT request. All else as post().
     ClientResponse put(std::string url, std::string body, Where where = Where::current()) {
         return send(Verb::put, std::move(url), std::move(body), where);
     }
-    /// The same, by PATCH.
+    /// Sends a PATCH request. All else as post().
     ClientResponse patch(std::string url, std::string body, Where where = Where::current()) {
         return send(Verb::patch, std::move(url), std::move(body), where);
     }
 
-    /// GETs many URLs, in one hop, several at a time.
+    /// Sends GET requests to many URLs, several at a time, in one hop to the loop. The first failure ends all.
     ///
     /// max_concurrency: how many requests are under way at most, 1 or more. SessionOptions::max_connections is
     ///            a limit, too.
     /// Returns:   the responses, whole, in the order of the URLs.
-    /// Throws:    what the first request to fail throws: the others are then given up.
+    /// Blocks:    until all have come, or one has failed.
+    /// Throws:    what the first request to fail throws. The others are given up.
+    /// Semantics: asyncio.gather. See get_all_settled() for a failure that does not concern the others.
     std::vector<ClientResponse> get_all(
         std::vector<std::string> urls,
         std::size_t max_concurrency = 16,
@@ -196,10 +145,13 @@ public:
         return responses;
     }
 
-    /// The same, where the failure of one request does not concern the others.
+    /// Sends GET requests as get_all(), and goes on after failures.
     ///
+    /// max_concurrency: as of get_all().
     /// Returns:   for each URL, in that order, its response or its error.
-    std::vector<ClientOutcome> get_each(
+    /// Blocks:    until all requests have ended.
+    /// Semantics: Promise.allSettled; asyncio.gather with return_exceptions.
+    std::vector<ClientOutcome> get_all_settled(
         std::vector<std::string> urls,
         std::size_t max_concurrency = 16,
         Where where = Where::current()) {
@@ -215,7 +167,15 @@ public:
         return results;
     }
 
-    /// Sends a request, and gives the response piece by piece.
+    /// Does the same as get_all_settled(), under its older name.
+    std::vector<ClientOutcome> get_each(
+        std::vector<std::string> urls,
+        std::size_t max_concurrency = 16,
+        Where where = Where::current()) {
+        return get_all_settled(std::move(urls), max_concurrency, where);
+    }
+
+    /// Sends a request, and gives the response as soon as its header is there. The body is read from the stream.
     ///
     /// Blocks:    until the header has come.
     [[nodiscard]] ClientStream stream(Request request, Where where = Where::current()) {
@@ -224,18 +184,18 @@ public:
             core.runner().wrap_context(core.session().request(std::move(request)), where);
         return {{core_, &core.runner()}, std::move(response), core.max_line_size()};
     }
-    /// The same, by GET.
+    /// Sends a GET request for a stream. All else as of stream(Request).
     [[nodiscard]] ClientStream stream(std::string url, Where where = Where::current()) {
         return stream(Request(Verb::get, std::move(url)), where);
     }
 
-    /// Writes a body to a file, in memory that does not grow with it. SessionOptions::total_timeout holds for
-    /// all of it.
+    /// Writes the body of a response to a file, in memory that does not grow with it.
+    /// SessionOptions::total_timeout holds for all of it.
     ///
-    /// path:      a regular file, or nothing yet. It appears, or is replaced, when all has been written; what
-    ///            fails leaves nothing behind.
-    /// progress:  is called on the calling thread each time that a piece has been written: `received` is
-    ///            what has been, `receive_total` the size of the whole, if it is known. What it throws ends
+    /// path:      of a regular file, or of nothing yet. The file appears, or is replaced, when all has been
+    ///            written; a download that fails changes nothing.
+    /// progress:  called on the calling thread after each piece, where it may block. `received` are the bytes
+    ///            written so far, `receive_total` all of them, if that is known. An exception that it throws ends
     ///            the download.
     /// Blocks:    until the file is complete. The calling thread writes it.
     /// Throws:    Errc::error_status for a status of 400 or above; std::system_error with the path for what
@@ -258,7 +218,7 @@ public:
         }
         file.commit();
     }
-    /// The same, by GET.
+    /// Writes what is at a URL to a file. All else as of download(Request, ...).
     void download(
         std::string url,
         std::filesystem::path path,

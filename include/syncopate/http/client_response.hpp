@@ -1,6 +1,7 @@
-// What a server answered, as a whole: for synchronous code.
+// ClientResponse: a response with its whole body, for synchronous code. ClientOutcome: that, or an error.
 #pragma once
 
+#include <syncopate/http/error.hpp>
 #include <syncopate/http/headers.hpp>
 #include <syncopate/http/response.hpp>
 #include <syncopate/http/text_lines.hpp>
@@ -20,34 +21,37 @@ namespace syncopate::http {
 /// std::string page = client.get(url).raise_for_status().text();
 /// ```
 ///
-/// Semantics: requests.Response. The text is not transcoded.
+/// Throws:    all members but text() and lines(), of a response that was moved from: Errc::response_closed.
+/// Threads:   any; const members also on several at a time.
+/// Semantics: requests.Response, but the character set of the text stays as it is.
 class [[nodiscard]] ClientResponse {
 public:
-    /// Puts both together.
+    /// Puts a response and its body together.
     ///
-    /// response:  whose body has been read.
+    /// response:  one whose body has been read to its end.
     ClientResponse(Response response, std::string body) noexcept
         : response_(std::move(response)), body_(std::move(body)) {}
 
-    /// The number that the server answered with, such as 200.
-    int status() const noexcept { return response_.status(); }
-    /// The words beside it, such as "OK"; they may be empty.
-    std::string_view reason() const noexcept { return response_.reason(); }
-    /// The fields of the response's header.
-    Headers const& headers() const noexcept { return response_.headers(); }
+    /// Gives the status, 100 or above.
+    int status() const { return response_.status(); }
+    /// Gives the words behind the status, as the server put them. May be empty.
+    std::string_view reason() const { return response_.reason(); }
+    /// Gives the fields of the header.
+    Headers const& headers() const { return response_.headers(); }
 
-    /// Where the response came from, after redirects; without a user's name and password.
-    std::string const& url() const noexcept { return response_.url(); }
+    /// Gives the URL of the request that was answered, after redirects, without a user's name and password.
+    std::string const& url() const { return response_.url(); }
 
-    /// The redirects that led here, oldest first. They have no body.
-    std::vector<Response> const& history() const noexcept { return response_.history(); }
+    /// Gives the redirects that led here, oldest first. They have no body.
+    std::vector<Response> const& history() const { return response_.history(); }
 
-    /// Whether the status is below 400.
-    bool is_ok() const noexcept { return response_.is_ok(); }
+    /// Returns whether the status is below 400.
+    bool is_ok() const { return response_.is_ok(); }
 
-    /// Gives the response itself, unless its status is an error.
+    /// Refuses a status of 400 or above.
     ///
-    /// Throws:    Errc::error_status for a status of 400 or above, naming it and the URL's server.
+    /// Returns:   the response itself.
+    /// Throws:    such a status -> Errc::error_status, with a message that names it and the server.
     ClientResponse const& raise_for_status() const& {
         response_.raise_for_status();
         return *this;
@@ -61,11 +65,11 @@ public:
         return std::move(*this);
     }
 
-    /// The body, decoded, in whichever character set it is.
+    /// Gives the body, decoded, in the character set in which it came. A temporary response gives it away.
     std::string const& text() const& noexcept { return body_; }
     std::string text() && noexcept { return std::move(body_); }
 
-    /// The body, as JSON. Needs <syncopate/http/json.hpp>.
+    /// Parses the body as JSON. Needs <syncopate/http/json.hpp>.
     ///
     /// Throws:    Errc::malformed_json.
     boost::json::value json() const;
@@ -80,23 +84,25 @@ private:
     std::string body_;
 };
 
-/// What became of one request of many: a response, or the error in its place.
+/// The end of one request of many: a response, or the error in its place.
+///
+/// Throws:    response(), of an outcome that was moved from: Errc::response_closed.
 class ClientOutcome {
 public:
-    /// A response.
+    /// Makes the outcome of a request that succeeded.
     explicit ClientOutcome(ClientResponse response) noexcept : response_(std::move(response)) {}
-    /// The error in its place.
+    /// Makes the outcome of a request that failed.
     // NOLINTNEXTLINE(bugprone-throw-keyword-missing): it is kept
     explicit ClientOutcome(std::exception_ptr error) noexcept : error_(std::move(error)) {}
 
-    /// Whether it is a response.
+    /// Returns whether the request succeeded.
     bool has_response() const noexcept { return response_.has_value(); }
-    /// Null if there is a response.
+    /// Gives the exception with which the request failed; null if there is a response.
     std::exception_ptr const& error() const noexcept { return error_; }
 
-    /// The response.
+    /// Gives the response.
     ///
-    /// Throws:    the error, if there is no response.
+    /// Throws:    error(), if there is no response.
     ClientResponse const& response() const& {
         require_response();
         return *response_;
@@ -108,8 +114,11 @@ public:
 
 private:
     void require_response() const {
-        if (!response_)
-            std::rethrow_exception(error_);
+        if (response_)
+            return;
+        if (!error_)
+            detail::throw_error(Errc::response_closed, "the outcome has been moved from");
+        std::rethrow_exception(error_);
     }
 
     std::optional<ClientResponse> response_;

@@ -1,4 +1,4 @@
-// What a server answers, piece by piece: for synchronous code.
+// ClientStream: a response whose body is read as it comes, for synchronous code.
 #pragma once
 
 #include <syncopate/blocking_range.hpp>
@@ -29,43 +29,44 @@ namespace syncopate::http {
 ///     use(line);
 /// ```
 ///
-/// The body is given once, by lines() or by chunks(); a range that is left early has read ahead, and drops
-/// the rest. The stream must be there as long as the range.
+/// The body is given once, by lines() or by chunks(). A range reads ahead; if it is left early, what it has read
+/// is lost. The stream must outlive its ranges.
 ///
 /// Blocks:    the ranges, until the next item is there; the destructor, until the exchange has ended: 50 ms
 ///            at most for a short rest of the body.
-/// Throws:    the ranges: as Content, after the items before the failure; syncopate::Errc::runner_closed
-///            once the client or its runner has been closed, and so does every other member.
+/// Throws:    the ranges: as Content, after the items before the failure. All members: when the client or its
+///            runner has been closed, or the stream moved from -> syncopate::Errc::runner_closed.
 /// Threads:   one at a time, any but the loop's own.
 /// Semantics: `requests.get(url, stream=True)` with iter_lines and iter_content.
 class [[nodiscard]] ClientStream {
 public:
-    /// The number that the server answered with, such as 200.
+    /// Gives the status, 100 or above.
     int status() const { return response_->status(); }
-    /// The words beside it, such as "OK"; they may be empty.
+    /// Gives the words behind the status, as the server put them. May be empty.
     std::string_view reason() const { return response_->reason(); }
-    /// The fields of the response's header.
+    /// Gives the fields of the header.
     Headers const& headers() const { return response_->headers(); }
 
-    /// Where the response came from, after redirects; without a user's name and password.
+    /// Gives the URL of the request that was answered, after redirects, without a user's name and password.
     std::string const& url() const { return response_->url(); }
 
-    /// The redirects that led here, oldest first. They have no body.
+    /// Gives the redirects that led here, oldest first. They have no body.
     std::vector<Response> const& history() const { return response_->history(); }
 
-    /// Whether the status is below 400.
+    /// Returns whether the status is below 400.
     bool is_ok() const { return response_->is_ok(); }
 
-    /// Of the body as lines() and chunks() give it, if that can be known before it has come.
+    /// Gives the size of the body as lines() and chunks() give it; nothing if the server does not announce it.
     std::optional<std::uint64_t> announced_size() const {
         if (headers().contains("Content-Encoding"))
             return std::nullopt;
         return detail::whole_number<std::uint64_t>(headers()["Content-Length"]);
     }
 
-    /// Gives the response itself, unless its status is an error.
+    /// Refuses a status of 400 or above.
     ///
-    /// Throws:    Errc::error_status for a status of 400 or above, naming it and the URL's server.
+    /// Returns:   the stream itself.
+    /// Throws:    such a status -> Errc::error_status, with a message that names it and the server.
     ClientStream& raise_for_status() & {
         response_->raise_for_status();
         return *this;
@@ -75,23 +76,29 @@ public:
         return std::move(*this);
     }
 
-    /// The lines, as of Content::lines(). What is read ahead takes 16 MiB at most.
+    /// Reads the body line by line, as Content::lines(). The lines that are read ahead take 16 MiB at most.
     BlockingRange<std::string> lines() & {
         constexpr std::size_t memory = std::size_t{16} * 1024 * 1024;
-        return runner_->wrap_iter(response_->content().lines(), as_many(memory, max_line_size_));
+        auto& content = response_->content();
+        return runner_->wrap_iter(content.lines(), as_many(memory, max_line_size_));
     }
     BlockingRange<std::string> lines() && = delete;  // they would outlive the stream
 
-    /// Pieces of just that size, the last one excepted. What is read ahead takes 1 MiB at most, or one piece.
+    /// Reads the body in pieces of just that size; only the last one may be shorter. The pieces that are read
+    /// ahead take 1 MiB at most, or are one.
     ///
-    /// size:      in bytes; 0 is taken for 1.
+    /// size:      in bytes; 0 counts as 1.
     BlockingRange<std::string> chunks(std::size_t size) & {
         constexpr std::size_t memory = std::size_t{1024} * 1024;
-        return runner_->wrap_iter(response_->content().chunks(size), as_many(memory, size));
+        auto& content = response_->content();
+        return runner_->wrap_iter(content.chunks(size), as_many(memory, size));
     }
     BlockingRange<std::string> chunks(std::size_t size) && = delete;
 
     /// Ends the exchange now. A second time: nothing.
+    ///
+    /// Blocks:    until the exchange has ended.
+    /// Throws:    on the thread of the client's loop -> DeadlockError.
     void close() { response_.close(); }
 
 private:
@@ -104,7 +111,7 @@ private:
         : runner_(std::move(runner)), response_(std::move(response)),
           max_line_size_(max_line_size) {}
 
-    /// As many items as the memory holds, should each be of the greatest size.
+    /// Has so many items read ahead that they fit into the memory if each has the greatest size.
     static ReadAhead as_many(std::size_t memory, std::size_t size) noexcept {
         constexpr std::size_t most = 1024;
         return ReadAhead(

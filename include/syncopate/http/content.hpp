@@ -1,4 +1,4 @@
-// The body of a response, piece by piece as it comes.
+// Content: the body of a response, read piece by piece as it comes.
 #pragma once
 
 #include <syncopate/async_generator.hpp>
@@ -17,12 +17,13 @@
 
 namespace syncopate::http {
 
-/// An AsyncIterable of pieces of a body, decoded. Nothing is read that nobody asks for: 256 KiB at most wait.
+/// An AsyncIterable of pieces of a body, decoded. It is read from the connection as it is asked for; 256 KiB at
+/// most wait to be taken.
 ///
 /// Each byte is given once, whichever way it is read: by the pieces, lines(), chunks(), or the response's
-/// text(). What is read here belongs to the response, which has to be there meanwhile.
+/// text(). The response must outlive the reads.
 ///
-/// Throws:    what is read: Errc::body_truncated, Errc::connection_lost, Errc::malformed_response,
+/// Throws:    the reads: Errc::body_truncated, Errc::connection_lost, Errc::malformed_response,
 ///            Errc::malformed_encoding, Errc::body_timed_out, Errc::total_timed_out, Errc::session_closed.
 ///            Errc::response_closed after the response has been left.
 /// Cancel:    closes the connection; the rest is lost.
@@ -32,7 +33,9 @@ public:
     Content(Content const&) = delete;
     Content& operator=(Content const&) = delete;
 
-    /// The next piece, as soon as there is one: of any size up to 512 KiB. Empty at the end.
+    /// Waits for the next piece, of any size up to 512 KiB.
+    ///
+    /// Returns:   the piece; nothing at the end of the body.
     boost::asio::awaitable<std::optional<std::string>> anext() {
         std::string piece;
         if (!take_available(piece)) {
@@ -43,15 +46,15 @@ public:
         co_return std::move(piece);
     }
 
-    /// The lines, without the LF or CRLF that ends them. What follows the last of these is a line, too,
-    /// unless it is empty. A lone CR stays, and nothing is transcoded.
+    /// Reads the body line by line. A line comes without the LF or CRLF that ends it; a lone CR stays. The end of
+    /// the body ends the last line, which is left out if it is empty. The character set stays as it is.
     ///
     /// Throws:    a line beyond SessionOptions::max_line_size -> Errc::line_too_long.
     AsyncGenerator<std::string> lines() { return read_lines(this); }
 
-    /// Pieces of just that size, the last one excepted.
+    /// Reads the body in pieces of just that size; only the last one may be shorter.
     ///
-    /// size:      in bytes; 0 is taken for 1.
+    /// size:      in bytes; 0 counts as 1.
     AsyncGenerator<std::string> chunks(std::size_t size) {
         return read_chunks(this, (std::max<std::size_t>)(size, 1));
     }

@@ -1,4 +1,4 @@
-// What a server answered.
+// Response: the answer to a request, for coroutines; its body is read as it is asked for.
 #pragma once
 
 #include <syncopate/http/content.hpp>
@@ -35,33 +35,35 @@ class RequestFlow;
 /// A response whose header has come, and whose body is read as it is asked for. An AsyncContext: leaving it
 /// ends the exchange, whether the body has been read or not.
 ///
-/// Threads:   what returns an awaitable, on the session's loop. The rest, also moving and destroying it, on
-///            any thread, one at a time; also after the session and its loop have ended.
+/// Throws:    all members but aexit(), of a response that was moved from: Errc::response_closed.
+/// Threads:   members that return an awaitable, and content(): on the session's loop. The others, the moves and
+///            the destructor: on any thread, one at a time, also after the session and its loop have ended.
 class [[nodiscard]] Response {
 public:
-    /// The number that the server answered with, such as 200.
-    int status() const noexcept { return state_->head.status; }
-    /// The words beside it, such as "OK"; they may be empty.
-    std::string_view reason() const noexcept { return state_->head.reason; }
-    /// The fields of the response's header.
-    Headers const& headers() const noexcept { return state_->head.headers; }
+    /// Gives the status, 100 or above.
+    int status() const { return state().head.status; }
+    /// Gives the words behind the status, as the server put them. May be empty.
+    std::string_view reason() const { return state().head.reason; }
+    /// Gives the fields of the header.
+    Headers const& headers() const { return state().head.headers; }
 
-    /// Where the response came from, after redirects; without a user's name and password.
-    std::string const& url() const noexcept { return state_->url.text(); }
+    /// Gives the URL of the request that was answered, after redirects, without a user's name and password.
+    std::string const& url() const { return state().url.text(); }
 
-    /// The redirects that led here, oldest first. They have no body.
-    std::vector<Response> const& history() const noexcept { return state_->history; }
+    /// Gives the redirects that led here, oldest first. They have no body.
+    std::vector<Response> const& history() const { return state().history; }
 
-    /// Whether the status is below 400.
-    bool is_ok() const noexcept { return status() < 400; }
+    /// Returns whether the status is below 400.
+    bool is_ok() const { return status() < 400; }
 
-    /// Gives the response itself, unless its status is an error.
+    /// Refuses a status of 400 or above.
     ///
-    /// Throws:    Errc::error_status for a status of 400 or above, naming it and the URL's server.
+    /// Returns:   the response itself.
+    /// Throws:    such a status -> Errc::error_status, with a message that names it and the server.
     Response const& raise_for_status() const {
         if (!is_ok())
             detail::throw_error(
-                Errc::error_status, std::string(state_->url.origin()) + ": " +
+                Errc::error_status, std::string(state().url.origin()) + ": " +
                                         std::to_string(status()) + ' ' + std::string(reason()));
         return *this;
     }
@@ -71,32 +73,38 @@ public:
         return *this;
     }
 
-    /// The body, piece by piece.
-    Content& content() noexcept { return state_->content; }
+    /// Gives the body, to be read piece by piece.
+    Content& content() { return state().content; }
 
-    /// The rest of the body, decoded, in whichever character set it is.
+    /// Reads the rest of the body, and decodes its Content-Encoding. The character set stays as it is.
     ///
-    /// Throws:    Errc::body_too_large beyond SessionOptions::max_body_size; and as Content.
+    /// Throws:    more than SessionOptions::max_body_size -> Errc::body_too_large; as Content.
+    /// Cancel:    closes the connection.
     boost::asio::awaitable<std::string> text() { return content().read_all(); }
 
-    /// The same, as bytes.
+    /// Reads the rest of the body as bytes. Throws and can be cancelled as text().
     boost::asio::awaitable<std::vector<std::byte>> read() {
         auto const all = co_await content().read_all();
         auto const* const begin = reinterpret_cast<std::byte const*>(all.data());
         co_return std::vector<std::byte>(begin, begin + all.size());
     }
 
-    /// The same, as JSON. Needs <syncopate/http/json.hpp>.
+    /// Reads the rest of the body as JSON. Needs <syncopate/http/json.hpp>.
     ///
-    /// Throws:    Errc::malformed_json.
+    /// Throws:    Errc::malformed_json; as text().
+    /// Cancel:    closes the connection.
     boost::asio::awaitable<boost::json::value> json();
 
-    /// Nothing is left to be done: the response is there.
+    /// Does nothing: the response is open from the start.
     boost::asio::awaitable<void> aenter() { co_return; }
 
     /// Ends the exchange. A short rest of the body, 64 KiB that come within 50 ms, is read, so that the
-    /// connection can be used again; otherwise it is closed.
+    /// connection can be used again; otherwise it is closed. Reading the body fails from then on.
+    ///
+    /// Cancel:    closes the connection.
     boost::asio::awaitable<void> aexit(std::exception_ptr) {
+        if (!state_)
+            co_return;
         auto const cancellation = co_await boost::asio::this_coro::cancellation_state;
         auto& exchange = state_->exchange;
         state_->content.close();
@@ -130,7 +138,7 @@ private:
         std::vector<Response> history;
     };
 
-    /// The exchange belongs to the loop, until it is over.
+    /// Ends the exchange on its loop, as long as it is attached to it, and destroys the state.
     struct Leave {
         void operator()(State* state) const noexcept {
             std::unique_ptr<State> owned(state);
@@ -142,6 +150,12 @@ private:
     };
 
     explicit Response(std::unique_ptr<State, Leave> state) noexcept : state_(std::move(state)) {}
+
+    State& state() const {
+        if (!state_)
+            detail::throw_error(Errc::response_closed, "it has been moved from");
+        return *state_;
+    }
 
     std::unique_ptr<State, Leave> state_;
 };

@@ -1,4 +1,4 @@
-// A client's session: its connections, its settings, and what it remembers from one request to the next.
+// ClientSession: sends requests from coroutines, and keeps connections, cookies and settings between them.
 #pragma once
 
 #include <syncopate/http/detail/connection/connection.hpp>
@@ -6,6 +6,7 @@
 #include <syncopate/http/detail/session/request_flow.hpp>
 #include <syncopate/http/detail/session/session_core.hpp>
 #include <syncopate/http/detail/session/tls_shutdown.hpp>
+#include <syncopate/http/error.hpp>
 #include <syncopate/http/options.hpp>
 #include <syncopate/http/request.hpp>
 #include <syncopate/http/response.hpp>
@@ -25,7 +26,7 @@ namespace syncopate::http {
 class WebSocket;
 class WebSocketRequest;
 
-/// Sends requests, and keeps the connections between them. An AsyncContext, and nothing of a runner's: any
+/// Sends requests, and keeps the connections between them. An AsyncContext that depends on no runner: any
 /// coroutine can use it.
 ///
 /// ```cpp
@@ -35,19 +36,24 @@ class WebSocketRequest;
 /// co_await session.aexit(nullptr);
 /// ```
 ///
-/// Any number of requests may be under way; each has a connection of its own for that time.
+/// Any number of requests may be under way; each has a connection of its own for that time. A session that was
+/// moved from can be destroyed and assigned to, and is otherwise like one that has been closed.
 ///
 /// Threads:   on one loop, that of its first use: what returns an awaitable is awaited there. It may be made,
-///            moved and destroyed on any thread. Destroyed without aexit(), it ends what is under way, soon.
+///            moved and destroyed on any thread. If it is destroyed without aexit(), its loop soon ends what is
+///            under way.
 /// Semantics: aiohttp.ClientSession.
 class ClientSession {
 public:
-    /// Makes a session. It has no loop yet.
+    /// Makes a session without connections, which has no loop yet.
     ///
-    /// Throws:    Errc::invalid_request, Errc::invalid_url, std::system_error for options that cannot work.
+    /// Throws:    options that cannot work: a header that must not be sent -> Errc::invalid_request, the URL of a
+    ///            proxy -> Errc::invalid_url, files of certificates -> std::system_error.
     explicit ClientSession(SessionOptions options = {})
         : core_(std::make_shared<detail::SessionCore>(std::move(options))) {}
+    /// Takes over the other session, also while requests are under way.
     ClientSession(ClientSession&&) noexcept = default;
+    /// Takes over the other session; this one ends, as if it were destroyed.
     ClientSession& operator=(ClientSession&& other) noexcept {
         ClientSession taken(std::move(other));
         core_.swap(taken.core_);
@@ -63,57 +69,66 @@ public:
 
     /// Makes the loop that awaits it the session's.
     ///
-    /// Throws:    Errc::session_closed after aexit(); std::logic_error on another loop than that of the
-    ///            session's first use.
+    /// Throws:    Errc::session_closed; std::logic_error on another loop than that of the first use.
     boost::asio::awaitable<void> aenter() {
         auto const executor = co_await boost::asio::this_coro::executor;
+        require_core();
         core_->enter(executor);
     }
 
     /// Ends the session: requests and WebSockets under way fail with Errc::session_closed, the connections are
     /// closed, those with TLS after a close_notify to the server, whose answer is awaited for half a second at
     /// most. A second time: nothing.
+    ///
+    /// Cancel:    ends the wait for the servers; the connections are closed all the same.
     boost::asio::awaitable<void> aexit(std::exception_ptr) {
+        if (!core_)
+            co_return;
         auto const loop = core_->loop();
         auto idle = core_->close();
         if (!idle.empty())
             co_await detail::shut_down_tls(std::move(idle), loop);
     }
 
-    /// Sends a request, follows where it is redirected, and waits for the header of the response.
+    /// Sends a request, follows redirects, and waits for the header of the final response.
     ///
-    /// Throws:    std::system_error with http::Errc, and a message that names the server; std::logic_error on
-    ///            another loop than that of the session's first use.
-    /// Cancel:    closes the connection that it uses.
+    /// Throws:    std::system_error with http::Errc, and a message that names the server. The status of the
+    ///            response is no error: see Response::raise_for_status(). Errc::session_closed after the end of
+    ///            the session. std::logic_error on another loop than that of the session's first use.
+    /// Cancel:    closes the connection that it uses, and ends by operation_aborted.
     boost::asio::awaitable<Response> request(Request request) {
+        require_core();
         return detail::RequestFlow::run(core_, std::move(request));
     }
 
-    /// GETs a URL: request(), without more than the URL.
+    /// Sends a GET request. Throws and can be cancelled as request().
     boost::asio::awaitable<Response> get(std::string url) {
         return send(Verb::get, std::move(url));
     }
-    /// The same, by HEAD.
+    /// Sends a HEAD request: the response has no body. Throws and can be cancelled as request().
     boost::asio::awaitable<Response> head(std::string url) {
         return send(Verb::head, std::move(url));
     }
-    /// The same, by OPTIONS.
+    /// Sends an OPTIONS request. Throws and can be cancelled as request().
     boost::asio::awaitable<Response> options(std::string url) {
         return send(Verb::options, std::move(url));
     }
-    /// The same, by DELETE.
+    /// Sends a DELETE request. Throws and can be cancelled as request().
     boost::asio::awaitable<Response> del(std::string url) {
         return send(Verb::delete_, std::move(url));
     }
-    /// POSTs a body to a URL.
+    /// Sends a POST request.
+    ///
+    /// body:      any bytes, without a Content-Type: for that, see Request.
+    /// Throws:    as request(), as does its cancellation.
     boost::asio::awaitable<Response> post(std::string url, std::string body) {
         return send(Verb::post, std::move(url), std::move(body));
     }
-    /// The same, by PUT.
+    /// Sends a PUT request. All else as post().
     boost::asio::awaitable<Response> put(std::string url, std::string body) {
         return send(Verb::put, std::move(url), std::move(body));
     }
-    /// The same, by PATCH.
+    /// Sends a PATCH request. All else as post().
     boost::asio::awaitable<Response> patch(std::string url, std::string body) {
         return send(Verb::patch, std::move(url), std::move(body));
     }
@@ -126,29 +141,35 @@ public:
     /// Cancel:    closes the connection.
     boost::asio::awaitable<WebSocket> websocket(WebSocketRequest request);
 
-    /// The cookies that it keeps; null unless SessionOptions::cookies is set. On the loop.
-    CookieJar* cookies() noexcept { return core_->cookies(); }
+    /// Gives the cookies that the session keeps; null unless SessionOptions::cookies is set.
+    ///
+    /// Threads:   on the session's loop.
+    CookieJar* cookies() noexcept { return core_ ? core_->cookies() : nullptr; }
 
-    /// What there is of connections at the moment. On the loop.
+    /// Counts of a session's connections, at one moment.
     struct Connections {
-        /// Those that are open or being made.
-        std::size_t all;
-        /// Those of them that wait for a request.
-        std::size_t idle;
-        /// Requests that wait for a connection, because there are as many as may be.
-        std::size_t requests_waiting;
+        std::size_t all;               // the idle ones included
+        std::size_t idle;              // kept for requests to come
+        std::size_t requests_waiting;  // for one of the connections: the limits allow no more
     };
-    /// Counts them. On the loop.
+    /// Counts the connections that there are at the moment.
+    ///
+    /// Threads:   on the session's loop.
     Connections connections() const noexcept {
-        auto const loop = core_->loop();
+        auto const loop = core_ ? core_->loop() : nullptr;
         if (!loop)
             return {0, 0, 0};
         return {loop->pool.connections(), loop->pool.idle(), loop->pool.waiting()};
     }
 
 private:
+    void require_core() const {
+        if (!core_)
+            detail::throw_error(Errc::session_closed, "it has been moved from");
+    }
+
     boost::asio::awaitable<Response> send(Verb verb, std::string url) {
-        return detail::RequestFlow::run(core_, Request(verb, std::move(url)));
+        return request(Request(verb, std::move(url)));
     }
     boost::asio::awaitable<Response> send(Verb verb, std::string url, std::string body) {
         Request made(verb, std::move(url));

@@ -1,4 +1,4 @@
-// WebSockets: messages both ways, over a connection of a session.
+// WebSocket: messages both ways, over a connection of a session, for coroutines.
 #pragma once
 
 #include <syncopate/http/detail/session/session_core.hpp>
@@ -35,7 +35,8 @@ namespace syncopate::http {
 /// ```
 ///
 /// It has a connection of the session's to itself until it ends. Pings are answered, and the server's close
-/// frame too, whatever the program is doing; one message is read before it is asked for, and no more.
+/// frame too, whatever the program is doing; one message is read before it is asked for, and no more. A WebSocket
+/// that was moved from is like one that has ended, without headers.
 ///
 /// Threads:   what returns an awaitable, on the session's loop: one anext() at a time, and beside it any number
 ///            of sends, whose messages go out whole, in the order in which they were sent. The rest, also
@@ -44,7 +45,9 @@ namespace syncopate::http {
 /// Semantics: the package websockets, for Python: which close codes are an error, and what is read ahead.
 class [[nodiscard]] WebSocket {
 public:
+    /// Takes over the other WebSocket.
     WebSocket(WebSocket&&) noexcept = default;
+    /// Takes over the other WebSocket; this one ends, as if it were destroyed.
     WebSocket& operator=(WebSocket&& other) noexcept {
         WebSocket taken(std::move(other));
         session_.swap(taken.session_);
@@ -56,16 +59,16 @@ public:
             session_->post([core = std::move(core_)] { core->leave(); });
     }
 
-    /// The next message. Empty once either end has closed the WebSocket in order: with the code 1000, 1001, or
-    /// none.
+    /// Waits for the next message.
     ///
-    /// Throws:    how it ended otherwise, each time: Errc::websocket_closed if the server closed it with
+    /// Returns:   the message; nothing once either end has closed the WebSocket with the code 1000, 1001, or none.
+    /// Throws:    each time, if it ended otherwise: Errc::websocket_closed if the server closed it with
     ///            another code, which the message shows; Errc::connection_lost without a close frame;
     ///            Errc::malformed_response, Errc::body_too_large; Errc::body_timed_out when the server does not
     ///            answer a ping; Errc::session_closed. std::logic_error if another anext() is waiting.
     /// Cancel:    leaves the WebSocket as it is: the message is there for the next anext().
     boost::asio::awaitable<std::optional<WebSocketMessage>> anext() {
-        return detail::WebSocketCore::receive(core_);
+        return detail::WebSocketCore::receive(required_core());
     }
 
     /// Sends a message, and waits until it has been written.
@@ -76,13 +79,13 @@ public:
     boost::asio::awaitable<void> send(WebSocketMessage message) {
         if (message.is_text())
             require_utf8(message.data());
-        return detail::WebSocketCore::send(core_, std::move(message));
+        return detail::WebSocketCore::send(required_core(), std::move(message));
     }
-    /// The same, with text.
+    /// Sends text. Throws and can be cancelled as send().
     boost::asio::awaitable<void> send_text(std::string text) {
         return send(WebSocketMessage::text(std::move(text)));
     }
-    /// The same, with what is no text.
+    /// Sends any bytes. Throws and can be cancelled as send().
     boost::asio::awaitable<void> send_binary(std::string data) {
         return send(WebSocketMessage::binary(std::move(data)));
     }
@@ -107,22 +110,28 @@ public:
                     {reason.data(), reason.size()}});
     }
 
-    /// Nothing is left to be done: the WebSocket is open.
+    /// Does nothing: the WebSocket is open from the start.
     boost::asio::awaitable<void> aenter() { co_return; }
-    /// The same as close().
+    /// Does the same as close().
     boost::asio::awaitable<void> aexit(std::exception_ptr) { return close(); }
 
-    /// The subprotocol that the server has chosen of those that were offered; empty: none.
-    std::string_view subprotocol() const noexcept { return headers()["Sec-WebSocket-Protocol"]; }
-    /// Of the response that opened the WebSocket.
-    Headers const& headers() const noexcept { return core_->headers(); }
+    /// Gives the subprotocol that the server has chosen of those that were offered; empty: none.
+    ///
+    /// Throws:    as headers().
+    std::string_view subprotocol() const { return headers()["Sec-WebSocket-Protocol"]; }
+    /// Gives the header of the response that opened the WebSocket.
+    ///
+    /// Throws:    the WebSocket was moved from -> Errc::websocket_closed.
+    Headers const& headers() const { return required_core()->headers(); }
 
-    /// Whether it has not ended.
-    bool is_open() const noexcept { return core_->is_attached(); }
-    /// After the end: what the server's close frame said, or else this end's. 0 if there was none.
-    std::uint16_t close_code() const noexcept { return core_->close_code(); }
-    /// The words beside it; they may be empty.
-    std::string const& close_reason() const noexcept { return core_->close_reason(); }
+    /// Returns whether it has not ended.
+    bool is_open() const noexcept { return core_ && core_->is_attached(); }
+    /// Gives the code of the server's close frame, or else of this end's; 0 if there was none, or no end yet.
+    std::uint16_t close_code() const noexcept { return core_ ? core_->close_code() : 0; }
+    /// Gives the reason in the server's close frame, or else in this end's; empty if there was none.
+    ///
+    /// Throws:    as headers().
+    std::string const& close_reason() const { return required_core()->close_reason(); }
 
 private:
     friend class ClientSession;
@@ -138,8 +147,14 @@ private:
         co_return WebSocket(std::move(session), std::move(core));
     }
 
+    std::shared_ptr<detail::WebSocketCore> const& required_core() const {
+        if (!core_)
+            detail::throw_error(Errc::websocket_closed, "it has been moved from");
+        return core_;
+    }
+
     static void require_utf8(std::string_view text) {
-        // Beast's function calculates with the address.
+        // Beast's function does arithmetic with the address, which may be null for an empty text.
         if (!text.empty() && !boost::beast::websocket::detail::check_utf8(text.data(), text.size()))
             detail::throw_error(Errc::invalid_request, "a WebSocket's text that is not UTF-8");
     }
@@ -149,6 +164,7 @@ private:
 };
 
 inline boost::asio::awaitable<WebSocket> ClientSession::websocket(WebSocketRequest request) {
+    require_core();
     return WebSocket::open(core_, std::move(request));
 }
 

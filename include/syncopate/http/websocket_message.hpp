@@ -1,4 +1,4 @@
-// What goes over a WebSocket.
+// WebSocketMessage: one message of a WebSocket, text or binary.
 #pragma once
 
 #include <string>
@@ -6,29 +6,29 @@
 
 namespace syncopate::http {
 
-/// A message, whole: text, which is UTF-8, or binary, which is anything.
+/// A whole message: text, which is UTF-8, or binary, which is any bytes.
 class WebSocketMessage {
 public:
-    /// Text, as strings of a program are.
+    /// Makes a message of text. Strings convert to it.
     WebSocketMessage(std::string text) noexcept : data_(std::move(text)) {}
     /// Text, up to the zero byte.
     WebSocketMessage(char const* text) : data_(text) {}
 
-    /// Makes one of text, which is UTF-8.
+    /// Makes a message of text, which must be UTF-8 to be sent.
     static WebSocketMessage text(std::string data) noexcept { return {std::move(data)}; }
-    /// Makes one of what is no text.
+    /// Makes a message of any bytes.
     static WebSocketMessage binary(std::string data) noexcept {
         WebSocketMessage message(std::move(data));
         message.is_text_ = false;
         return message;
     }
 
-    /// Whether it is text.
+    /// Returns whether this is text.
     bool is_text() const noexcept { return is_text_; }
-    /// Whether it is binary.
+    /// Returns whether this is not text.
     bool is_binary() const noexcept { return !is_text_; }
 
-    /// All of the message.
+    /// Gives the bytes of the message. A temporary message gives them away.
     std::string const& data() const& noexcept { return data_; }
     std::string data() && noexcept { return std::move(data_); }
 

@@ -1,4 +1,4 @@
-// What a client asks for when it opens a WebSocket.
+// WebSocketRequest: the request that opens a WebSocket, with its settings.
 #pragma once
 
 #include <syncopate/http/detail/message/field_syntax.hpp>
@@ -21,23 +21,26 @@ namespace detail {
 class WebSocketHandshake;
 }
 
-/// A WebSocket as ClientSession::websocket() opens it. The setters chain:
+/// What ClientSession::websocket() is given, if a URL alone does not say enough. The setters chain:
 /// `WebSocketRequest("wss://example.org/chat").subprotocol("chat.v2").bearer(token)`.
 ///
-/// Throws:    Errc::invalid_request from the setters, for what must not be sent.
+/// Throws:    the setters, for a name or a value that must not be sent: Errc::invalid_request.
 class WebSocketRequest {
 public:
     /// The type of the limits of time.
     using Duration = std::chrono::nanoseconds;
 
-    /// Asks for that URL.
+    /// Makes a request without other settings. Strings convert to it.
     ///
     /// url:       absolute, ws or wss; http and https mean the same.
     WebSocketRequest(std::string url) : request_(Verb::get, std::move(url)) {}
     /// The same.
     WebSocketRequest(char const* url) : WebSocketRequest(std::string(url)) {}
 
-    /// Adds a field to the request. Those that open a WebSocket are not for the user to set.
+    /// Adds a field to the request, in the place of the session's own.
+    ///
+    /// Throws:    one of the fields that open a WebSocket: Connection, Upgrade, Sec-WebSocket-..., or a framing
+    ///            -> Errc::invalid_request.
     WebSocketRequest& header(std::string_view name, std::string_view value) {
         constexpr std::string_view of_websocket = "Sec-WebSocket-";
         bool is_ours =
@@ -58,19 +61,19 @@ public:
         request_.query(std::move(name), std::move(value));
         return *this;
     }
-    /// Proves who asks, by name and password.
+    /// Sends a name and a password, in the field Authorization.
     WebSocketRequest& basic_auth(std::string_view user, std::string_view password) {
         request_.basic_auth(user, password);
         return *this;
     }
-    /// The same, by a token.
+    /// Sends a token, in the field Authorization.
     WebSocketRequest& bearer(std::string_view token) {
         request_.bearer(token);
         return *this;
     }
 
-    /// Offers a subprotocol. Each time another one, the most wanted first; the server chooses one or none:
-    /// see WebSocket::subprotocol().
+    /// Offers a subprotocol, behind those that were offered before. The server chooses one or none: see
+    /// WebSocket::subprotocol().
     WebSocketRequest& subprotocol(std::string name) {
         if (!detail::is_token(name))
             detail::throw_error(Errc::invalid_request, "a subprotocol's name is not a token");
@@ -78,28 +81,28 @@ public:
         return *this;
     }
 
-    /// Offers to compress messages, permessage-deflate. Default: false. With it, what somebody else can put
-    /// into a message can reveal what else is in there, by its size.
+    /// Offers to compress messages, by permessage-deflate. Default: false. Where an attacker controls a part of a
+    /// message, the size of the compressed message can reveal the rest of it.
     WebSocketRequest& compress(bool value) {
         compress_ = value;
         return *this;
     }
 
-    /// Bytes of a message that is received, decompressed. Default: 16 MiB. Zero: no limit.
+    /// Limits the bytes of a message that is received, decompressed. Default: 16 MiB. Zero: no limit.
     WebSocketRequest& max_message_size(std::size_t value) {
         max_message_size_ = value;
         return *this;
     }
 
-    /// From the start to the open WebSocket, the wait for a connection included, instead of
+    /// Limits the time from the start to the open WebSocket, the wait for a connection included, instead of
     /// SessionOptions::total_timeout. Zero or less: no limit. SessionOptions::connect_timeout holds as well.
     WebSocketRequest& timeout(Duration value) {
         request_.timeout(value);
         return *this;
     }
 
-    /// How long nothing may come, or go. After half of it, a ping asks whether the server is there. Default:
-    /// SessionOptions::read_timeout. Zero or less: no limit, and no pings.
+    /// Limits the silence: nothing has come, or nothing could be sent. After half of this time, a ping asks whether
+    /// the server is there. Default: SessionOptions::read_timeout. Zero or less: no limit, and no pings.
     WebSocketRequest& idle_timeout(Duration value) {
         idle_timeout_ = value;
         return *this;

@@ -117,7 +117,7 @@ public:
 
     /// Does not react to cancellation, since it does not take long.
     static asio::awaitable<void> close(std::shared_ptr<WebSocketCore> self, CloseReason reason) {
-        if (self->has_ended_ || self->is_closing_)
+        if (!self || self->has_ended_ || self->is_closing_)
             co_return;
         auto const loop = self->loop_;
         self->is_closing_ = true;

@@ -1,0 +1,70 @@
+// ClientCore: the session of a Client, and the runner of the loop on which it lives.
+#pragma once
+
+#include <syncopate/blocking_operations.hpp>
+#include <syncopate/error.hpp>
+#include <syncopate/http/options.hpp>
+#include <syncopate/http/session.hpp>
+#include <syncopate/options.hpp>
+#include <syncopate/thread_runner.hpp>
+
+#include <atomic>
+#include <cstddef>
+#include <optional>
+#include <system_error>
+#include <utility>
+
+namespace syncopate::http::detail {
+
+/// The session of a client and the runner of its loop. Shared by the client and its streams.
+class ClientCore {
+public:
+    explicit ClientCore(SessionOptions options)
+        : own_runner_(std::in_place, Options().name("http::Client")), runner_(*own_runner_),
+          max_line_size_(options.max_line_size()), session_(std::move(options)) {}
+    ClientCore(RunnerBase& runner, SessionOptions options)
+        : runner_(runner), max_line_size_(options.max_line_size()), session_(std::move(options)) {}
+
+    RunnerBase& runner() noexcept { return runner_; }
+    ClientSession& session() noexcept { return session_; }
+    std::size_t max_line_size() const noexcept { return max_line_size_; }
+
+    /// Marks the session as used. Throws syncopate::Errc::runner_closed after close().
+    void require_open() {
+        auto state = state_.load(std::memory_order_relaxed);
+        if (state == State::unused)
+            state_.compare_exchange_strong(state, State::used);
+        if (state == State::closed)
+            throw std::system_error(
+                make_error_code(::syncopate::Errc::runner_closed), "http::Client");
+    }
+
+    void close() {
+        // A session that was never used has nothing to leave, and its runner no thread yet.
+        if (state_.exchange(State::closed) == State::used)
+            leave_session();
+        if (own_runner_)
+            own_runner_->close();
+    }
+
+private:
+    enum class State { unused, used, closed };
+
+    void leave_session() {
+        try {
+            runner_.run([this] { return session_.aexit(nullptr); });
+        } catch (std::system_error const& error) {
+            // If the runner was closed first, that has ended the session's requests.
+            if (error.code() != ::syncopate::Errc::runner_closed)
+                throw;
+        }
+    }
+
+    std::optional<ThreadRunner> own_runner_;
+    RunnerBase& runner_;
+    std::size_t const max_line_size_;
+    std::atomic<State> state_{State::unused};
+    ClientSession session_;
+};
+
+}  // namespace syncopate::http::detail
