@@ -1,11 +1,10 @@
-// A connection to a server: bytes there and back, at the same time, for one coroutine that waits for either.
+// Connection: a socket to a server, with TLS or without, on which one coroutine reads and writes at the same time.
 #pragma once
 
 #include <syncopate/http/detail/connection/deadline_timer.hpp>
 #include <syncopate/http/detail/connection/socket.hpp>
 #include <syncopate/http/detail/connection/tls.hpp>
 #include <syncopate/http/detail/message/input_buffer.hpp>
-#include <syncopate/http/detail/message/request_body.hpp>
 
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/error.hpp>
@@ -22,6 +21,7 @@
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include <sys/socket.h>
 
@@ -30,14 +30,16 @@ namespace syncopate::http::detail {
 namespace asio = boost::asio;
 using boost::system::error_code;
 
-/// Owned by whoever leases it, and by its own pending operations. On the session's loop.
+/// Owned by its Lease and by its own pending operations.
 ///
-/// A read is begun before the request is written, and goes on beside it: so a response that comes early is
-/// not lost. Asio begins a read by trying, and that is the look at an idle connection as well, see
-/// begin_exchange().
+/// A read is started before the request is written, and goes on beside it, so that a response that comes early
+/// is not lost. Asio starts a read by trying recv() at once. This same call tells whether an idle connection
+/// has received anything: see begin_exchange().
+///
+/// Threads: on the session's loop.
 class Connection : public boost::intrusive_ref_counter<Connection, boost::thread_unsafe_counter> {
 public:
-    using Pieces = RequestBody::Pieces;
+    using Pieces = std::vector<std::string>;
 
     explicit Connection(Socket socket) : socket_(std::move(socket)) {
         error_code ignored;
@@ -55,19 +57,19 @@ public:
     }
     bool is_open() const noexcept { return socket_.is_open(); }
 
-    /// How thoroughly an idle connection is looked at before it is used again.
+    /// What is checked before a connection is used again.
     enum class Probe {
-        /// Not at all: it is new.
+        /// Nothing: the connection is new.
         none,
-        /// Whether the server has sent anything. A read that is begun tells that by the way; but only where
-        /// one thread serves the loop, and no other one can be reading by then.
+        /// That the server has sent nothing. The first read tells it, without a system call of its own; but only
+        /// if one thread runs the loop: with more, another thread may complete the read meanwhile.
         data,
-        /// And whether it has closed. That takes a system call of its own.
+        /// That the server has sent nothing and has not closed the connection. This takes one system call.
         data_and_eof,
     };
 
-    /// Begins to read the response. Returns false if the connection cannot carry a request: bytes came that
-    /// nobody asked for, which would be taken for the answer, or it was closed.
+    /// Starts to read the response. Returns false if the connection must not carry a request: it has been closed,
+    /// or holds bytes that would be taken for the response.
     bool begin_exchange(Probe probe) {
         request_bytes_ = 0;
         payload_bytes_ = 0;
@@ -76,7 +78,7 @@ public:
         if (probe != Probe::none && (has_input || (probe == Probe::data_and_eof && !is_silent())))
             return false;
         char* const first = static_cast<char*>(input_.prepare().data());
-        // No message begins with this byte. If one comes all the same, it is refused as a response.
+        // The read is noticed by this byte: no response begins with NUL, and one that did would be refused.
         *first = '\0';
         start_read();
         return tls_ || probe != Probe::data || *first == '\0';
@@ -85,10 +87,10 @@ public:
     // Reading.
 
     InputBuffer& input() noexcept { return input_; }
-    /// What the last read ended with, if that was not bytes.
+    /// The error of the last read; none if it has brought bytes.
     error_code const& read_error() const noexcept { return read_error_; }
 
-    /// Reads what comes next, unless that is being done.
+    /// Starts a read, unless one is pending or has failed.
     void start_read() {
         if (is_reading_ || read_error_)
             return;
@@ -102,7 +104,7 @@ public:
 
     // Writing.
 
-    /// What is written next, before the payload. To be filled while nothing is being written.
+    /// The bytes to be written before the payload. May be changed only while nothing is being written.
     std::string& output() noexcept { return output_; }
 
     /// Writes output() and the payload.
@@ -117,14 +119,14 @@ public:
     }
     bool is_writing() const noexcept { return is_writing_; }
     error_code const& write_error() const noexcept { return write_error_; }
-    /// Of the present exchange: all bytes, and those of the payload.
+    /// The bytes written in the present exchange: all of them, and those of the payload.
     std::uint64_t bytes_written() const noexcept { return request_bytes_; }
     std::uint64_t payload_written() const noexcept { return payload_bytes_; }
 
-    /// Where the coroutine waits: it is resumed when something has been read or written, or failed.
+    /// The coroutine parks here. A read or a write that ends, or fails, resumes it.
     TimedPark& park() noexcept { return park_; }
 
-    /// Whether all that it was used for has been done, so that it can be used again.
+    /// Whether nothing is pending, unread or failed, so that another request may use it.
     bool is_at_rest() const noexcept {
         return !is_reading_ && !is_writing_ && !read_error_ && !write_error_ && input_.empty() &&
                is_open();
@@ -156,14 +158,14 @@ private:
         }
     };
 
-    /// Nothing has come: no byte, no end and no error.
+    /// Whether nothing has come: no byte, no end of the stream, and no error.
     bool is_silent() noexcept {
         char byte = 0;
         auto const size = ::recv(socket_.native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
         return size < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
     }
 
-    /// What is left to be written, the first few pieces of it.
+    /// The first few pieces of what is still to be written.
     std::array<asio::const_buffer, 4> left() const noexcept {
         std::array<asio::const_buffer, 4> buffers;
         std::size_t count = 0;
@@ -196,11 +198,11 @@ private:
         return output_offset_ < output_.size() || (payload_ && piece_ < payload_->size());
     }
 
-    /// Writes without waiting as long as that works: for a request of ordinary size, it does. After so much
-    /// of an exchange's, in however many pieces, others have their turn, and what has come is read.
+    /// Writes without waiting while the socket takes it, which it does for an ordinary request. After `at_once`
+    /// bytes of one exchange it yields to the loop, so that others have their turn and the response is read.
     void write_on() {
         constexpr std::size_t at_once = std::size_t{1024} * 1024;
-        constexpr std::size_t least = std::size_t{4} * 1024;  // what a short write costs, too
+        constexpr std::size_t least = std::size_t{4} * 1024;  // a short write counts as this many
         while (has_output()) {
             if (tls_)
                 return write_later_over_tls();
@@ -221,7 +223,7 @@ private:
         payload_.reset();
     }
 
-    /// Has a short body share the record of its header.
+    /// Appends a short body to the header, so that both go out in one TLS record.
     void merge_small_payload() {
         constexpr std::size_t most_at_once = std::size_t{16} * 1024;
         std::size_t size = 0;
@@ -241,7 +243,7 @@ private:
         socket_.async_wait(asio::socket_base::wait_write, WriteHandler{this});
     }
 
-    // One buffer at a time, since TLS copies them anyway.
+    // One buffer at a time: TLS copies each of them anyway.
     void write_later_over_tls() {
         is_writing_ = true;
         auto const buffers = left();

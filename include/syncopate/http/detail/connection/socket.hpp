@@ -1,4 +1,4 @@
-// What a connection is made of, whichever address family it has.
+// Socket: one type for connections over TCP and over Unix domain sockets.
 #pragma once
 
 #include <boost/asio/generic/stream_protocol.hpp>

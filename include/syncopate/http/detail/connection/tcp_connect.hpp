@@ -1,4 +1,4 @@
-// Connections are made here: over TCP, to the first address that answers, and to Unix domain sockets.
+// connect_tcp, connect_unix: a socket to the first address that answers, or to a path.
 #pragma once
 
 #include <syncopate/detail/task/outcome.hpp>
@@ -34,13 +34,14 @@
 
 namespace syncopate::http::detail {
 
-/// How long an attempt to connect has a chance before the next one starts beside it: RFC 8305, 8.
+/// The time after which the next attempt to connect starts beside a pending one: RFC 8305, 8.
 inline constexpr std::chrono::milliseconds connection_attempt_delay{250};
 
-/// How long a Unix domain socket whose backlog is full is left alone.
+/// The time between two attempts at a Unix domain socket whose backlog is full.
 inline constexpr std::chrono::milliseconds full_backlog_delay{10};
 
-/// The order in which addresses are tried: of either family in turn, the first one's first; RFC 8305, 4.
+/// The order in which addresses are tried: the two families in turn, beginning with that of the first address;
+/// RFC 8305, 4.
 inline std::vector<asio::ip::address> interleaved(std::vector<asio::ip::address> addresses) {
     std::vector<asio::ip::address> first_family;
     std::vector<asio::ip::address> others;
@@ -58,25 +59,25 @@ inline std::vector<asio::ip::address> interleaved(std::vector<asio::ip::address>
     return result;
 }
 
-/// One attempt. Throws: what the system says.
+/// One attempt. Throws: boost::system::system_error with the error of the system.
 inline asio::awaitable<Socket> connect_to(
     Socket::endpoint_type endpoint, asio::any_io_executor executor) {
     Socket socket(executor);
     socket.open(endpoint.protocol());
-    ::fcntl(socket.native_handle(), F_SETFD, FD_CLOEXEC);  // Asio leaves that to its users
+    ::fcntl(socket.native_handle(), F_SETFD, FD_CLOEXEC);  // Asio does not
     if (endpoint.protocol().family() != AF_UNIX)
         socket.set_option(asio::ip::tcp::no_delay(true));
     co_await socket.async_connect(endpoint, asio::deferred);
     co_return std::move(socket);
 }
 
-/// Attempts that run beside each other: the "Happy Eyeballs" of RFC 8305.
+/// Attempts at several addresses, each started a little after the one before: "Happy Eyeballs", RFC 8305.
 class ConnectRace {
 public:
     explicit ConnectRace(asio::any_io_executor executor)
         : executor_(std::move(executor)), next_(executor_) {}
 
-    /// Throws: the error of the attempt that failed last, when all have.
+    /// Throws: if all attempts fail, the error of the last one.
     asio::awaitable<Socket> run(std::vector<asio::ip::address> addresses, std::uint16_t port) {
         auto const body = [&](TaskGroup& group) { return start_all(group, addresses, port); };
         co_await with_task_group(body);
@@ -107,7 +108,8 @@ private:
             group.cancel();
         } catch (boost::system::system_error const& error) {
             error_ = error.code();
-            next_.expires_at((asio::steady_timer::time_point::min)());  // also for who waits later
+            next_.expires_at(
+                (asio::steady_timer::time_point::min)());  // ends a wait that starts later, too
         }
     }
 
@@ -124,11 +126,11 @@ private:
     throw_error(Errc::connect_failed, origin + ": " + error.message());
 }
 
-/// Connects to the first address that accepts. The next one gets its turn when one has failed, or has
-/// not answered for a while.
+/// Connects to the first address that accepts. The next address is tried when one has failed, or has not
+/// answered for connection_attempt_delay.
 ///
 /// origin:    names the server in messages.
-/// executor:  the socket's: the loop's own, since the socket outlives the task.
+/// executor:  of the socket: the loop's own executor, since the socket outlives the task.
 /// Throws:    Errc::connect_failed.
 /// Cancel:    closes all that was opened.
 inline asio::awaitable<Socket> connect_tcp(
@@ -148,7 +150,9 @@ inline asio::awaitable<Socket> connect_tcp(
     }
 }
 
-/// The same, to a Unix domain socket. Waits while the server's backlog is full, as TCP does.
+/// Connects to a Unix domain socket. Waits while the server's backlog is full, as TCP does.
+///
+/// origin, executor, Throws, Cancel: as for connect_tcp().
 inline asio::awaitable<Socket> connect_unix(
     std::string path, std::string origin, asio::any_io_executor executor) {
     try {
@@ -156,7 +160,8 @@ inline asio::awaitable<Socket> connect_unix(
         asio::steady_timer timer(executor);
         for (;;) {
             auto socket = co_await connect_to(endpoint, executor);
-            // Then Linux refuses with EAGAIN, and Asio takes the socket, which is writable, for connected.
+            // If the backlog is full, connect() fails with EAGAIN on Linux. Asio waits until the socket is writable,
+            // which it is at once, and takes it for connected.
             boost::system::error_code error;
             static_cast<void>(socket.remote_endpoint(error));
             if (!error)

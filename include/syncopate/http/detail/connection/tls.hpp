@@ -1,4 +1,4 @@
-// What the options of a session mean for TLS: whom it trusts, and as whom it appears.
+// Tls: the TLS configuration of one session, made from its options.
 #pragma once
 
 #include <syncopate/http/detail/connection/socket.hpp>
@@ -26,29 +26,30 @@
 
 namespace syncopate::http::detail {
 
-/// OpenSSL takes itself down at exit, in the order in which it was first used among the static objects: so
-/// before them, since a static runner may have sessions to its own end.
+/// OpenSSL frees itself by atexit(). Initialised here, before other static objects, it outlives them: a static
+/// runner may have sessions until its destructor ends.
 inline int const openssl_is_up = OPENSSL_init_crypto(OPENSSL_INIT_ADD_ALL_DIGESTS, nullptr);
 
-/// The TLS of one session: one configuration, and the sessions that can be resumed under it.
+/// One ssl::context for all connections of a session, and the TLS sessions that may be resumed under it.
 ///
 /// Threads: one at a time.
 class Tls {
 public:
-    /// Reads the files that the options name. The certificates that the system trusts are left for the first
-    /// connection: that takes some 20 ms, and a session may never need them.
+    /// Reads the files that the options name. The certificates that the system trusts are read when the first
+    /// connection is made, since this takes some 20 ms, and a session may never need them.
     ///
-    /// options:   they outlive it.
-    /// Throws:    std::system_error, with the path, if a file cannot be read or is not what it should be.
+    /// options:   must outlive this object.
+    /// Throws:    std::system_error, with the path, if a file cannot be read or does not hold what the option
+    ///            says.
     explicit Tls(SessionOptions const& options) : options_(options) {
         if (has_authorities() || !options.client_certificate().empty())
             context();
     }
 
-    /// Makes a connection's stream, before the handshake. It may outlive this object.
+    /// Makes the stream of a connection, before the handshake. It may outlive this object.
     ///
-    /// socket:    connected; it outlives the stream.
-    /// host, origin: as TlsStream has them.
+    /// socket:    connected; must outlive the stream.
+    /// host, origin: see TlsStream.
     std::unique_ptr<TlsStream> make_stream(
         Socket& socket, std::string const& host, std::string origin) {
         return std::make_unique<TlsStream>(socket, context(), sessions_, host, std::move(origin));
@@ -69,7 +70,7 @@ private:
         asio::ssl::context context(asio::ssl::context::tls_client);
         auto* const native = context.native_handle();
         SSL_CTX_set_min_proto_version(native, TLS1_2_VERSION);
-        // The system's configuration may set it, and a body that is cut short would pass as complete.
+        // The system's configuration may set this option, and a body that is cut short would pass as complete.
         SSL_CTX_clear_options(native, SSL_OP_IGNORE_UNEXPECTED_EOF);
         static constexpr unsigned char protocols[] = "\x08http/1.1";
         SSL_CTX_set_alpn_protos(native, protocols, sizeof protocols - 1);
@@ -95,7 +96,7 @@ private:
             add_authorities(context, read_file(options_.ca_file()), options_.ca_file());
         if (!options_.ca_certificates().empty())
             add_authorities(context, options_.ca_certificates(), "ca_certificates");
-        // Who is named here is trusted, also if it is no root.
+        // A certificate that is named here is trusted even if it is no root.
         X509_STORE_set_flags(
             SSL_CTX_get_cert_store(context.native_handle()), X509_V_FLAG_PARTIAL_CHAIN);
     }
@@ -115,7 +116,7 @@ private:
             context.use_certificate_chain(asio::buffer(read_file(certificate)), error));
         if (error)
             throw_unusable(certificate + ": no certificate as PEM", error);
-        // Otherwise OpenSSL asks for it on the terminal.
+        // Without a callback, OpenSSL asks for the password on the terminal.
         context.set_password_callback(
             [](std::size_t, asio::ssl::context::password_purpose) { return std::string(); });
         static_cast<void>(
@@ -127,7 +128,7 @@ private:
     static std::string read_file(std::string const& path) {
         std::ifstream file(path, std::ios::binary);
         std::string text;
-        // PEM is text: it holds no zero.
+        // PEM is text, so that reading up to a zero reads the whole file.
         std::getline(file, text, '\0');
         if (!file.is_open() || file.bad())
             throw std::system_error(errno, std::system_category(), path);

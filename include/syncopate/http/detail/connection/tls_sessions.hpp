@@ -1,4 +1,4 @@
-// TLS sessions that servers offer to resume, which saves half of a handshake.
+// TlsSessions: sessions that servers offer to resume, which saves half of a handshake.
 #pragma once
 
 #include <openssl/ssl.h>
@@ -20,10 +20,11 @@ struct TlsSessionDeleter {
 
 using TlsSession = std::unique_ptr<SSL_SESSION, TlsSessionDeleter>;
 
-/// Keeps the newest sessions, each for the origin that it was agreed on with.
+/// Keeps the newest sessions, each with the origin of its server.
 ///
-/// A server that is resumed does not show its certificate again: the sessions belong to the settings under
-/// which it was verified, and to the name.
+/// A server that resumes a session does not show its certificate again. So a session is used only under the
+/// settings and for the origin under which the certificate was verified.
+///
 /// Threads: one at a time.
 class TlsSessions {
 public:
@@ -42,7 +43,7 @@ public:
         auto const found = std::find_if(entries_.rbegin(), entries_.rend(), is_of_origin);
         if (found == entries_.rend())
             return nullptr;
-        // Those of TLS 1.3 are for one use, so that nobody on the way can link two connections.
+        // A session of TLS 1.3 is used once, so that an observer cannot link two connections.
         if (SSL_SESSION_get_protocol_version(found->second.get()) < TLS1_3_VERSION) {
             SSL_SESSION_up_ref(found->second.get());
             return TlsSession(found->second.get());

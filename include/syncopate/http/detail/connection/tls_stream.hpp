@@ -1,4 +1,4 @@
-// One TLS connection: whom it expects to meet, and why a handshake failed.
+// TlsStream: the TLS of one connection, which checks the name of the server and explains a failed handshake.
 #pragma once
 
 #include <syncopate/http/detail/connection/socket.hpp>
@@ -24,7 +24,7 @@
 
 namespace syncopate::http::detail {
 
-/// What TLS, or what is below it, says about a failure, in words.
+/// The reason for a failure, as OpenSSL or the system words it.
 inline std::string tls_error_text(boost::system::error_code const& error) {
     if (error.category() == asio::error::get_ssl_category())
         if (auto const* const reason =
@@ -33,13 +33,13 @@ inline std::string tls_error_text(boost::system::error_code const& error) {
     return error.message();
 }
 
-/// A stream over a socket that somebody else owns, and that outlives it.
+/// A stream over a socket that its owner keeps for longer.
 ///
-/// Its end without close_notify is asio::ssl::error::stream_truncated, and not eof.
+/// The end of the connection without close_notify is asio::ssl::error::stream_truncated, and not eof.
 class TlsStream final : public asio::ssl::stream<Socket&> {
 public:
-    /// host:      whom the certificate has to be for: Url::server_name().
-    /// origin:    names the server in errors, and its sessions: "https://host:port".
+    /// host:      the name or address that the certificate has to hold: Url::server_name().
+    /// origin:    "https://host:port", in errors and as the key of the server's sessions.
     TlsStream(
         Socket& socket,
         asio::ssl::context& context,
@@ -58,22 +58,19 @@ public:
     TlsStream& operator=(TlsStream const&) = delete;
 
     ~TlsStream() {
-        // Otherwise OpenSSL takes a connection that ends without close_notify as a reason not to resume its
-        // session, which TLS has not asked for since 1.1.
+        // Without this, OpenSSL would not resume the session of a connection that ended without close_notify.
+        // Only TLS 1.0 asked for that.
         SSL_set_shutdown(native_handle(), SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
     }
 
-    /// Whether the handshake went on with a session of an earlier connection.
-    bool is_resumed() { return SSL_session_reused(native_handle()) == 1; }
-
-    /// Whether something has been received that nobody has read yet.
+    /// Whether received bytes are still unread.
     bool has_input() {
         return SSL_has_pending(native_handle()) == 1 ||
                BIO_ctrl_pending(SSL_get_rbio(native_handle())) > 0;
     }
 
-    /// Throws what a handshake's error means: operation_aborted as it is, otherwise
-    /// Errc::certificate_refused or Errc::tls_failed, and why.
+    /// Throws: operation_aborted -> itself; any other error of a handshake -> Errc::certificate_refused or
+    ///         Errc::tls_failed, with the reason.
     [[noreturn]] void throw_handshake_error(boost::system::error_code const& error) {
         if (error == asio::error::operation_aborted)
             throw boost::system::system_error(error);
@@ -85,7 +82,7 @@ public:
         throw_error(Errc::tls_failed, origin_ + ": " + tls_error_text(error));
     }
 
-    /// Has the context hand the sessions that servers offer to the streams.
+    /// Sets the context's callback for sessions that servers offer: each goes to its stream.
     static void collect_sessions(SSL_CTX* context) {
         SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
         SSL_CTX_sess_set_new_cb(context, &TlsStream::remember);
@@ -103,7 +100,7 @@ private:
         }
         SSL_set_hostflags(
             ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS | X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
-        // An empty name would be no check at all.
+        // OpenSSL takes an empty name for "no check".
         if (host.empty() || SSL_set1_host(ssl, host.c_str()) != 1 ||
             SSL_set_tlsext_host_name(ssl, host.c_str()) != 1)
             throw_error(Errc::tls_failed, origin_);
@@ -115,14 +112,14 @@ private:
                    SSL_R_CERTIFICATE_VERIFY_FAILED;
     }
 
-    /// Where an SSL has its stream. Asio itself uses the application's data.
+    /// The index at which an SSL object refers to its stream. Index 0 is used by Asio.
     static int stream_index() {
         static int const index = SSL_get_ex_new_index(0, nullptr, nullptr, nullptr, nullptr);
         return index;
     }
 
-    /// Called by OpenSSL: in the handshake, and with TLS 1.3 in a later read.
-    /// Returns whether the reference has been taken over; the one that is kept is another.
+    /// Called by OpenSSL, in the handshake, or with TLS 1.3 in a later read. Keeps a reference of its own, and
+    /// returns 0: OpenSSL's has not been taken over.
     static int remember(SSL* ssl, SSL_SESSION* session) noexcept {
         auto* const stream = static_cast<TlsStream*>(SSL_get_ex_data(ssl, stream_index()));
         SSL_SESSION_up_ref(session);
@@ -130,7 +127,7 @@ private:
         try {
             stream->sessions_->put(stream->origin_, std::move(kept));
         } catch (...) {
-            // Out of memory: the next handshake will be a whole one.
+            // Out of memory: the next handshake will be a full one.
         }
         return 0;
     }

@@ -1,4 +1,4 @@
-// Dates as cookies have them: RFC 6265, 5.1.1.
+// CookieDate: parses the dates of Set-Cookie fields, RFC 6265, 5.1.1.
 #pragma once
 
 #include <syncopate/http/headers.hpp>
@@ -14,10 +14,10 @@ namespace syncopate::http::detail {
 
 using CookieTime = std::chrono::system_clock::time_point;
 
-/// The parts of a date, which come in any order, with anything else between them.
+/// The parts of a date. They may come in any order, with other text between them.
 class CookieDate {
 public:
-    /// The time it means, or the nearest that the clock knows; nothing if it is none.
+    /// The time, or the nearest one that the clock can represent; nothing if the text is no date.
     static std::optional<CookieTime> parse(std::string_view text) noexcept {
         CookieDate date;
         while (!text.empty()) {
@@ -82,7 +82,7 @@ private:
         return std::nullopt;
     }
 
-    /// Whether the part was missing, and has been found.
+    /// Sets the part, if it is missing and has been found. Returns whether it has set it.
     template <class T>
     static constexpr bool complete(std::optional<T>& part, std::optional<T> found) noexcept {
         if (part || !found)
@@ -91,7 +91,7 @@ private:
         return true;
     }
 
-    /// A token is the first part that it can be, of those that are missing.
+    /// Takes the token for the first missing part that it can be, in the order of RFC 6265.
     constexpr void add(std::string_view token) noexcept {
         if (complete(clock_, as_clock(token)) || complete(day_, number_in_front(token, 1, 2)) ||
             complete(month_, as_month(token)))
@@ -110,7 +110,7 @@ private:
             return std::nullopt;
         auto const time = sys_days(date) + hours(clock_->hours) + minutes(clock_->minutes) +
                           seconds(clock_->seconds);
-        // To seconds first: finer units do not reach as far as a year of four digits.
+        // In seconds: the clock's nanoseconds do not reach as far as the year 9999.
         return CookieTime(std::clamp(
             time, ceil<seconds>((CookieTime::min)()), floor<seconds>((CookieTime::max)())));
     }

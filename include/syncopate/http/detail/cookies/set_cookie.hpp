@@ -1,4 +1,4 @@
-// What the text of a Set-Cookie field says: RFC 6265, 5.2.
+// SetCookie, parse_set_cookie: the text of a Set-Cookie field, RFC 6265, 5.2.
 #pragma once
 
 #include <syncopate/http/detail/cookies/cookie_date.hpp>
@@ -15,18 +15,20 @@
 
 namespace syncopate::http::detail {
 
-/// A cookie as a server wants it, whether it may or not. Views into the field's text.
+/// A cookie as the field asks for it. CookieJar decides whether the server may set it. Views into the field's
+/// text.
 struct SetCookie {
     std::string_view name;
     std::string_view value;
-    std::string_view domain;  // without a leading dot; empty: none is named
-    std::string_view path;    // empty: none is named
+    std::string_view domain;  // without a leading dot; empty if there is none
+    std::string_view path;    // empty if there is none
     std::optional<CookieTime> expires;
     bool is_secure = false;
     bool is_http_only = false;
 };
 
-/// When a cookie of that Max-Age expires, as near as the clock can tell; nothing if it is no number.
+/// The time at which a cookie of that Max-Age expires, or the nearest one that the clock can represent; nothing
+/// if the text is no number.
 inline std::optional<CookieTime> expiry_of_age(std::string_view max_age, CookieTime now) noexcept {
     using std::chrono::seconds;
     bool const is_negative = max_age.starts_with('-');
@@ -41,8 +43,8 @@ inline std::optional<CookieTime> expiry_of_age(std::string_view max_age, CookieT
     return seconds(age) > longest ? (CookieTime::max)() : now + seconds(age);
 }
 
-/// Nothing for a field that is to be ignored: no name, or a control byte. Attributes that are unknown, or have
-/// no meaning, are left out; of several, the last one counts.
+/// Nothing for a field without a name, or with a control byte. Attributes that are unknown or invalid are
+/// skipped; of several with one name, the last counts.
 inline std::optional<SetCookie> parse_set_cookie(std::string_view text, CookieTime now) noexcept {
     if (std::ranges::any_of(text, [](char c) { return is_control(c) && c != '\t'; }))
         return std::nullopt;

@@ -1,4 +1,4 @@
-// A user's name and password, as a header carries them.
+// basic_credentials: a name and a password as the value of an Authorization field.
 #pragma once
 
 #include <syncopate/http/detail/url/percent_encoding.hpp>
@@ -14,7 +14,7 @@ namespace syncopate::http::detail {
 
 inline std::string to_base64(std::string_view data) {
     std::string text(4 * ((data.size() + 2) / 3), '\0');
-    // The null that it adds falls on the string's own.
+    // EVP_EncodeBlock adds a NUL, which falls on the terminator of the string.
     ::EVP_EncodeBlock(
         reinterpret_cast<unsigned char*>(text.data()),
         reinterpret_cast<unsigned char const*>(data.data()), static_cast<int>(data.size()));
@@ -22,6 +22,7 @@ inline std::string to_base64(std::string_view data) {
 }
 
 /// The value of Authorization or Proxy-Authorization: RFC 7617.
+///
 /// Throws: Errc::invalid_request.
 inline std::string basic_credentials(std::string_view user, std::string_view password) {
     if (std::ranges::any_of(user, is_control) || std::ranges::any_of(password, is_control))

@@ -1,4 +1,4 @@
-// The decoding of a body: gzip and deflate, also one within the other, a bounded piece at a time.
+// BodyDecoder, Inflater: gzip and deflate, nested ones included, decoded in pieces of bounded size.
 #pragma once
 
 #include <syncopate/http/detail/message/list_syntax.hpp>
@@ -19,7 +19,7 @@
 
 namespace syncopate::http::detail {
 
-/// Undoes one encoding.
+/// Decodes one encoding, by zlib.
 class Inflater {
 public:
     enum class Format { gzip, deflate };
@@ -28,13 +28,13 @@ public:
 
     /// Consumes from the front of the input, and appends at most `limit` bytes to the output. When it
     /// appends fewer, the input is used up, and more of it is needed.
-    /// Throws: the data is corrupt, or goes on behind its end -> Errc::malformed_encoding.
+    /// Throws: the data is corrupt, or bytes follow its end -> Errc::malformed_encoding.
     void decode(std::string_view& input, std::string& output, std::size_t limit) {
         if (!stream_ && !input.empty())
             start(input.front());
         bool is_starved = !stream_;
         while (!is_starved && !has_ended_ && limit > 0) {
-            // Not the whole limit: what is left over has been filled with zeros for nothing.
+            // Not the whole limit: resize() fills the room with zeros, also the part that stays unused.
             auto const room = (std::min)(limit, step);
             auto const produced = inflate_into(input, output, room);
             limit -= produced;
@@ -52,7 +52,7 @@ public:
             fail("truncated");
     }
 
-    /// What is decoded at once.
+    /// The most bytes that one call of zlib decodes.
     static constexpr std::size_t step = 16384;
 
 private:
@@ -64,7 +64,7 @@ private:
     };
 
     void start(char first) {
-        // The stream's own state points back to it: it must not move.
+        // zlib's state points back to the stream, which must not move.
         auto stream = std::make_unique<z_stream>();
         if (::inflateInit2(stream.get(), window_bits(first)) != Z_OK)
             throw std::bad_alloc();
@@ -74,8 +74,8 @@ private:
     int window_bits(char first) const noexcept {
         if (format_ == Format::gzip)
             return MAX_WBITS + 16;
-        // zlib's wrapping starts with its method, 8. Without the wrapping, that would be a stored block
-        // with a bit set in its padding, which no encoder writes.
+        // Some servers send raw deflate. zlib's header starts with the method, 8. In raw deflate that would be a
+        // stored block with a bit set in its padding, which no encoder writes.
         bool const is_wrapped = (static_cast<unsigned char>(first) & 0x0f) == Z_DEFLATED;
         return is_wrapped ? MAX_WBITS : -MAX_WBITS;
     }
@@ -85,7 +85,7 @@ private:
         output.resize(size + room);
         auto const available =
             (std::min<std::size_t>)(input.size(), (std::numeric_limits<uInt>::max)());
-        // zlib only reads it; that it says so is optional.
+        // zlib only reads the input, and declares it const only if ZLIB_CONST is defined.
         stream_->next_in = reinterpret_cast<Bytef*>(const_cast<char*>(input.data()));
         stream_->avail_in = static_cast<uInt>(available);
         stream_->next_out = reinterpret_cast<Bytef*>(output.data() + size);
@@ -113,7 +113,8 @@ private:
     std::unique_ptr<z_stream, End> stream_;
 };
 
-/// Undoes the encodings of one body, whatever it decodes to: memory is bounded by the limit of each call.
+/// Decodes all encodings of one body. Each call is limited, so that memory stays bounded however much a body
+/// decodes to.
 ///
 /// ```cpp
 /// do {
@@ -121,13 +122,13 @@ private:
 ///     decoder.decode(input, piece, limit);
 ///     co_await deliver(piece);
 /// } while (piece.size() == limit);
-/// // The input is used up: read more of it; after the last of it, decoder.finish().
+/// // The input is used up: read more of it. At its end, call decoder.finish().
 /// ```
 class BodyDecoder {
 public:
-    /// content_encoding: the value of the field, or of all of them, separated by commas. With an encoding
-    ///                   in it that is neither gzip nor deflate, nothing is decoded.
-    /// Throws:           more encodings than that -> Errc::malformed_encoding.
+    /// content_encoding: the values of all Content-Encoding fields, separated by commas. If one of them is neither
+    ///                   gzip nor deflate, nothing is decoded.
+    /// Throws:           more than max_encodings -> Errc::malformed_encoding.
     BodyDecoder(std::string_view content_encoding, std::size_t max_encodings) {
         while (!content_encoding.empty()) {
             auto const name = take_element(content_encoding, ',');
@@ -144,20 +145,20 @@ public:
         }
         if (layers_.size() > max_encodings)
             throw_error(Errc::malformed_encoding, "more encodings than allowed");
-        // The last one was applied last, and comes off first.
+        // The encoding that was applied last is decoded first.
         std::ranges::reverse(layers_);
     }
 
-    /// Whether the body is delivered as it comes.
+    /// Whether there is nothing to decode.
     bool is_identity() const noexcept { return layers_.empty(); }
 
     /// Consumes from the front of the input, and appends at most `limit` bytes to the output. When it
-    /// appends fewer, the input is used up. When it appends so many, there may be more to come, even if the
-    /// input is empty.
+    /// appends fewer, the input is used up. When it appends `limit` bytes, there may be more, even if the input is
+    /// empty.
     ///
     /// limit:  1 or more.
-    /// Throws: the data is corrupt, or goes on behind its end -> Errc::malformed_encoding. The output then
-    ///         holds what could be decoded before.
+    /// Throws: the data is corrupt, or bytes follow its end -> Errc::malformed_encoding. The output then holds the
+    ///         bytes decoded before.
     void decode(std::string_view& input, std::string& output, std::size_t limit) {
         if (!is_identity())
             return decode_layer(layers_.size() - 1, input, output, limit);
@@ -166,8 +167,9 @@ public:
         input.remove_prefix(taken.size());
     }
 
-    /// The encoded body has ended, and all of it has been decoded. A body without a byte is none: a server
-    /// may name an encoding although it sends nothing.
+    /// To be called when the whole body has been decoded. An empty body is accepted: servers name an encoding even
+    /// if they send nothing.
+    ///
     /// Throws: the data is not complete -> Errc::malformed_encoding.
     void finish() const {
         if (is_identity() || !layers_.front().inflater.has_started())
@@ -181,8 +183,8 @@ private:
         explicit Layer(Inflater::Format format) noexcept : inflater(format) {}
 
         Inflater inflater;
-        std::string input;      // from the layer before; the first one has the body's
-        std::string_view left;  // of that input
+        std::string input;      // decoded by the layer before; unused in the first layer
+        std::string_view left;  // the part of `input` that is still to be decoded
     };
 
     void decode_layer(
@@ -203,7 +205,7 @@ private:
         }
     }
 
-    // Each with its input, to which a view points: they stay where they are when this is moved.
+    // Views point into the layers: a vector that is moved leaves its elements where they are.
     std::vector<Layer> layers_;
 };
 

@@ -1,4 +1,4 @@
-// The fields that every request of a session has, unless it brings its own.
+// DefaultFields: the fields that a session adds to each request which does not set them itself.
 #pragma once
 
 #include <syncopate/http/detail/message/field_syntax.hpp>
@@ -16,10 +16,10 @@ inline void append_field(std::string& out, std::string_view name, std::string_vi
     out.append(name).append(std::string_view(": ")).append(value).append(std::string_view("\r\n"));
 }
 
-/// Those that the user has set for the session, and behind them those of the library.
+/// First the fields of SessionOptions::header(), then those of the library.
 class DefaultFields {
 public:
-    /// Throws:    Errc::invalid_request for what cannot be true of all requests, or must not be sent.
+    /// Throws:    a framing, a second Host, or a field that must not be sent -> Errc::invalid_request.
     explicit DefaultFields(SessionOptions const& options) : headers_(options.headers()) {
         for (auto const field : headers_)
             require_field(field.name(), field.value());
@@ -37,7 +37,7 @@ public:
     }
 
     Headers const& headers() const noexcept { return headers_; }
-    /// All of them, as they are sent.
+    /// All of them, as lines of a request.
     std::string const& text() const noexcept { return text_; }
 
 private:

@@ -1,4 +1,4 @@
-// What may stand in a field of a request's header.
+// require_field: refuses names and values that must not stand in a header.
 #pragma once
 
 #include <syncopate/http/error.hpp>
@@ -10,7 +10,7 @@
 
 namespace syncopate::http::detail {
 
-/// RFC 9110, 5.6.2.
+/// A character of a token: RFC 9110, 5.6.2.
 constexpr bool is_token_char(char c) noexcept {
     return (c >= '0' && c <= '9') || (to_lower(c) >= 'a' && to_lower(c) <= 'z') ||
            std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
@@ -20,7 +20,7 @@ constexpr bool is_token(std::string_view text) noexcept {
     return !text.empty() && std::ranges::all_of(text, is_token_char);
 }
 
-/// RFC 9110, 5.5: no control byte but the tab.
+/// Whether it holds no control byte but the tab: RFC 9110, 5.5.
 constexpr bool is_field_value(std::string_view text) noexcept {
     return std::ranges::all_of(text, [](char c) {
         auto const byte = static_cast<unsigned char>(c);
@@ -28,7 +28,7 @@ constexpr bool is_field_value(std::string_view text) noexcept {
     });
 }
 
-/// Throws: Errc::invalid_request. The value is not shown: it may be a secret.
+/// Throws: Errc::invalid_request. Its message does not show the value, which may be a secret.
 inline void require_field(std::string_view name, std::string_view value) {
     if (!is_token(name))
         throw_error(Errc::invalid_request, "a header's name is not a token");

@@ -1,4 +1,4 @@
-// What a connection has received and nobody has used yet.
+// InputBuffer: the bytes that a connection has received and that are not yet consumed.
 #pragma once
 
 #include <boost/asio/buffer.hpp>
@@ -11,8 +11,8 @@
 
 namespace syncopate::http::detail {
 
-/// One contiguous piece of memory, since a header is parsed as a whole. It grows as long as what is read at
-/// once fills it: a long body then takes few reads, and a short one little memory.
+/// Contiguous, since a header is parsed as a whole. A read that fills the buffer makes it grow: so a long body
+/// takes few reads, and a short one little memory.
 class InputBuffer {
 public:
     std::string_view view() const noexcept { return {data_.get() + begin_, end_ - begin_}; }
@@ -24,7 +24,7 @@ public:
             begin_ = end_ = 0;
     }
 
-    /// Room for what is read next, at least one byte of it. Invalidates view().
+    /// The memory for the next read, at least one byte. Invalidates view().
     boost::asio::mutable_buffer prepare() {
         if (begin_ > 0) {
             std::memmove(data_.get(), data_.get() + begin_, end_ - begin_);
@@ -36,13 +36,13 @@ public:
         return {data_.get() + end_, capacity_ - end_};
     }
 
-    /// So much has been read into that room.
+    /// Adds the bytes that were read into that memory.
     void commit(std::size_t size) noexcept {
         end_ += size;
         wants_more_ = end_ == capacity_ && capacity_ < largest;
     }
 
-    /// For the time without a response: gives back what a long body took.
+    /// Gives back the memory that a long body took. For an idle connection, whose buffer is empty.
     void shrink() noexcept {
         if (capacity_ > smallest) {
             data_.reset();
@@ -52,7 +52,7 @@ public:
     }
 
     static constexpr std::size_t smallest = std::size_t{16} * 1024;
-    /// Also what a stream may have waiting for its reader. A header may take more.
+    /// Also the most bytes of a body that wait for their reader. A header may take more.
     static constexpr std::size_t largest = std::size_t{256} * 1024;
 
 private:

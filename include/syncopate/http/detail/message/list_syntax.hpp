@@ -1,4 +1,4 @@
-// How the value of a field is taken apart, where it is a list.
+// trimmed, take_element: field values that are lists.
 #pragma once
 
 #include <algorithm>
@@ -6,7 +6,7 @@
 
 namespace syncopate::http::detail {
 
-/// Without the spaces and tabs around it.
+/// The text without the spaces and tabs around it.
 constexpr std::string_view trimmed(std::string_view text) noexcept {
     auto const first = text.find_first_not_of(" \t");
     if (first == std::string_view::npos)
@@ -14,7 +14,7 @@ constexpr std::string_view trimmed(std::string_view text) noexcept {
     return text.substr(first, text.find_last_not_of(" \t") - first + 1);
 }
 
-/// Takes what is in front of the first delimiter, trimmed, and the delimiter; all of it if there is none.
+/// Takes the first element off the list, with its delimiter. Returns it trimmed.
 constexpr std::string_view take_element(std::string_view& list, char delimiter) noexcept {
     auto const end = (std::min)(list.find(delimiter), list.size());
     auto const element = list.substr(0, end);

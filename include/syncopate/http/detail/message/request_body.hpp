@@ -1,4 +1,4 @@
-// The body of a request: bytes that can be sent again, or a stream that cannot.
+// RequestBody, BodyStream: the body of a request, as bytes that can be sent again, or as a stream that cannot.
 #pragma once
 
 #include <syncopate/concepts.hpp>
@@ -19,7 +19,7 @@ namespace syncopate::http::detail {
 
 namespace asio = boost::asio;
 
-/// The pieces of a body that is produced while it is sent.
+/// A body that is produced while it is sent.
 class BodyStream {
 public:
     BodyStream() = default;
@@ -27,11 +27,12 @@ public:
     BodyStream& operator=(BodyStream const&) = delete;
     virtual ~BodyStream() = default;
 
+    /// The next piece; nothing at the end.
     virtual asio::awaitable<std::optional<std::string>> next() = 0;
-    /// Gives it up early.
+    /// Ends a stream of which not all pieces have been taken.
     virtual asio::awaitable<void> close() = 0;
 
-    /// Whether nothing has been taken from it yet; afterwards something has.
+    /// Marks the stream as used. Returns false if it was used already.
     bool claim() noexcept { return !std::exchange(is_claimed_, true); }
     bool is_claimed() const noexcept { return is_claimed_; }
 
@@ -39,6 +40,7 @@ private:
     bool is_claimed_ = false;
 };
 
+/// An AsyncIterable as a BodyStream: an rvalue is owned, an lvalue referred to.
 template <BodyIterable I>
 class IterableBodyStream final : public BodyStream {
 public:
@@ -59,7 +61,7 @@ private:
     ::syncopate::detail::OwnedOrRef<I> iterable_;
 };
 
-/// Shared by the copies of a request, and by a connection that is still sending it.
+/// The copies of a request share its body, and so does a connection that is still sending it.
 class RequestBody {
 public:
     using Pieces = std::vector<std::string>;
@@ -80,7 +82,7 @@ public:
     std::shared_ptr<Pieces const> const& pieces() const noexcept { return pieces_; }
     std::shared_ptr<BodyStream> const& stream() const noexcept { return stream_; }
 
-    /// How long it is; nothing if that is not known.
+    /// In bytes; nothing for a stream.
     std::optional<std::uint64_t> size() const noexcept {
         if (stream_)
             return std::nullopt;
@@ -91,6 +93,7 @@ public:
         return size;
     }
 
+    /// Whether it can be sent from its beginning: not so a stream that was used already.
     bool can_be_sent() const noexcept { return !stream_ || !stream_->is_claimed(); }
 
 private:

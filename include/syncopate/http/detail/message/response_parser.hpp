@@ -1,4 +1,4 @@
-// Responses as they come over the wire, RFC 9112: what of them is there, and what is refused.
+// ResponseParser: parses one response, RFC 9112, and refuses those that two readers could understand differently.
 #pragma once
 
 #include <syncopate/http/error.hpp>
@@ -25,18 +25,18 @@ namespace syncopate::http::detail {
 namespace asio = boost::asio;
 namespace beast = boost::beast;
 
-/// Beast before Boost 1.87 parses the last chunk and the trailers as one. When it comes back to them it asserts
-/// that five bytes are there, which is what the shortest end has. Later Beast takes a line at a time, and the
-/// last two bytes may be all that is missing: who waited for five then would wait for ever.
+/// Beast before Boost 1.87 parses the last chunk and the trailers together. When it resumes there, it asserts that
+/// five bytes are present, the size of the shortest end. Later Beast parses line by line: the last two bytes may
+/// be all that is missing, and waiting for five would never end.
 inline constexpr bool is_last_chunk_parsed_whole = BOOST_BEAST_VERSION < 356;
 
-/// What a parser puts up with.
+/// The limits of a parser, in bytes and fields.
 struct ResponseLimits {
     std::size_t header_size;
     std::size_t header_fields;
 };
 
-/// What stands in the header of a response.
+/// The status line and the fields of a response.
 struct ResponseHead {
     int status = 0;
     bool is_http_1_0 = false;
@@ -44,8 +44,8 @@ struct ResponseHead {
     Headers headers;
 };
 
-/// Beast's parser of one response, stricter where Beast is lenient. The header is read by one parse(), and
-/// what follows it by others.
+/// Beast's parser, with checks where Beast is lenient. A call of parse() never reads beyond the end of the header
+/// and into the body.
 class ResponseParser final : beast::http::basic_parser<false> {
     using Base = beast::http::basic_parser<false>;
 
@@ -53,7 +53,7 @@ public:
     enum class Body { expected, none };
 
     /// body:      none for the response to a HEAD request.
-    /// server:    names it in errors.
+    /// server:    names the server in errors.
     ResponseParser(ResponseHead& head, ResponseLimits limits, Body body, std::string_view server)
         : head_(head), limits_(limits), server_(server) {
         Base::header_limit(static_cast<std::uint32_t>(limits.header_size));
@@ -68,10 +68,10 @@ public:
     using Base::keep_alive;
     using Base::need_eof;
 
-    /// Parses what it can of the input, and returns how many bytes that were: none if it takes more to go on.
-    /// The bytes of the body go to the sink, or nowhere if that is null.
+    /// Parses as much of the input as it can. Returns the number of bytes used: zero if it needs more of them.
     ///
-    /// Throws:    Errc::malformed_response, Errc::header_too_large. The connection is of no more use then.
+    /// sink:      bytes of the body are appended to it; null: they are dropped.
+    /// Throws:    Errc::malformed_response, Errc::header_too_large. Afterwards the connection cannot be used.
     std::size_t parse(std::string_view input, std::string* sink) {
         if (is_last_chunk_parsed_whole && is_starved_ && chunked() && input.size() < 5)
             return 0;
@@ -84,7 +84,7 @@ public:
         auto const used = Base::put(asio::buffer(input.data(), input.size()), error);
         is_starved_ = !was_in_header && used == 0;
         if (error == beast::http::error::need_more) {
-            // A chunk's header or the trailers, which the limit of the header does not cover.
+            // Beast's limit is for the header. This one is for a chunk's header and the trailers.
             if (!was_in_header && used == 0 && input.size() >= limits_.header_size)
                 fail(Errc::header_too_large, "a chunk's header, or the trailers");
             return used;
@@ -96,7 +96,7 @@ public:
         return used;
     }
 
-    /// The server has closed the connection. Returns whether the response is complete.
+    /// To be called when the server has closed the connection. Returns whether the response is complete.
     bool parse_end() {
         if (!is_header_done() || !need_eof())
             return false;
@@ -120,7 +120,7 @@ private:
         fail(is_too_large ? Errc::header_too_large : Errc::malformed_response, error.message());
     }
 
-    /// What Beast lets pass, and would have two parties see two different messages.
+    /// Refuses headers that Beast accepts and that two readers could understand as different messages.
     void check_header() {
         Base::eager(true);
         if (head_.status < 100)
@@ -143,8 +143,8 @@ private:
         head_.is_http_1_0 = version < 11;
     }
 
-    // Before Boost 1.90 also called for the trailers, which must not be taken for fields of the header: nobody
-    // asked for them.
+    // Before Boost 1.90 also called for the trailers. They are only counted, since a field such as Set-Cookie
+    // means nothing there.
     void on_field_impl(
         beast::http::field,
         string_view name,
@@ -169,7 +169,7 @@ private:
             error = beast::http::error::header_limit;
     }
 
-    /// Both are views into what is parsed, unless the value had to be put together from several lines.
+    /// Both are views into the input, unless Beast has joined the value from several lines.
     void add_field(std::string_view name, std::string_view value) {
         auto const* const begin = name.data();
         auto const* const end = value.data() + value.size();
@@ -204,7 +204,7 @@ private:
 
     void on_finish_impl(beast::error_code& error) override { error = {}; }
 
-    // Of requests.
+    // Requests are not parsed here.
     void on_request_impl(
         beast::http::verb, string_view, string_view, int, beast::error_code&) override {}
 
@@ -217,7 +217,7 @@ private:
     char const* input_end_ = nullptr;
 };
 
-/// Whether it is an interim response, which another one follows.
+/// Whether another response follows this one.
 inline bool is_interim(ResponseHead const& head) noexcept {
     return head.status >= 100 && head.status < 200;
 }

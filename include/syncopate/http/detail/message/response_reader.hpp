@@ -1,4 +1,4 @@
-// A response while its bytes come: its header, and its body, decoded as far as anybody wants it.
+// ResponseReader: a response while its bytes arrive, from the header to the decoded body.
 #pragma once
 
 #include <syncopate/http/detail/message/body_decoder.hpp>
@@ -16,28 +16,28 @@
 
 namespace syncopate::http::detail {
 
-/// Takes what it can from a connection's input, and never waits.
+/// Consumes what a connection has received. It does no input and output, and never waits.
 class ResponseReader {
 public:
-    /// head:      where the header is put; empty.
-    /// server:    names the server in errors. Both outlive this.
+    /// head:      empty; receives the header. It and `server` must outlive this object.
+    /// server:    names the server in errors.
     ResponseReader(SessionOptions const& options, ResponseHead& head, std::string_view server)
         : options_(options), head_(head), server_(server) {}
 
-    /// Whether anything of a response has come.
+    /// Whether any byte of a response has come.
     bool has_begun() const noexcept { return parser_.has_value() || interim_responses_ > 0; }
-    /// Whether the header of the final response is there.
+    /// Whether the header of the final response is complete.
     bool has_head() const noexcept { return has_head_; }
-    /// Whether all of the message has come, though perhaps not all of it has been decoded.
+    /// Whether the whole message has come. A part of its body may still have to be decoded.
     bool is_complete() const noexcept { return has_head_ && parser_->is_done(); }
     /// Whether another message can follow on the connection.
     bool allows_another() const noexcept { return is_complete() && parser_->keep_alive(); }
-    /// Whether only the end of the connection ends it.
+    /// Whether the message ends only with the connection.
     bool needs_end() const noexcept { return parser_->need_eof(); }
-    /// How much of the body has not come yet, if that is known.
+    /// The bytes of the body that have not come yet, if their number is known.
     auto length_left() const noexcept { return parser_->content_length_remaining(); }
     bool is_encoded() const noexcept { return decoder_.has_value(); }
-    /// Bytes of the body, not decoded.
+    /// The bytes of the body that have come, not decoded.
     std::uint64_t received() const noexcept { return received_; }
 
     /// Parses the header; interim responses are passed over. Returns has_head().
@@ -63,7 +63,7 @@ public:
     /// Has a response 101 Switching Protocols count as the final one. Without this it is an error.
     void expect_upgrade() noexcept { expects_upgrade_ = true; }
 
-    /// To be called once after the header, if the body is to be decoded.
+    /// Has the body decoded. To be called once, when the header is there.
     void decode() {
         std::string encodings;
         for (auto const value : head_.headers.get_all("Content-Encoding"))
@@ -75,9 +75,9 @@ public:
             decoder_.reset();
     }
 
-    /// Appends what has come of the body, decoded. Returns whether there was anything.
+    /// Decodes and appends what has come of the body. Returns whether anything was appended.
     ///
-    /// input:     null if there is no more.
+    /// input:     null if the connection has been given back or closed.
     bool take_body(InputBuffer* input, std::string& out) {
         auto const before = out.size();
         for (bool goes_on = true; goes_on && out.size() == before;) {
@@ -100,16 +100,16 @@ public:
         return out.size() > before;
     }
 
-    /// Drops what has come of the body, as it is. Returns how many bytes of the message that were.
+    /// Drops what has come of the body, without decoding it. Returns the number of bytes.
     std::size_t skip(InputBuffer& input) { return input.empty() ? 0 : parse(input, nullptr); }
-    /// Drops what has come and has not been decoded.
+    /// Drops what has come and has not yet been decoded, and has the rest not decoded.
     void stop_decoding() noexcept {
         decoder_.reset();
         encoded_left_ = {};
         may_have_decoded_more_ = false;
     }
 
-    /// The connection has ended. Returns is_complete().
+    /// To be called when the connection has ended. Returns is_complete().
     bool take_end() { return parser_->parse_end(); }
 
 private:
@@ -145,9 +145,9 @@ private:
     bool has_head_ = false;
 
     std::uint64_t received_ = 0;
-    std::optional<BodyDecoder> decoder_;  // if there is something to decode
+    std::optional<BodyDecoder> decoder_;  // none if the body is not encoded
     std::string encoded_;
-    std::string_view encoded_left_;  // of that
+    std::string_view encoded_left_;  // the part of encoded_ that is still to be decoded
     bool may_have_decoded_more_ = false;
 };
 

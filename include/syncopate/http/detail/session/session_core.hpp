@@ -2,10 +2,10 @@
 #pragma once
 
 #include <syncopate/detail/task/caller_link.hpp>
+#include <syncopate/http/cookies.hpp>
 #include <syncopate/http/detail/connection/environment_proxies.hpp>
 #include <syncopate/http/detail/connection/proxy.hpp>
 #include <syncopate/http/detail/connection/tls.hpp>
-#include <syncopate/http/cookies.hpp>
 #include <syncopate/http/detail/message/default_fields.hpp>
 #include <syncopate/http/detail/session/session_loop.hpp>
 #include <syncopate/http/error.hpp>

@@ -1,4 +1,4 @@
-// Which hosts of a URL are IP addresses, and how those are written.
+// ends_in_number, is_ipv4_address, canonical_ipv6_address: hosts of URLs that are IP addresses.
 #pragma once
 
 #include <syncopate/http/detail/url/percent_encoding.hpp>
@@ -15,7 +15,7 @@
 
 namespace syncopate::http::detail {
 
-/// Whether inet_aton, and so getaddrinfo, may take the name for an address.
+/// Whether the last label is a number. Then inet_aton, and so getaddrinfo, may take the name for an address.
 inline bool ends_in_number(std::string_view name) noexcept {
     if (name.ends_with('.'))
         name.remove_suffix(1);
@@ -26,7 +26,8 @@ inline bool ends_in_number(std::string_view name) noexcept {
     return std::ranges::all_of(label, [](char c) { return c >= '0' && c <= '9'; });
 }
 
-/// Four decimal numbers up to 255, without leading zeros: what inet_pton takes, and faster.
+/// Whether the text is four decimal numbers up to 255, without leading zeros. Faster than inet_pton, which
+/// accepts the same.
 constexpr bool is_ipv4_address(std::string_view address) noexcept {
     int numbers = 0;
     for (std::size_t i = 0; i <= address.size(); ++i) {
@@ -46,7 +47,7 @@ constexpr bool is_ipv4_address(std::string_view address) noexcept {
     return numbers == 4;
 }
 
-/// Empty if it is none.
+/// The address as RFC 5952 writes it; empty if the text is no IPv6 address.
 inline std::string canonical_ipv6_address(std::string_view address) {
     in6_addr bytes{};
     std::array<char, INET6_ADDRSTRLEN> text{};

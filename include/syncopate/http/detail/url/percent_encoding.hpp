@@ -1,4 +1,4 @@
-// Percent-encoding: which characters of a URL or a form stand for themselves, and how others are written.
+// CharacterSet, append_escaped, unescaped: percent-encoding in URLs and forms.
 #pragma once
 
 #include <array>
@@ -9,6 +9,7 @@
 
 namespace syncopate::http::detail {
 
+/// A set of bytes that can be used in constant expressions.
 class CharacterSet {
 public:
     constexpr explicit CharacterSet(std::string_view characters) noexcept {
@@ -31,16 +32,17 @@ private:
 
 inline constexpr CharacterSet alphanumeric_characters(
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789");
-/// RFC 3986 calls them unreserved.
+/// The characters that RFC 3986 calls unreserved.
 inline constexpr CharacterSet plain_characters = alphanumeric_characters + "-._~";
 inline constexpr CharacterSet userinfo_characters = plain_characters + "!$&'()*+,;=:";
-/// Of a path, a query and a fragment.
+/// The characters of a path, a query and a fragment.
 inline constexpr CharacterSet url_characters = userinfo_characters + "@/?";
 
 constexpr bool is_control(char c) noexcept {
     return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
 }
 
+/// The value of the digit, or -1.
 constexpr int hexadecimal_digit(char c) noexcept {
     if (c >= '0' && c <= '9')
         return c - '0';
@@ -57,6 +59,7 @@ constexpr bool starts_with_escape(std::string_view text) noexcept {
            hexadecimal_digit(text[2]) >= 0;
 }
 
+/// Appends a percent sign and two hexadecimal digits.
 inline void append_escape(std::string& text, char c) {
     constexpr std::string_view digits = "0123456789ABCDEF";
     auto const byte = static_cast<unsigned char>(c);
@@ -65,7 +68,7 @@ inline void append_escape(std::string& text, char c) {
     text += digits[byte & 0xf];
 }
 
-/// As a query's names and values are written: a space is "%20".
+/// Escapes a name or a value for a query: a space becomes "%20".
 inline void append_escaped(std::string& text, std::string_view value) {
     for (char const each : value) {
         if (plain_characters.contains(each))
@@ -75,7 +78,7 @@ inline void append_escaped(std::string& text, std::string_view value) {
     }
 }
 
-/// As a form's names and values are written: a space is "+".
+/// Escapes a name or a value for a form: a space becomes "+".
 inline void append_form_escaped(std::string& text, std::string_view value) {
     static constexpr CharacterSet unescaped = alphanumeric_characters + "*-._";
     for (char const each : value) {
@@ -88,7 +91,7 @@ inline void append_form_escaped(std::string& text, std::string_view value) {
     }
 }
 
-/// Nothing if there is a percent sign without two hexadecimal digits.
+/// The text without escapes; nothing if a percent sign is not followed by two hexadecimal digits.
 inline std::optional<std::string> unescaped(std::string_view text) {
     std::string result;
     while (!text.empty()) {

@@ -1,4 +1,4 @@
-// How a Url is read: checked part by part, and brought into its one form on the way.
+// UrlParser, UrlParts: checks a URL part by part, and brings it into its normal form.
 #pragma once
 
 #include <syncopate/http/detail/url/host_address.hpp>
@@ -19,7 +19,7 @@ namespace syncopate::http::detail {
 
 inline constexpr std::size_t max_url_size = std::size_t{64} * 1024;
 
-/// A URL's text and where its parts end in it.
+/// The text of a URL, and the positions at which its parts end.
 struct UrlParts {
     std::string_view part(std::size_t begin, std::size_t end) const noexcept {
         return {text.data() + begin, end - begin};
@@ -41,19 +41,21 @@ struct UrlParts {
     bool is_ip_address = false;
 };
 
-/// What is escaped behind the host, instead of being refused.
+/// The characters of path, query and fragment that are escaped. Others that have no place there are refused.
 enum class UrlPolicy {
-    /// ASCII that has no place in a URL, but no meaning elsewhere either.
+    /// ASCII characters such as `[` and `|`, which no program gives another meaning.
     strict,
-    /// The same, spaces, lone percent signs, and what is not ASCII.
+    /// Those of `strict`, spaces, lone percent signs, and all that is not ASCII.
     lenient,
 };
 
-/// A URL as an error's message may show it: on one line, short, and without what may be a password.
+/// The URL for an error message: on one line, 100 characters at most, and without anything that may be a
+/// password.
 inline std::string redacted_url(std::string_view text) {
     constexpr std::size_t longest = 100;
     std::string shown;
-    // With a slash or a number sign in a password, the host ends too early: the last "@" of all counts.
+    // A password with a slash or a number sign in it makes the authority seem to end early. So everything up to
+    // the last "@" is left out.
     if (auto const at = text.rfind('@'); at != text.npos) {
         shown = "***";
         text.remove_prefix(at);
@@ -72,7 +74,7 @@ inline std::string redacted_url(std::string_view text) {
 /// RFC 3986, section 5.2.4.
 inline std::string without_dot_segments(std::string_view path) {
     std::string kept;
-    // Each turn takes a slash and the segment behind it.
+    // Each turn of the loop takes a slash and the segment behind it.
     while (!path.empty()) {
         auto const size = (std::min)(path.find('/', 1), path.size());
         auto const segment = path.substr(1, size - 1);
@@ -89,8 +91,8 @@ inline std::string without_dot_segments(std::string_view path) {
     return kept;
 }
 
-/// What a character can mean in a URL, a bit each. Those of all characters together tell which steps have
-/// anything to do; few URLs need more than the checks.
+/// The classes of characters that the parser distinguishes, a bit each. The classes of all characters of a part
+/// tell which steps it needs: for most URLs, none but the checks.
 namespace char_class {
 enum : unsigned char {
     ends_authority = 1,
@@ -98,7 +100,7 @@ enum : unsigned char {
     question_mark = 4,
     number_sign = 8,
     dot = 16,
-    /// Has to be looked at: it has no place in a path or a query, or not everywhere.
+    /// Has no place in a path or a query, or only at some positions.
     escape = 32,
 };
 }
@@ -115,9 +117,10 @@ inline constexpr auto char_classes = [] {
     return classes;
 }();
 
+/// Changes the text in place, so that an ordinary URL needs no memory but its own.
 class UrlParser {
 public:
-    UrlParser(UrlParts& url, UrlPolicy escape) noexcept : url_(url), escape_(escape) {}
+    UrlParser(UrlParts& url, UrlPolicy policy) noexcept : url_(url), policy_(policy) {}
 
     void run() {
         require(url_.text.size() <= max_url_size, "longer than 64 KiB");
@@ -153,7 +156,7 @@ private:
     void escape_target();
 
     UrlParts& url_;
-    UrlPolicy escape_;
+    UrlPolicy policy_;
 };
 
 inline void UrlParser::read_scheme() {
@@ -173,7 +176,7 @@ inline void UrlParser::read_scheme() {
     url_.authority_begin = prefix.size();
 }
 
-/// Finds its end. Returns the classes that are in it.
+/// Finds the end of the authority. Returns the classes of its characters.
 inline unsigned UrlParser::read_authority() noexcept {
     unsigned classes = 0;
     auto i = url_.authority_begin;
@@ -218,7 +221,7 @@ inline void UrlParser::read_ipv6_address() {
 
 inline void UrlParser::read_name() {
     static constexpr CharacterSet characters = alphanumeric_characters + "-_.";
-    // What fits into SNI. The resolver knows better what else a name must be.
+    // The most that SNI can carry. Further rules for names are left to the resolver.
     constexpr std::size_t longest = 255;
     char last = '.';
     auto i = url_.authority_begin;
@@ -296,7 +299,7 @@ inline void UrlParser::escape_target() {
         require(c != '\\' && !is_control(c), "a backslash or a control byte");
         bool const is_oddity = c > ' ' && c <= '~' && c != '%';
         require(
-            is_oddity || escape_ == UrlPolicy::lenient,
+            is_oddity || policy_ == UrlPolicy::lenient,
             "a space, a percent sign, or what is not ASCII must be percent-encoded");
         escaped += target.substr(done, i - done);
         append_escape(escaped, c);
@@ -306,10 +309,11 @@ inline void UrlParser::escape_target() {
         url_.text.replace(begin, target.size(), escaped.append(target.substr(done)));
 }
 
-inline UrlParts parse_url(std::string text, UrlPolicy escape) {
+/// Throws: Errc::invalid_url.
+inline UrlParts parse_url(std::string text, UrlPolicy policy) {
     UrlParts url;
     url.text = std::move(text);
-    UrlParser(url, escape).run();
+    UrlParser(url, policy).run();
     return url;
 }
 
