@@ -44,7 +44,7 @@ struct BlockedCaller {
 ///
 /// function:  is moved to that thread, called once, and destroyed there. It may refer to the task's frame.
 ///            It may block, and use the runner; until it returns, no time-out of the run() takes effect.
-///            from_thread:: is not available in it.
+///            from_thread:: does not lead back to the task.
 /// where:     the call site, for messages: leave it to its default.
 /// Throws:    what the function throws. No thread is blocked on this task, as in run_as_future(), in
 ///            start_soon(), in a context, or after the end of the task -> Errc::no_calling_thread.

@@ -17,9 +17,9 @@
 
 namespace syncopate::detail {
 
-/// The loop queues work under a lock, and then notifies the caller through the event for which it waits.
-/// The loop closes this before it sets the event. It is the loop that submits, too, so no work comes after
-/// that.
+/// The loop queues work under a lock, and then notifies the caller through the event for which that waits. At
+/// the end of the task the loop closes the queue, and then sets the event. Only the loop submits work, so none
+/// comes after that.
 class CallingThread final : public BlockedThread, public WorkExecutor {
 public:
     explicit CallingThread(OneShotEvent& done) noexcept : done_(done) {

@@ -7,14 +7,14 @@
 
 namespace syncopate::detail {
 
-/// Inside it, from_thread:: finds the work, and the wait graph knows for which call the thread works.
+/// While it lives, from_thread:: finds the work, and the wait graph knows for which call the thread works.
 class WorkerScope : public ServingScope {
 public:
     /// worker: the calling thread, if its pool wants to know when it blocks; else null.
     explicit WorkerScope(Work& work, PoolWorker* worker = nullptr) noexcept
         : ServingScope(work.loop(), {&work, worker, work.waiting_worker().get(), work.call()}) {}
 
-    /// On the thread of a blocked caller. from_thread:: is not available there: the caller may itself have
+    /// On the thread of a blocked caller. There from_thread:: does not find the work: the caller may itself have
     /// to run the loop.
     struct OnCaller {};
     WorkerScope(Work& work, OnCaller) noexcept
