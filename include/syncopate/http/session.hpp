@@ -148,9 +148,12 @@ public:
 
     /// Counts of a session's connections, at one moment.
     struct Connections {
-        std::size_t all;               // the idle ones included
-        std::size_t idle;              // kept for requests to come
-        std::size_t requests_waiting;  // for one of the connections: the limits allow no more
+        /// All of them, the idle ones included.
+        std::size_t all;
+        /// Those that are kept for requests to come.
+        std::size_t idle;
+        /// The requests that wait for a connection, since the limits allow no more.
+        std::size_t requests_waiting;
     };
     /// Counts the connections that there are at the moment.
     ///
