@@ -31,7 +31,7 @@ inline Outcome<bool> leave_after_body(ContextTask& context, std::exception_ptr e
     }
 }
 
-/// The context has been entered. See BlockingOperations::with_context().
+/// The context has been entered. See RunnerBase::with_context().
 template <ContextSource S, std::invocable<context_value_t<context_t<S>>&> Body>
 with_context_result_t<context_t<S>, Body> call_in_context(
     Loop& loop, ContextHolder<S>& holder, Body&& body) {
