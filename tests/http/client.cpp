@@ -7,9 +7,9 @@
 #include <syncopate/blocking_portal.hpp>
 #include <syncopate/error.hpp>
 #include <syncopate/http/client.hpp>
-#include <syncopate/http/text_lines.hpp>
 #include <syncopate/http/error.hpp>
 #include <syncopate/http/json.hpp>
+#include <syncopate/http/text_lines.hpp>
 #include <syncopate/runner.hpp>
 #include <syncopate/thread_runner.hpp>
 
@@ -406,11 +406,12 @@ TEST_CASE("An error status does not end get_all") {
     CHECK(client.get_all({server.url(), server.url()}).at(1).status() == 500);
 }
 
-TEST_CASE("get_each gives for each URL what became of it") {
+TEST_CASE("get_all_settled gives for each URL its response or its error") {
     RawServer const server(echo_target);
     RawServer const broken(answering_once(truncated));
     Client client;
-    auto outcomes = client.get_each({broken.url(), server.url("/a"), "nonsense", server.url("/b")});
+    auto outcomes =
+        client.get_all_settled({broken.url(), server.url("/a"), "nonsense", server.url("/b")});
     REQUIRE(outcomes.size() == 4);
     CHECK(code_of(outcomes[0].error()) == Errc::body_truncated);
     CHECK_FALSE(outcomes[0].has_response());
@@ -422,7 +423,7 @@ TEST_CASE("get_each gives for each URL what became of it") {
     CHECK(std::move(outcomes[3]).response().text() == "/b");
 }
 
-TEST_CASE("get_each stops when its client is closed") {
+TEST_CASE("get_each, the older name of get_all_settled, stops when its client is closed") {
     RawServer const server([](Peer& peer) {
         peer.read_request();
         peer.send("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n");

@@ -38,7 +38,7 @@ namespace syncopate::http {
 /// download() take larger ones. A request is given up after its Request::timeout(), or
 /// SessionOptions::total_timeout.
 ///
-/// `where` is the call site, for messages: leave it to its default.
+/// The last parameter of the members, `where`, is the call site, for messages: leave it to its default.
 ///
 /// Throws:    all requests: std::system_error with http::Errc and a message that names the server. The status of
 ///            a response is no error: see raise_for_status(). After close(), or of a client that was moved from

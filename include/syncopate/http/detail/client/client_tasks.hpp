@@ -1,4 +1,4 @@
-// What a Client has its loop do: requests with their whole responses, one or many.
+// fetch_whole(), fetch_all(): the tasks of a Client on its loop: one request with its whole response, or many.
 #pragma once
 
 #include <syncopate/detail/task/outcome.hpp>
@@ -26,10 +26,10 @@ inline asio::awaitable<ClientResponse> fetch_whole(ClientSession& session, Reque
     co_return ClientResponse(std::move(response), std::move(body));
 }
 
-/// Whether the requests after one that failed are still made.
+/// Whether further requests are made after one has failed.
 enum class AfterFailure { stop, go_on };
 
-/// GETs of many URLs, several at a time. In the frame of fetch_all().
+/// GET requests to many URLs, several at a time. Lies in the frame of fetch_all().
 class Batch {
 public:
     using Outcomes = std::vector<::syncopate::detail::Outcome<ClientResponse>>;
@@ -67,8 +67,8 @@ private:
         }
     }
 
-    /// In a handler. The first failure is the one that counts: what fails beside it, before it has been
-    /// cancelled, most often fails for the same reason.
+    /// In a handler: ends the batch. Only the first failure is thrown. A request that fails after it, before it
+    /// is cancelled, has usually the same reason, and counts as cancelled.
     [[noreturn]] void stop() {
         if (std::exchange(has_stopped_, true))
             ::syncopate::detail::throw_cancellation();

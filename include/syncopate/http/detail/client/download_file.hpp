@@ -1,4 +1,4 @@
-// A file that appears under its name only when it is complete.
+// DownloadFile: a file that appears under its name only when it is complete.
 #pragma once
 
 #include <cerrno>
@@ -15,10 +15,10 @@
 
 namespace syncopate::http::detail {
 
-/// Written under another name, in the same directory. Removed again unless commit() is called.
+/// Written under another name in the same directory. The destructor removes it unless commit() was called.
 class DownloadFile {
 public:
-    /// path:      may name a regular file, which stays as it is until commit() replaces it, or nothing yet.
+    /// path:      of a regular file, which stays as it is until commit() replaces it, or of nothing yet.
     /// Throws:    std::system_error with the path.
     explicit DownloadFile(std::filesystem::path path) : path_(std::move(path)) {
         if (exists(path_)) {
@@ -53,7 +53,7 @@ public:
         }
     }
 
-    /// Gives it its name.
+    /// Gives the file its name.
     void commit() {
         // Some file systems report only here that there is no room.
         if (::close(std::exchange(file_, -1)) != 0 && errno != EINTR)

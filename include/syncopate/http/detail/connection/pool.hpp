@@ -277,7 +277,7 @@ private:
     }
 
     static std::size_t most(std::size_t limit) noexcept {
-        return limit == 0 ? std::numeric_limits<std::size_t>::max() : limit;
+        return limit == 0 ? (std::numeric_limits<std::size_t>::max)() : limit;
     }
 
     bool is_exhausted() const noexcept {

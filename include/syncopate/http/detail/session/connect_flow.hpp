@@ -74,7 +74,7 @@ public:
     }
 
 private:
-    /// Cancels the attempt when the session is closed.
+    /// Cancels the connecting when the session is closed.
     class Abortable final : public SessionUser {
     public:
         using Task = ::syncopate::detail::TimedTask<asio::awaitable<ConnectionPointer>>;

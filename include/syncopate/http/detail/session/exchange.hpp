@@ -218,11 +218,11 @@ inline asio::awaitable<bool> Exchange::read_some(std::string& out) {
     co_return true;
 }
 
-/// Returns whether something was appended.
+/// Appends what has come of the body. Returns whether that was anything.
 inline bool Exchange::take_body(std::string& out) {
     if (!reader_.is_complete() && !lease().has_connection())
         fail(is_aborted() ? Errc::session_closed : Errc::response_closed);
-    // A little can decode to a lot, and nothing is waited for meanwhile.
+    // A few bytes can decode to many, and no wait checks the deadline meanwhile.
     if (reader_.is_encoded() && total() != no_deadline && Deadline::clock::now() >= total())
         fail(Errc::total_timed_out);
     bool const was_something =
@@ -237,7 +237,7 @@ inline bool Exchange::take_body(std::string& out) {
     return was_something;
 }
 
-/// That is the end of a message without a length, and an error for any other.
+/// The end of the connection ends a body without a length; for any other body it is an error.
 inline void Exchange::take_end_of_connection() {
     auto const& error = connection().read_error();
     if (error == asio::error::eof && reader_.take_end())
@@ -246,7 +246,7 @@ inline void Exchange::take_end_of_connection() {
     fail(is_end ? Errc::body_truncated : Errc::connection_lost, tls_error_text(error));
 }
 
-/// Gives the connection back, if it can carry another exchange.
+/// Gives the connection back to the pool, if it can carry another exchange, and detaches.
 inline void Exchange::end_message() {
     if (reader_.allows_another() && !asks_to_close_ && is_sent_whole_ && !is_aborted() &&
         connection().is_at_rest()) {

@@ -1,4 +1,4 @@
-// Where a response sends the client, and what becomes of the request on the way.
+// redirect_of(): the URL to which a response redirects, and the changes of the request that goes there.
 #pragma once
 
 #include <syncopate/http/detail/message/response_parser.hpp>
@@ -42,11 +42,12 @@ inline RedirectRewrite rewrite_after(int status, RedirectRewrite rewrite) noexce
     return rewrite;
 }
 
-/// Nothing if the response leads nowhere.
+/// Gives the redirect of a response; nothing if it is none.
 ///
-/// url, rewrite:   of the request that it answers.
-/// body:          of that request.
-/// Throws:        Errc::redirect_refused, Errc::body_not_replayable.
+/// url:       of the request that was answered.
+/// rewrite:   of that request, by the redirects before.
+/// body:      of that request.
+/// Throws:    Errc::redirect_refused, Errc::body_not_replayable.
 inline std::optional<Redirect> redirect_of(
     ResponseHead const& head, Url const& url, RedirectRewrite rewrite, RequestBody const& body) {
     if (!is_redirect(head))

@@ -1,4 +1,4 @@
-// A request as it goes out to one URL: what is checked before a byte is sent, and how it is written.
+// RequestWriter: checks a request and writes it as HTTP/1.1. RedirectRewrite: its changes by redirects.
 #pragma once
 
 #include <syncopate/http/detail/message/basic_auth.hpp>
@@ -23,22 +23,24 @@
 
 namespace syncopate::http::detail {
 
-/// What a redirect changes in a request.
+/// The method that is sent in the end, and the parts of the request that are not left out.
 struct RedirectRewrite {
     Verb method;
-    /// After a redirect to another origin, what proves who the user is stays behind.
+    /// False after a redirect to another origin: the credentials are for the first one only.
     bool keeps_credentials = true;
     bool keeps_body = true;
 };
 
+/// For one URL. All checks are made before a byte is sent.
 class RequestWriter {
 public:
     using Pieces = RequestBody::Pieces;
 
-    /// What is given must outlive this.
+    /// All references must outlive this.
     ///
     /// cookies:       the value of the field Cookie, or empty.
-    /// proxy:         the credentials for a proxy that is asked for the URL as a whole; null: no proxy is.
+    /// proxy:         the value of Proxy-Authorization for a proxy that is sent the whole URL, or empty; null if
+    ///                the request goes to the server itself.
     /// Throws:        Errc::invalid_request.
     RequestWriter(
         RequestParts const& request,
@@ -54,7 +56,7 @@ public:
     }
 
     RequestBody const& body() const noexcept { return body_; }
-    /// Of the body; nothing if that is not known.
+    /// The length of the body; nothing if it is not known.
     std::optional<std::uint64_t> content_length() const noexcept { return length_; }
     bool is_head() const noexcept { return rewrite_.method == Verb::head; }
     bool asks_to_close() const noexcept {
@@ -62,7 +64,7 @@ public:
                equals_ignoring_case(defaults_.headers()["Connection"], "close");
     }
 
-    /// Whether it does no harm if the server gets it twice, and it can be sent twice: RFC 9110, 9.2.2.
+    /// Whether the method is idempotent, RFC 9110, 9.2.2, and the body can be sent twice.
     bool may_be_repeated() const noexcept {
         switch (rewrite_.method) {
         case Verb::get:
@@ -97,10 +99,10 @@ public:
         out.append(std::string_view("\r\n"));
     }
 
-    /// Appends what stands before a piece of a streamed body, or behind the last one.
+    /// Appends the framing that goes before a piece of a streamed body, or after the last one.
     ///
     /// piece:     nothing at the end.
-    /// Returns:   the piece, to be sent after that.
+    /// Returns:   the piece, to be sent behind that; null if it is empty.
     /// Throws:    Errc::invalid_request if the stream is not as long as its Content-Length.
     std::shared_ptr<Pieces const> framed(std::optional<std::string> piece, std::string& out) {
         auto const size = piece ? piece->size() : 0;
@@ -121,7 +123,7 @@ public:
     }
 
 private:
-    /// Those of the session that the request does not take the place of.
+    /// Writes the fields of the session that the request does not replace.
     void write_defaults(std::string& out, bool has_authorization) const {
         if (request_.headers.empty() && !has_authorization && !has_content_type() &&
             rewrite_.keeps_credentials && rewrite_.keeps_body) {
@@ -138,7 +140,7 @@ private:
                 append_field(out, name, field.value());
         }
     }
-    /// Unless it is set by the user.
+    /// Writes a field unless the user has set it.
     void write_default(std::string& out, std::string_view name, std::string_view value) const {
         if (!is_set_in(request_.headers, name) && !is_set_in(defaults_.headers(), name))
             append_field(out, name, value);
@@ -148,7 +150,7 @@ private:
     }
 
     bool is_kept(std::string_view name) const noexcept {
-        // Written with the body, since it depends on that.
+        // write_framing() writes these: they depend on the body.
         if (equals_ignoring_case(name, "Content-Length") ||
             equals_ignoring_case(name, "Transfer-Encoding"))
             return false;
@@ -168,7 +170,7 @@ private:
         return url_.has_user() ? basic_credentials(url_.user(), url_.password()) : std::string();
     }
 
-    /// The length that the user has set stands only where it is true, or where only the user knows it.
+    /// A Content-Length of the user's is accepted if it is that of the body, or the body is a stream.
     void check_framing() {
         if (request_.headers.empty())
             return;
@@ -201,7 +203,7 @@ private:
             append_field(out, "Content-Type", request_.content_type);
         if (!length_)
             return append_field(out, "Transfer-Encoding", "chunked");
-        // A server waits for no body where none is usual.
+        // Servers need a length of 0 only from methods that usually have a body.
         bool const is_usual = rewrite_.method == Verb::post || rewrite_.method == Verb::put ||
                               rewrite_.method == Verb::patch;
         if (body_.is_empty() && !is_usual)

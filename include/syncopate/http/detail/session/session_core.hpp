@@ -1,4 +1,4 @@
-// The state of a session that does not depend on its loop, and the way to that loop from other threads.
+// SessionCore: the settings, cookies and proxies of a session, and the way to its loop from other threads.
 #pragma once
 
 #include <syncopate/detail/task/caller_link.hpp>
@@ -27,7 +27,7 @@ namespace syncopate::http::detail {
 
 using SessionLoopPointer = std::shared_ptr<SessionLoop>;
 
-/// Shared by the session and by what it has under way. But for post(), on the loop.
+/// Shared by the session, its requests, responses and WebSockets. On the session's loop, except post().
 class SessionCore : public std::enable_shared_from_this<SessionCore> {
 public:
     explicit SessionCore(SessionOptions options)
@@ -47,7 +47,7 @@ public:
     Tls& tls() noexcept { return tls_; }
     /// Null unless SessionOptions::cookies is set.
     CookieJar* cookies() noexcept { return cookies_ ? &*cookies_ : nullptr; }
-    /// Null: none.
+    /// The proxy for a URL; null: none.
     Proxy const* proxy_for(Url const& url) const {
         if (!options_.unix_socket().empty())
             return nullptr;
@@ -58,7 +58,7 @@ public:
     /// Null before its first use, and after its end.
     SessionLoopPointer const& loop() const noexcept { return loop_; }
 
-    /// The loop of the session: the one on which this is called first.
+    /// Gives the session's loop. The first call decides which loop that is.
     ///
     /// executor:  of the calling coroutine.
     /// Throws:    Errc::session_closed; std::logic_error on another loop.
@@ -82,26 +82,26 @@ public:
 
     bool is_closed() const noexcept { return is_closed_; }
 
-    /// Takes no more requests, and ends those under way. Returns the connections that were idle.
+    /// Refuses further requests, and ends those under way. Returns the connections that were idle.
     std::vector<Lease> close() {
         is_closed_ = true;
         if (!loop_)
             return {};
-        // Forgotten only when nothing is attached to it any more: what is, is dropped by way of post().
+        // The loop is reset last: its users detach through post(), which needs it.
         auto idle = loop_->close();
         forget_loop();
         return idle;
     }
 
-    /// From any thread, also when the loop has ended: has f called there, or drops it.
+    /// Has f called on the loop. If the loop has ended, f is destroyed here instead. From any thread.
     template <class F>
     void post(F f) noexcept {
         try {
-            // The context cannot end meanwhile: it would wait for the lock, to have the loop forgotten.
+            // The execution context cannot end meanwhile: its end takes this lock, in forget_loop().
             std::lock_guard const lock(mutex_);
             if (loop_)
                 asio::post(loop_->executor, std::move(f));
-        } catch (...) {  // no memory: left to the end of the loop
+        } catch (...) {  // out of memory: the end of the loop cleans up
         }
     }
 

@@ -1,4 +1,4 @@
-// What a session has on its loop, and what becomes of it when the loop ends first.
+// SessionLoop: the connections of a session on one event loop, and their end with the session or with the loop.
 #pragma once
 
 #include <syncopate/detail/intrusive_list.hpp>
@@ -23,18 +23,19 @@ namespace syncopate::http::detail {
 
 class SessionLoop;
 
-/// What uses the connections of a session, and has to stop when the session ends.
+/// A user of a session's connections, which the end of the session stops.
 class SessionUser : public ::syncopate::detail::ListHook<SessionUser> {
 public:
-    /// The session has been closed: has what waits fail, and lets go of connection and loop. On the loop.
+    /// Called on the loop when the session is closed: has waiting coroutines fail, and lets go of connection and
+    /// loop.
     virtual void abort() noexcept = 0;
 
 protected:
     ~SessionUser() = default;
 };
 
-/// Knows the sessions that have sockets in one execution context, and tells them of its end: sessions and
-/// responses may outlive it, and sockets must not.
+/// The sessions that have sockets in one execution context. At the end of the context it has them close their
+/// sockets, which must not outlive it; the sessions and responses may.
 class SessionService final : public asio::execution_context::service {
 public:
     inline static asio::execution_context::id id;
@@ -57,7 +58,7 @@ private:
     std::vector<SessionLoop*> loops_;
 };
 
-/// Owned by the session, and by each coroutine and response that uses it. It goes on the loop, or with it.
+/// Owned by the session, and by each coroutine and response that uses it. Destroyed on the loop, or at its end.
 class SessionLoop : public std::enable_shared_from_this<SessionLoop> {
 public:
     SessionLoop(asio::any_io_executor own, SessionOptions const& options)
@@ -77,7 +78,7 @@ public:
 
     void add(SessionUser& user) noexcept { users_.push_back(user); }
 
-    /// Ends what the session is doing. Returns the connections that were idle.
+    /// Aborts all users and waits. Returns the connections that were idle.
     std::vector<Lease> close() {
         auto idle = pool.close();
         while (!users_.empty()) {
@@ -89,7 +90,8 @@ public:
         return idle;
     }
 
-    /// The execution context ends: destroys the coroutines that wait here, since nobody will resume them.
+    /// For the end of the execution context: destroys the coroutines that wait here, since nothing will resume
+    /// them, and closes the connections.
     void lose() noexcept {
         auto const keep = shared_from_this();
         deadline_timer->drop_all();
@@ -102,7 +104,7 @@ public:
     std::shared_ptr<DeadlineTimer> const deadline_timer;
     Pool pool;
     Resolver resolver;
-    /// Has the session forget this.
+    /// Called by lose(): resets the session's pointer to this.
     std::function<void()> on_lost;
 
 private:

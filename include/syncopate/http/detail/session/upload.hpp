@@ -29,7 +29,7 @@ public:
     Upload(Upload const&) = delete;
     Upload& operator=(Upload const&) = delete;
 
-    /// Sends the pieces, until they end, or the response comes, or the connection fails.
+    /// Sends the pieces until the last one, the response, or a failure of the connection.
     asio::awaitable<void> run() {
         if (!stream_->claim())
             exchange_.fail(Errc::body_not_replayable);
@@ -62,9 +62,9 @@ public:
 private:
     using Piece = std::optional<std::string>;
 
-    /// Asks for the next piece, and looks out for the response meanwhile: the piece may take long.
+    /// Asks for the next piece, and watches for the response meanwhile: the piece may take long.
     ///
-    /// Returns:   false if the response came first, or the end of the connection.
+    /// Returns:   false if the response or the end of the connection came first.
     asio::awaitable<bool> next_piece(Piece& piece) {
         using namespace ::syncopate::detail;
         auto const executor = co_await asio::this_coro::executor;
@@ -100,7 +100,7 @@ private:
         co_return piece;
     }
 
-    /// Ends when the piece is there; cancels its production when the response comes, or the time is up.
+    /// Waits until the piece is there. If the response comes first, or the time is up, cancels its production.
     asio::awaitable<void> watch(::syncopate::detail::Nursery& nursery) {
         auto& connection = exchange_.connection();
         while (!is_late_ && !has_answer()) {

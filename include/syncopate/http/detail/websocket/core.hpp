@@ -1,4 +1,4 @@
-// A WebSocket on its session's loop: who waits to read or to write, and how it ends.
+// WebSocketCore: one WebSocket on its session's loop: the message that was read, those to be sent, and the end.
 #pragma once
 
 #include <syncopate/detail/intrusive_list.hpp>
@@ -29,9 +29,9 @@
 
 namespace syncopate::http::detail {
 
-/// A message is always being read, unless one waits to be taken: so pings are answered and the end is
-/// noticed whatever the user does, and no more than one message waits. What is read or written goes on when
-/// the coroutine that waits for it is cancelled.
+/// A read is always under way, unless a message waits to be taken. So pings are answered and the end is noticed
+/// whatever the user does, and only one message is held. A coroutine that is cancelled while it waits does not
+/// stop the read or the write.
 class WebSocketCore final : public SessionUser,
                             public WebSocketEvents,
                             public std::enable_shared_from_this<WebSocketCore> {
@@ -47,27 +47,27 @@ public:
     WebSocketCore& operator=(WebSocketCore const&) = delete;
     ~WebSocketCore() { detach(); }
 
-    /// Whether it has something on the loop. Also from other threads: if it has not, it never will again.
+    /// Whether it uses the loop. From any thread: once this is false, it stays so.
     bool is_attached() const noexcept { return is_attached_.load(std::memory_order_acquire); }
 
     Headers const& headers() const noexcept { return headers_; }
-    /// What the other end's close frame said, or this end's.
+    /// The code in the close frame of the other end, or else of this one.
     std::uint16_t close_code() const noexcept { return close_code_; }
     std::string const& close_reason() const noexcept { return close_reason_; }
 
-    /// Throws: why it has ended, if it has, also if that was in order.
+    /// Throws: the reason of its end, if it is closing or has ended; Errc::websocket_closed if there was no failure.
     void require_open() const {
         if (has_ended_ || is_closing_)
             throw_error(failure_.value_or(Errc::websocket_closed), what_);
     }
 
-    /// The place in the pool, and the connection.
+    /// Takes the permit and the connection.
     void set_lease(Lease lease) {
         require_open();
         lease_ = std::move(lease);
     }
 
-    /// The WebSocket is open. headers: of the response.
+    /// Begins to read. headers: of the response that opened the WebSocket.
     void begin(WebSocketStreamPointer stream, Headers headers) {
         require_open();
         headers_ = std::move(headers);
@@ -115,7 +115,7 @@ public:
         }
     }
 
-    /// Does not react to cancellation, since it does not take long.
+    /// Ignores cancellation: it takes half a second at most.
     static asio::awaitable<void> close(std::shared_ptr<WebSocketCore> self, CloseReason reason) {
         if (!self || self->has_ended_ || self->is_closing_)
             co_return;
@@ -125,7 +125,7 @@ public:
         self->note(reason);
         self->stream_->close(reason);
 
-        auto const deadline = ::syncopate::detail::deadline_after(WebSocketStream::patience);
+        auto const deadline = ::syncopate::detail::deadline_after(WebSocketStream::close_timeout);
         bool const throws = co_await asio::this_coro::throw_if_cancelled();
         co_await asio::this_coro::throw_if_cancelled(false);
         while (!self->has_ended_) {
@@ -136,7 +136,7 @@ public:
         co_await asio::this_coro::throw_if_cancelled(throws);
     }
 
-    /// Ends it without a word to the other end. On the loop.
+    /// Ends it without a close frame. On the loop.
     void leave() { finish(Errc::websocket_closed); }
 
 private:
@@ -187,7 +187,7 @@ private:
     void on_read_failed(error_code const& error) override {
         is_reading_ = false;
         if (is_closing_)
-            return;  // which ends, too
+            return;  // close() ends it
         if (!stream_->is_closed_by_peer())
             return fail(error);
         note(stream_->close_reason());
@@ -224,13 +224,13 @@ private:
     }
 
     void fail(error_code const& error) {
-        // Beast tells one operation why, and the others that they were aborted.
+        // Beast gives the cause to one operation, and operation_aborted to the others: that one is still to come.
         if (error == asio::error::operation_aborted && (is_reading_ || is_writing_))
             return;
         finish(websocket_errc(error), tls_error_text(error));
     }
 
-    /// Without a failure: in order.
+    /// Ends it, and has all coroutines that wait go on. No failure: the WebSocket was closed in order.
     void finish(std::optional<Errc> failure = std::nullopt, std::string const& why = {}) {
         if (has_ended_)
             return;
@@ -254,10 +254,10 @@ private:
         message_.reset();
         end(Errc::session_closed, {});
         try {
-            // They go on later, so that this can be called anywhere.
+            // The coroutines go on later: the caller of this is not prepared for what they do.
             if (is_awaited())
                 asio::post(loop->executor, [self = shared_from_this()] { self->resume_all(); });
-        } catch (...) {  // no memory: they go with the loop
+        } catch (...) {  // out of memory: the end of the loop destroys them
         }
     }
 
@@ -301,7 +301,7 @@ private:
 
     ::syncopate::detail::IntrusiveList<Sender> waiting_;
     Sender* writing_ = nullptr;
-    bool is_writing_ = false;  // also on behalf of one who has been cancelled
+    bool is_writing_ = false;  // also after the sender was cancelled
 
     bool is_closing_ = false;
     TimedPark closer_;

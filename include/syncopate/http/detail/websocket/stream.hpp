@@ -1,4 +1,4 @@
-// Beast's WebSocket on a connection of a session.
+// WebSocketStream: Beast's WebSocket on a connection of a session, with one read and one write at a time.
 #pragma once
 
 #include <syncopate/http/detail/connection/connection.hpp>
@@ -27,7 +27,7 @@
 
 namespace syncopate::http::detail {
 
-/// What an error of Beast's, or of the connection, means.
+/// The Errc for an error of Beast's, or of the connection.
 inline Errc websocket_errc(error_code const& error) noexcept {
     if (error == beast::error::timeout)
         return Errc::body_timed_out;
@@ -40,7 +40,7 @@ inline Errc websocket_errc(error_code const& error) noexcept {
     return is_malformed ? Errc::malformed_response : Errc::connection_lost;
 }
 
-/// Who is told of what happens on a stream. It may let go of the stream then.
+/// The owner of a stream, which is told how its operations end. It may release the stream in these calls.
 class WebSocketEvents {
 public:
     virtual void on_message(WebSocketMessage message) = 0;
@@ -61,8 +61,8 @@ public:
     using Stream = beast::websocket::stream<WebSocketTransport>;
     using Duration = std::chrono::nanoseconds;
 
-    /// How long the end may take.
-    static constexpr std::chrono::milliseconds patience{500};
+    /// How long the closing handshake may take.
+    static constexpr std::chrono::milliseconds close_timeout{500};
 
     struct Settings {
         std::size_t max_message_size;
@@ -88,16 +88,16 @@ public:
     /// For the handshake.
     Stream& beast() noexcept { return stream_; }
 
-    /// Whom to tell; null: nobody any more.
+    /// Sets the owner; null: nobody is told any more.
     void set_owner(WebSocketEvents* owner) noexcept { owner_ = owner; }
 
-    /// Reads one message. Meanwhile silence is noticed, and pings are answered.
+    /// Reads one message. Meanwhile pings are answered, and silence beyond the idle time-out ends the stream.
     void read() {
         watch_for_silence(settings_.idle_timeout);
         stream_.async_read(input_, ReadHandler{this});
     }
 
-    /// Writes one message, when the one before has been written.
+    /// Writes one message. The one before has been written.
     void write(WebSocketMessage message) {
         stream_.text(message.is_text());
         output_ = std::move(message).data();
@@ -110,7 +110,7 @@ public:
         stream_.async_close(reason, CloseHandler{this});
     }
 
-    /// Whether the other end has sent a close frame, and what is in it.
+    /// Whether the other end has sent a close frame.
     bool is_closed_by_peer() const noexcept { return is_closed_by_peer_; }
     beast::websocket::close_reason const& close_reason() const noexcept { return stream_.reason(); }
 
@@ -141,7 +141,7 @@ private:
             return;
         if (error)
             return owner_->on_read_failed(error);
-        // A message that waits to be taken says nothing of the other end.
+        // Until the message is taken, nothing is read: silence is no sign of a dead server.
         watch_for_silence(Duration::zero());
         std::string data(static_cast<char const*>(input_.cdata().data()), input_.size());
         input_.clear();
@@ -154,8 +154,8 @@ private:
     }
 
     void watch_for_silence(Duration limit) {
-        stream_.set_option(
-            Base::timeout{patience, limit.count() > 0 ? limit : Base::none(), limit.count() > 0});
+        stream_.set_option(Base::timeout{
+            close_timeout, limit.count() > 0 ? limit : Base::none(), limit.count() > 0});
     }
 
     Settings const settings_;

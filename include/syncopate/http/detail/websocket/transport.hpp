@@ -21,7 +21,7 @@ namespace syncopate::http::detail {
 
 namespace beast = boost::beast;
 
-/// Keeps the connection while the operation whose handler this is uses it. Beast does not.
+/// A handler that keeps the connection until its operation ends. Beast itself keeps only the stream.
 template <class Handler>
 struct ConnectionHandler {
     ConnectionPointer connection;
@@ -47,7 +47,7 @@ public:
     /// dropped until it has read all of it.
     void replay(std::string text) noexcept { replayed_ = std::move(text); }
 
-    /// Changes with each write that is begun.
+    /// The number of writes that were begun.
     std::uint64_t writes() const noexcept { return writes_; }
 
     template <class Buffers, class Handler>
@@ -75,8 +75,8 @@ public:
         transport.connection_->close();
     }
 
-    /// After the closing handshake. The other end knows then that nothing more comes, so TLS does not wait
-    /// for its close_notify.
+    /// Called by Beast after the closing handshake. The other end knows by then that nothing more comes, so this
+    /// does not wait for its close_notify.
     template <class Handler>
     friend void async_teardown(beast::role_type, WebSocketTransport& transport, Handler&& handler) {
         auto& connection = *transport.connection_;
@@ -96,7 +96,7 @@ private:
         return {connection_, std::forward<Handler>(handler)};
     }
 
-    /// As if the operation had been one of the socket.
+    /// Completes an operation that needed no socket: later, as the socket would.
     template <class Handler>
     void complete(Handler&& handler, std::size_t size) {
         asio::post(
@@ -124,7 +124,7 @@ private:
 
 }  // namespace syncopate::http::detail
 
-/// It has the executor and the cancellation slot of the handler within.
+/// Gives ConnectionHandler the executor, the cancellation slot and the allocator of the handler in it.
 template <template <class, class> class Associator, class Handler, class Default>
 struct boost::asio::
     associator<Associator, syncopate::http::detail::ConnectionHandler<Handler>, Default>
