@@ -29,7 +29,8 @@ int main() {
     std::cout << "the squares up to 100 add up to " << sum << '\n';
 
     // Here each URL has an outcome of its own.
-    for (auto const& outcome : client.get_each({server.url("/3"), "nonsense", server.url("/")})) {
+    for (auto const& outcome :
+         client.get_all_settled({server.url("/3"), "nonsense", server.url("/")})) {
         try {
             std::cout << outcome.response().raise_for_status().text() << '\n';
         } catch (std::exception const&) {
