@@ -8,6 +8,7 @@
 #include <syncopate/http/detail/connection/pool.hpp>
 #include <syncopate/http/detail/connection/tls_stream.hpp>
 #include <syncopate/http/detail/session/session_loop.hpp>
+#include <syncopate/http/detail/websocket/end.hpp>
 #include <syncopate/http/detail/websocket/stream.hpp>
 #include <syncopate/http/error.hpp>
 #include <syncopate/http/headers.hpp>
@@ -40,7 +41,7 @@ class WebSocketCore final : public SessionUser,
 public:
     /// server:    names it in errors.
     WebSocketCore(std::shared_ptr<SessionLoop> loop, std::string server)
-        : loop_(std::move(loop)), server_(std::move(server)) {
+        : loop_(std::move(loop)), end_(std::move(server)) {
         loop_->add(*this);
     }
     WebSocketCore(WebSocketCore const&) = delete;
@@ -52,13 +53,13 @@ public:
 
     Headers const& headers() const noexcept { return headers_; }
     /// The code in the close frame of the other end, or else of this one.
-    std::uint16_t close_code() const noexcept { return close_code_; }
-    std::string const& close_reason() const noexcept { return close_reason_; }
+    std::uint16_t close_code() const noexcept { return end_.code(); }
+    std::string const& close_reason() const noexcept { return end_.reason(); }
 
     /// Throws: the reason of its end, if it is closing or has ended; Errc::websocket_closed if there was no failure.
     void require_open() const {
-        if (has_ended_ || is_closing_)
-            throw_error(failure_.value_or(Errc::websocket_closed), what_);
+        if (end_.has_come() || is_closing_)
+            end_.throw_closed();
     }
 
     /// Takes the permit and the connection.
@@ -81,14 +82,14 @@ public:
         if (self->reader_.is_waiting())
             throw std::logic_error("a WebSocket is read by two coroutines at a time");
         auto const loop = self->loop_;
-        while (!self->message_ && !self->has_ended_) {
+        while (!self->message_ && !self->end_.has_come()) {
             co_await self->reader_.until(no_deadline, *loop->deadline_timer);
             if (self->reader_.end() == TimedPark::End::cancelled)
                 ::syncopate::detail::throw_cancellation();
         }
         auto message = std::exchange(self->message_, std::nullopt);
-        if (!message && self->failure_)
-            throw_error(*self->failure_, self->what_);
+        if (!message)
+            self->end_.throw_failure();
         self->read_on();
         co_return std::move(message);
     }
@@ -100,7 +101,7 @@ public:
         Sender sender(*self, std::move(message));
         self->write_on();
         while (!sender.is_done) {
-            if (self->has_ended_)
+            if (self->end_.has_come())
                 self->require_open();
             auto const limit = self->stream_->idle_timeout();
             auto const writes = self->stream_->writes();
@@ -110,25 +111,25 @@ public:
             if (sender.park.end() == TimedPark::End::cancelled)
                 ::syncopate::detail::throw_cancellation();
             bool const is_late = sender.park.end() == TimedPark::End::expired;
-            if (is_late && !self->has_ended_ && writes == self->stream_->writes())
+            if (is_late && !self->end_.has_come() && writes == self->stream_->writes())
                 self->finish(Errc::body_timed_out, "nothing could be sent");
         }
     }
 
     /// Ignores cancellation: it takes half a second at most.
     static asio::awaitable<void> close(std::shared_ptr<WebSocketCore> self, CloseReason reason) {
-        if (!self || self->has_ended_ || self->is_closing_)
+        if (!self || self->end_.has_come() || self->is_closing_)
             co_return;
         auto const loop = self->loop_;
         self->is_closing_ = true;
         self->message_.reset();
-        self->note(reason);
+        self->end_.note(reason);
         self->stream_->close(reason);
 
         auto const deadline = ::syncopate::detail::deadline_after(WebSocketStream::close_timeout);
         bool const throws = co_await asio::this_coro::throw_if_cancelled();
         co_await asio::this_coro::throw_if_cancelled(false);
-        while (!self->has_ended_) {
+        while (!self->end_.has_come()) {
             co_await self->closer_.until(deadline, *loop->deadline_timer);
             if (self->closer_.end() == TimedPark::End::expired)
                 self->finish();
@@ -190,14 +191,14 @@ private:
             return;  // close() ends it
         if (!stream_->is_closed_by_peer())
             return fail(error);
-        note(stream_->close_reason());
+        end_.note(stream_->close_reason());
         using Code = beast::websocket::close_code;
-        if (close_code_ == Code::normal || close_code_ == Code::going_away ||
-            close_code_ == Code::none)
+        auto const code = end_.code();
+        if (code == Code::normal || code == Code::going_away || code == Code::none)
             return finish();
         finish(
-            Errc::websocket_closed, "by the server with " + std::to_string(close_code_) +
-                                        (close_reason_.empty() ? "" : " (" + close_reason_ + ')'));
+            Errc::websocket_closed, "by the server with " + std::to_string(code) +
+                                        (end_.reason().empty() ? "" : " (" + end_.reason() + ')'));
     }
 
     void on_written(error_code const& error) override {
@@ -214,13 +215,8 @@ private:
 
     void on_closed() override {
         if (stream_->is_closed_by_peer())
-            note(stream_->close_reason());
+            end_.note(stream_->close_reason());
         finish();
-    }
-
-    void note(CloseReason const& reason) {
-        close_code_ = reason.code;
-        close_reason_.assign(reason.reason.begin(), reason.reason.end());
     }
 
     void fail(error_code const& error) {
@@ -232,7 +228,7 @@ private:
 
     /// Ends it, and has all coroutines that wait go on. No failure: the WebSocket was closed in order.
     void finish(std::optional<Errc> failure = std::nullopt, std::string const& why = {}) {
-        if (has_ended_)
+        if (end_.has_come())
             return;
         auto const self = shared_from_this();
         end(failure, why);
@@ -240,15 +236,12 @@ private:
     }
 
     void end(std::optional<Errc> failure, std::string const& why) {
-        has_ended_ = true;
-        failure_ = failure;
-        if (!why.empty())
-            what_ += ": " + why;
+        end_.come(failure, why);
         detach();
     }
 
     void abort() noexcept override {
-        if (has_ended_)
+        if (end_.has_come())
             return;
         auto const loop = loop_;
         message_.reset();
@@ -289,7 +282,6 @@ private:
     }
 
     std::shared_ptr<SessionLoop> loop_;
-    std::string const server_;
     Headers headers_;
     Lease lease_;
     WebSocketStreamPointer stream_;
@@ -305,11 +297,7 @@ private:
 
     bool is_closing_ = false;
     TimedPark closer_;
-    bool has_ended_ = false;
-    std::optional<Errc> failure_;
-    std::string what_ = server_;
-    std::uint16_t close_code_ = beast::websocket::close_code::none;
-    std::string close_reason_;
+    WebSocketEnd end_;
 };
 
 }  // namespace syncopate::http::detail
