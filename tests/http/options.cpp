@@ -230,6 +230,11 @@ TEST_CASE("A header is limited to 32 KiB, whether it ends or not") {
     CHECK(error_at(sending(with_value_of(700'000)), more) == Errc::header_too_large);
 }
 
+TEST_CASE("A limit of 4 GiB or more for the header is one of 4 GiB, and not of none") {
+    auto const most = Options().max_header_size(std::size_t{1} << 32);
+    CHECK(text_at(sending(response("200 OK", "", "hello")), most) == "hello");
+}
+
 TEST_CASE("A header is limited to 128 fields") {
     auto const with_fields = [](int count) {
         std::string head = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n";

@@ -1,4 +1,4 @@
-// The cookies that servers have set: which are kept, and which are sent where.
+// CookieJar, Cookie, CookieOrigin: the cookies that servers have set, and the requests that they are sent with.
 #pragma once
 
 #include <syncopate/http/detail/cookies/set_cookie.hpp>
@@ -77,8 +77,8 @@ inline std::string lowered(std::string_view text) {
     return result;
 }
 
-/// Whether hosts below that domain belong to different people, as those below "co.uk" do. Without libpsl,
-/// which knows them, only a name without a dot is taken for such a domain.
+/// Whether hosts below that domain belong to different owners, as those below "co.uk" do. The list of such domains
+/// is libpsl's. Without it, only a name without a dot counts as one.
 inline bool is_public_suffix(std::string const& domain) {
 #ifdef SYNCOPATE_HTTP_WITH_LIBPSL
     if (auto const* const list = ::psl_builtin())
@@ -87,7 +87,8 @@ inline bool is_public_suffix(std::string const& domain) {
     return domain.find('.') == domain.npos;
 }
 
-/// RFC 6265, 5.1.3, for a host that is no address; both in lower case.
+/// Whether the host is the domain or below it: RFC 6265, 5.1.3. The host is no address, and both are in lower
+/// case.
 inline bool domain_matches(std::string_view host, std::string_view domain) noexcept {
     if (!host.ends_with(domain))
         return false;
@@ -95,7 +96,7 @@ inline bool domain_matches(std::string_view host, std::string_view domain) noexc
     return host.empty() || host.ends_with('.');
 }
 
-/// RFC 6265, 5.1.4.
+/// Whether the path is the prefix or below it: RFC 6265, 5.1.4.
 inline bool path_matches(std::string_view path, std::string_view prefix) noexcept {
     if (!path.starts_with(prefix))
         return false;
@@ -113,14 +114,14 @@ inline std::string_view default_cookie_path(std::string_view path) noexcept {
 
 /// Keeps the cookies of a session, as a range of them, oldest first.
 ///
-/// It is bounded: 4096 bytes a cookie, 50 cookies a domain, 3000 in all. A larger one is ignored; for one too
-/// many, the one that has not been used for longest goes.
+/// It is bounded: 4096 bytes a cookie, 50 cookies a domain, 3000 in all. A larger cookie is ignored. A cookie
+/// beyond a number replaces the one that has not been used for longest.
 ///
 /// Threads:   one at a time. An iterator is valid until the next store() or header_for().
 /// Semantics: RFC 6265, sections 5.3 and 5.4. Of its revision: the prefixes `__Host-` and `__Secure-`; `Secure`
 ///            cookies come from https only, and are not overwritten by http; a control byte in a field makes
-///            it ignored. SameSite means nothing: nobody else makes requests here. Public suffixes are known
-///            if the library was built with libpsl (SYNCOPATE_HTTP_WITH_LIBPSL).
+///            it ignored. SameSite is ignored: there are no pages here whose requests it would limit. Public
+///            suffixes are known if the library was built with libpsl (SYNCOPATE_HTTP_WITH_LIBPSL).
 class CookieJar {
 public:
     /// A time of day: what Expires and Max-Age are compared with.
@@ -213,7 +214,7 @@ private:
         cookie.domain_ = detail::lowered(origin.host);
         auto const domain = detail::lowered(text.domain);
         if (!domain.empty()) {
-            // With a dot at its end, any name would be one with a dot.
+            // A dot at the end would hide from is_public_suffix() that a name has no other.
             if (!detail::domain_matches(cookie.domain_, domain) || domain.ends_with('.'))
                 return std::nullopt;
             bool const is_alone = origin.is_ip_address || detail::is_public_suffix(domain);
@@ -241,7 +242,7 @@ private:
         return cookie;
     }
 
-    /// Whether a server would take it for one that came by https.
+    /// Whether a server could take it for a secure cookie of that name.
     bool hides_secure_cookie(Cookie const& cookie) const noexcept {
         return std::ranges::any_of(cookies_, [&](Cookie const& each) {
             return each.is_secure_ && each.name_ == cookie.name_ &&

@@ -1,4 +1,4 @@
-// The errors of HTTP: what a request reports when the trouble is not the response's status.
+// Errc, error_category: the errors of requests, responses and WebSockets.
 #pragma once
 
 #include <syncopate/detail/error/immortal.hpp>
@@ -8,10 +8,10 @@
 
 namespace syncopate::http {
 
-/// What went wrong with a request, as the code of a `std::system_error`, whose message names the server.
+/// The reason why a request failed, as the code of a `std::system_error`, whose message names the server.
 ///
-/// What the system, the resolver or TLS reports comes as a cause in that message. A cancelled request
-/// ends by operation_aborted, as any task of Asio's does.
+/// A reason that the system, the resolver or TLS has given stands in that message. A cancelled request fails
+/// with boost::asio::error::operation_aborted, as any task of Asio does.
 enum class Errc {
     /// The session has been left, and takes no more requests.
     session_closed = 1,

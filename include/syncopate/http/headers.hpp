@@ -1,4 +1,4 @@
-// The fields of a message's header.
+// Headers: the fields of the header of a request or a response.
 #pragma once
 
 #include <algorithm>
@@ -161,7 +161,7 @@ public:
 private:
     friend class detail::ResponseParser;
 
-    /// Makes room for so many fields, whose lines are so long together.
+    /// Reserves memory for that many fields, whose lines have that size together.
     void reserve(std::size_t fields, std::size_t text_size) {
         entries_.reserve(fields);
         text_.reserve(text_size);

@@ -1,4 +1,4 @@
-// Bodies that are JSON, by Boost.JSON.
+// Request::json, Response::json, ClientResponse::json: bodies that are JSON, by Boost.JSON.
 #pragma once
 
 #include <syncopate/http/client_response.hpp>

@@ -1,4 +1,4 @@
-// A form with files, as the body of a request: multipart/form-data.
+// Multipart: a form with fields and files as the body of a request, multipart/form-data.
 #pragma once
 
 #include <syncopate/http/error.hpp>
@@ -15,8 +15,8 @@ namespace syncopate::http {
 /// The fields and files of a form, in their order:
 /// `Multipart().field("user", "Ann").file("photo", "ann.png", bytes, "image/png")`.
 ///
-/// The data is not looked at: a boundary of 128 random bits, from std::random_device, keeps the parts apart,
-/// and nobody who makes data can know it.
+/// The parts are separated by a boundary of 128 random bits, from std::random_device. The data is not searched for
+/// it: whoever made the data could not know it.
 ///
 /// Semantics: the HTML standard's multipart/form-data encoding algorithm, RFC 7578; but a line break in a
 ///            name is refused where browsers escape it.

@@ -1,19 +1,28 @@
-// What can be set when a session is made.
+// SessionOptions: the settings of a session: limits of time and size, trust, proxies, default fields.
 #pragma once
 
 #include <syncopate/http/headers.hpp>
 #include <syncopate/http/trace.hpp>
 
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
+#include <limits>
 #include <string>
+#include <string_view>
 #include <utility>
 
 namespace syncopate::http {
 
 /// The settings of ClientSession and Client. Each setter returns the object, so that they chain:
-/// `SessionOptions().connect_timeout(2s).proxy("http://localhost:3128")`; called without an argument, it
-/// reads.
+/// `SessionOptions().connect_timeout(2s).proxy("http://localhost:3128")`. Called without an argument, it returns
+/// the value.
+///
+/// The session copies its options when it is made, and refuses what is wrong in them then. A limit of size that
+/// is zero allows nothing, unless its comment says that zero is no limit.
+///
+/// Threads:   one at a time, as with any value.
 class SessionOptions {
 public:
     /// The type of the limits of time.
@@ -21,62 +30,70 @@ public:
 
     SessionOptions() = default;
 
-    /// For the making of a connection: the look-up of the name, TCP, the proxy's tunnel, and TLS.
+    /// The longest time for making a connection: the look-up of the name, TCP, the proxy's tunnel, and TLS.
     /// Default: 30 s. Zero or less: no limit.
+    ///
+    /// Beyond it, a request fails with Errc::connect_timed_out, or in the handshake of TLS with
+    /// Errc::tls_handshake_timed_out.
     SessionOptions& connect_timeout(Duration value) {
         connect_timeout_ = value;
         return *this;
     }
     Duration connect_timeout() const noexcept { return connect_timeout_; }
 
-    /// How long nothing may come, or go, while an exchange waits for it. Default: 60 s. Zero or less: no
-    /// limit.
+    /// The longest silence on the connection while a request is written or a response is read. Default: 60 s. Zero
+    /// or less: no limit.
+    ///
+    /// Beyond it, a request fails with Errc::response_header_timed_out or Errc::body_timed_out.
     SessionOptions& read_timeout(Duration value) {
         read_timeout_ = value;
         return *this;
     }
     Duration read_timeout() const noexcept { return read_timeout_; }
 
-    /// From the start of a request, the wait for a connection included, to the end of the response's body;
-    /// Request::timeout() overrides it. Default: 300 s. Zero or less: no limit.
+    /// The longest time from the start of a request, the wait for a connection included, to the end of the
+    /// response's body. Request::timeout() overrides it. Default: 300 s. Zero or less: no limit.
+    ///
+    /// Beyond it, a request fails with Errc::total_timed_out.
     SessionOptions& total_timeout(Duration value) {
         total_timeout_ = value;
         return *this;
     }
     Duration total_timeout() const noexcept { return total_timeout_; }
 
-    /// How long a connection without a request is kept. A server's `Keep-Alive: timeout` shortens it.
-    /// Default: 15 s. Zero or less: none is kept, each request has a connection of its own.
+    /// The longest time that a connection without a request is kept. A server's `Keep-Alive: timeout` shortens it.
+    /// Default: 15 s. Zero or less: none is kept, and each request has a connection of its own.
     SessionOptions& idle_timeout(Duration value) {
         idle_timeout_ = value;
         return *this;
     }
     Duration idle_timeout() const noexcept { return idle_timeout_; }
 
-    /// Whether servers have to prove who they are. Default: true. Without it, anybody on the way can read
-    /// and change everything.
+    /// Whether servers must show a certificate that is trusted and has their name. Default: true. With false,
+    /// anybody on the way can read and change everything; the session says so on std::clog.
     SessionOptions& verify(bool value) {
         verify_ = value;
         return *this;
     }
     bool verify() const noexcept { return verify_; }
 
-    /// A file of certificates, as PEM, to trust instead of those that the system trusts. Read when the
-    /// session is made.
+    /// A file of certificates, as PEM, which are trusted instead of those that the system trusts. It is read when
+    /// the session is made, which throws std::system_error if that fails. Default: none.
     SessionOptions& ca_file(std::string path) {
         ca_file_ = std::move(path);
         return *this;
     }
     std::string const& ca_file() const noexcept { return ca_file_; }
 
-    /// The same, as PEM text.
+    /// Certificates to trust, as ca_file(), but as PEM text. Default: none.
     SessionOptions& ca_certificates(std::string pem) {
         ca_certificates_ = std::move(pem);
         return *this;
     }
     std::string const& ca_certificates() const noexcept { return ca_certificates_; }
 
-    /// The files of the client's own certificate chain and of its private key, as PEM.
+    /// The files of the client's own certificate chain and of its private key, as PEM. They are read when the session
+    /// is made, which throws std::system_error if that fails. A key with a password is refused. Default: none.
     SessionOptions& client_certificate(std::string certificate_path, std::string key_path) {
         client_certificate_ = std::move(certificate_path);
         client_key_ = std::move(key_path);
@@ -86,8 +103,8 @@ public:
     /// What has been set.
     std::string const& client_key() const noexcept { return client_key_; }
 
-    /// The HTTP proxy for all requests, `http://user:password@host:port`; https requests go through a tunnel
-    /// that it makes. Empty: none.
+    /// The HTTP proxy for all requests, `http://user:password@host:port`. Requests by https go through a tunnel that
+    /// it opens. Default: empty, none. If it is no such URL, making the session throws Errc::invalid_url.
     SessionOptions& proxy(std::string url) {
         proxy_ = std::move(url);
         return *this;
@@ -102,14 +119,15 @@ public:
     }
     bool trust_environment() const noexcept { return trust_environment_; }
 
-    /// The path of a Unix domain socket to which all connections go, whatever host a URL names. Empty: none.
+    /// The path of a Unix domain socket to which all connections go, whichever host a URL names. No proxy is used
+    /// then. Default: empty, none.
     SessionOptions& unix_socket(std::string path) {
         unix_socket_ = std::move(path);
         return *this;
     }
     std::string const& unix_socket() const noexcept { return unix_socket_; }
 
-    /// How long the addresses of a name are remembered. Default: 10 s. Zero or less: not at all.
+    /// The time for which the addresses of a name are kept. Default: 10 s. Zero or less: not at all.
     SessionOptions& dns_cache_time(Duration value) {
         dns_cache_time_ = value;
         return *this;
@@ -132,8 +150,8 @@ public:
     }
     std::size_t max_connections_per_host() const noexcept { return max_connections_per_host_; }
 
-    /// How many redirects a request follows; Request::max_redirects() overrides it. Default: 10. Zero:
-    /// none, the response is the redirect itself.
+    /// The most redirects that a request follows. Request::max_redirects() overrides it. Default: 10. Zero: none is
+    /// followed, and the redirect itself is the response. One more fails with Errc::too_many_redirects.
     SessionOptions& max_redirects(std::size_t value) {
         max_redirects_ = value;
         return *this;
@@ -154,17 +172,19 @@ public:
     }
     bool cookies() const noexcept { return cookies_; }
 
-    /// Whether a request is sent once more, on a new connection, when the idle connection that it was sent on
-    /// turns out to have been closed meanwhile. Only for what may be sent twice. Default: true.
+    /// Whether a request is sent once more, on a new connection, if the server had closed the idle connection on
+    /// which it was sent. Only a request that may be sent twice is: see RFC 9110, 9.2.2. Default: true.
     SessionOptions& retry(bool value) {
         retry_ = value;
         return *this;
     }
     bool retry() const noexcept { return retry_; }
 
-    /// A field that is sent with each request, unless the request has one of that name, by itself, its body or
-    /// its credentials. Adds one each time. A Content-Length, a Transfer-Encoding or a second Host are refused
-    /// when the session is made.
+    /// Adds a field that is sent with each request, unless the request has one of that name: set by the user, or
+    /// by its body or its credentials.
+    ///
+    /// A Content-Length, a Transfer-Encoding, a second Host, and a field that must not be sent are refused with
+    /// Errc::invalid_request when the session is made.
     SessionOptions& header(std::string_view name, std::string_view value) {
         headers_.add(name, value);
         return *this;
@@ -172,50 +192,53 @@ public:
     /// The fields that header() has added.
     Headers const& headers() const noexcept { return headers_; }
 
-    /// Bytes of a response's header, or of its trailers. Default: 32 KiB.
+    /// The most bytes of a response's header, and of its trailers. Default: 32 KiB. More than 4 GiB: 4 GiB less a
+    /// byte. Beyond it, Errc::header_too_large.
     SessionOptions& max_header_size(std::size_t value) {
-        max_header_size_ = value;
+        max_header_size_ =
+            (std::min<std::size_t>)(value, (std::numeric_limits<std::uint32_t>::max)());
         return *this;
     }
     std::size_t max_header_size() const noexcept { return max_header_size_; }
 
-    /// Fields of a response's header. Default: 128.
+    /// The most fields of a response's header and its trailers together. Default: 128. Beyond it,
+    /// Errc::header_too_large.
     SessionOptions& max_header_fields(std::size_t value) {
         max_header_fields_ = value;
         return *this;
     }
     std::size_t max_header_fields() const noexcept { return max_header_fields_; }
 
-    /// Decoded bytes that read(), text() and json() accept. Default: 100 MiB. A stream is limited by its
-    /// reader.
+    /// The most decoded bytes that read(), text() and json() accept. Default: 100 MiB. Beyond it,
+    /// Errc::body_too_large. A body that is streamed has no limit but its reader.
     SessionOptions& max_body_size(std::size_t value) {
         max_body_size_ = value;
         return *this;
     }
     std::size_t max_body_size() const noexcept { return max_body_size_; }
 
-    /// Bytes of a line of lines(). Default: 512 KiB.
+    /// The most bytes of a line of Content::lines(). Default: 512 KiB. Beyond it, Errc::line_too_long.
     SessionOptions& max_line_size(std::size_t value) {
         max_line_size_ = value;
         return *this;
     }
     std::size_t max_line_size() const noexcept { return max_line_size_; }
 
-    /// Interim (1xx) responses to one request. Default: 16.
+    /// The most interim (1xx) responses to one request. Default: 16. Beyond it, Errc::header_too_large.
     SessionOptions& max_interim_responses(std::size_t value) {
         max_interim_responses_ = value;
         return *this;
     }
     std::size_t max_interim_responses() const noexcept { return max_interim_responses_; }
 
-    /// Encodings of a body, one within the other. Default: 2.
+    /// The most encodings of a body, one within the other. Default: 2. Beyond it, Errc::malformed_encoding.
     SessionOptions& max_encodings(std::size_t value) {
         max_encodings_ = value;
         return *this;
     }
     std::size_t max_encodings() const noexcept { return max_encodings_; }
 
-    /// What is told of each request: see Trace.
+    /// The functions that are called as requests go on: see Trace. Default: none.
     SessionOptions& trace(Trace value) {
         trace_ = std::move(value);
         return *this;

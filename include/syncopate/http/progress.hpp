@@ -1,4 +1,4 @@
-// How far a transfer has come.
+// Progress, ProgressFunction: how many bytes of a body have been transferred.
 #pragma once
 
 #include <cstdint>
@@ -19,8 +19,13 @@ struct Progress {
     std::optional<std::uint64_t> receive_total;
 };
 
-/// Called each time that something of a body was sent or has come, on the session's loop. It must not block;
-/// what it throws ends the transfer.
+/// A function that is called after each part of a body that was sent or received.
+///
+/// Blocks:    as a function of Request::on_progress() it must not: the whole loop would wait. As a function of
+///            Client::download() it may: only the download waits.
+/// Throws:    an exception ends the transfer, and is what the caller of the request gets.
+/// Threads:   of Request::on_progress(): it is called on the session's loop, and must be safe to call and to
+///            destroy there. Of Client::download(): it is called on the calling thread.
 using ProgressFunction = std::function<void(Progress const&)>;
 
 }  // namespace syncopate::http

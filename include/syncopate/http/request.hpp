@@ -1,4 +1,4 @@
-// What is asked of a server.
+// Request, Verb: what is asked of a server: a method, a URL, fields and a body.
 #pragma once
 
 #include <syncopate/http/body_iterable.hpp>
@@ -40,8 +40,9 @@ using boost::beast::http::verb;
 ///
 /// Copies are cheap: they share the body.
 ///
-/// Throws:    Errc::invalid_request from the setters, for what must not be sent: a line break or another
-///            control byte, a name that is no token. The URL is looked at when the request is made.
+/// Throws:    the setters: a control byte, such as a line break, or a name that is no token ->
+///            Errc::invalid_request. The URL is checked when the request is sent.
+/// Threads:   one at a time. Copies may be used on different threads, unless they share a stream.
 class Request {
 public:
     /// Names and values, of a form or of a query.
@@ -51,31 +52,40 @@ public:
     ///
     /// verb:      any but `unknown` and `connect`.
     /// url:       absolute, http or https.
+    /// Throws:    Errc::invalid_request.
     Request(Verb verb, std::string url) : parts_(verb, std::move(url)) {
         if (verb == Verb::unknown || verb == Verb::connect)
             detail::throw_error(Errc::invalid_request, "this method cannot be sent");
     }
-    /// The same, with the method by its name, such as "GET".
+    /// Asks for a URL, by the method of that name, such as "GET".
+    ///
+    /// verb:      in capitals; any that Verb has but CONNECT.
+    /// url:       absolute, http or https.
+    /// Throws:    Errc::invalid_request.
     Request(std::string_view verb, std::string url)
         : Request(string_to_verb(verb), std::move(url)) {}
 
-    /// Adds a field. It takes the place of the one that the session or the library would send.
+    /// Adds a field, which is sent instead of the one of that name that the session or the library would send.
+    ///
+    /// name:      a token. Content-Length and Transfer-Encoding must agree with the body.
+    /// value:     without control bytes but tabs.
+    /// Throws:    Errc::invalid_request.
     Request& header(std::string_view name, std::string_view value) {
         detail::require_field(name, value);
         parts_.headers.add(name, value);
         return *this;
     }
 
-    /// Adds a parameter to the URL's query, encoded.
+    /// Adds a parameter at the end of the URL's query. Both are percent-encoded.
     Request& query(std::string name, std::string value) {
         parts_.query.emplace_back(std::move(name), std::move(value));
         return *this;
     }
 
-    /// Sends these bytes as the body. The last body that is set counts, of whichever kind.
+    /// Sends these bytes as the body. It replaces any body that was set before, of whichever kind.
     Request& body(std::string bytes) { return body_as("", detail::RequestBody(std::move(bytes))); }
 
-    /// Sends a JSON value. Needs <syncopate/http/json.hpp>.
+    /// Sends a JSON value, as application/json. It is defined in <syncopate/http/json.hpp>.
     Request& json(boost::json::value const& value);
 
     /// Sends pairs as an HTML form does, `application/x-www-form-urlencoded`.
@@ -92,10 +102,11 @@ public:
                                  std::move(parts).take_pieces())));
     }
 
-    /// Sends what an AsyncIterable of std::string gives, chunked, or with the Content-Length that header()
-    /// was given. Such a request is sent once only: no redirect that would repeat the body, no retry.
+    /// Sends the strings of an AsyncIterable, chunked, or with the Content-Length that header() was given. The
+    /// body is sent once only: it is not retried, and a redirect that would repeat it fails.
     ///
-    /// iterable:  an rvalue is owned, an lvalue used in place, on the session's loop.
+    /// iterable:  an rvalue is owned; an lvalue is used in place and must outlive the request. It is iterated on
+    ///            the session's loop.
     template <BodyIterable I>
     Request& body_stream(I&& iterable) {
         return body_as(
@@ -103,31 +114,37 @@ public:
                     std::make_shared<detail::IterableBodyStream<I>>(std::forward<I>(iterable)))));
     }
 
-    /// Instead of SessionOptions::total_timeout. Zero or less: no limit.
+    /// Sets a limit of time instead of SessionOptions::total_timeout(). Zero or less: no limit.
     Request& timeout(std::chrono::nanoseconds value) {
         parts_.timeout = value;
         return *this;
     }
 
-    /// Instead of SessionOptions::max_redirects. Zero: the redirect itself is the response.
+    /// Sets a limit instead of SessionOptions::max_redirects(). Zero: the redirect itself is the response.
     Request& max_redirects(std::size_t value) {
         parts_.max_redirects = value;
         return *this;
     }
 
-    /// Proves who asks, by name and password. A redirect to another server drops it.
+    /// Sends a name and a password, as Basic authentication. A redirect to another origin drops them.
+    ///
+    /// user, password: UTF-8.
+    /// Throws:    a control byte, or a colon in the name -> Errc::invalid_request.
     Request& basic_auth(std::string_view user, std::string_view password) {
         parts_.authorization = detail::basic_credentials(user, password);
         return *this;
     }
-    /// The same, by a token.
+    /// Sends a bearer token. A redirect to another origin drops it.
+    ///
+    /// Throws:    a control byte -> Errc::invalid_request.
     Request& bearer(std::string_view token) {
         detail::require_field("Authorization", token);
         parts_.authorization = "Bearer " + std::string(token);
         return *this;
     }
 
-    /// Is told of the progress of the bodies, of this request's and of its response's.
+    /// Sets a function that is called as the bodies of the request and of its response are transferred: see
+    /// ProgressFunction.
     Request& on_progress(ProgressFunction function) {
         parts_.on_progress = std::move(function);
         return *this;

@@ -1,4 +1,4 @@
-// Url: where a request goes, checked once, and in one form for all who use it.
+// Url: an absolute URL, checked once, in one normal form, and its parts.
 #pragma once
 
 #include <syncopate/http/detail/url/percent_encoding.hpp>
