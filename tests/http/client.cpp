@@ -777,3 +777,33 @@ TEST_CASE("A client whose runner was closed refuses requests, and ends quietly")
     CHECK(code_of([&] { return client.get(server.url()); }) == runner_closed);
     CHECK_NOTHROW(client.close());
 }
+
+// NOLINTBEGIN(bugprone-use-after-move,hicpp-invalid-access-moved)
+
+TEST_CASE("A client's response and stream that were moved from say so") {
+    RawServer const server(answering(ok("body")));
+    Client client;
+    ClientResponse response = client.get(server.url());
+    ClientResponse const other = std::move(response);
+    CHECK(code_of([&] { return response.status(); }) == Errc::response_closed);
+    CHECK(response.text().empty());
+    CHECK(other.text() == "body");
+
+    auto stream = client.stream(server.url());
+    auto const other_stream = std::move(stream);
+    auto const closed = make_error_code(syncopate::Errc::runner_closed);
+    CHECK(code_of([&] { return stream.status(); }) == closed);
+    CHECK(code_of([&] { return stream.lines(); }) == closed);
+    CHECK(code_of([&] { return stream.chunks(1); }) == closed);
+    CHECK_NOTHROW(stream.close());
+    CHECK(other_stream.status() == 200);
+}
+
+TEST_CASE("An outcome that was moved from has no response") {
+    ClientOutcome outcome(std::make_exception_ptr(std::runtime_error("failed")));
+    ClientOutcome const other = std::move(outcome);
+    CHECK(code_of([&] { return outcome.response().status(); }) == Errc::response_closed);
+    CHECK_THROWS_AS(other.response(), std::runtime_error);
+}
+
+// NOLINTEND(bugprone-use-after-move,hicpp-invalid-access-moved)

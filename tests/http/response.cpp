@@ -690,3 +690,28 @@ TEST_CASE("A body that was given up after an error stays so") {
     CHECK(code_of([&] { client.text(got); }) == Errc::body_truncated);
     CHECK(code_of([&] { client.text(got); }) == Errc::response_closed);
 }
+
+// NOLINTBEGIN(bugprone-use-after-move,hicpp-invalid-access-moved)
+
+TEST_CASE("A response that was moved from is closed") {
+    RawServer const server(answering(ok("body")));
+    SessionOnLoop client;
+    Response response = client.get(server.url());
+    Response other = std::move(response);
+
+    CHECK(code_of([&] { return response.status(); }) == Errc::response_closed);
+    CHECK(code_of([&] { return response.reason(); }) == Errc::response_closed);
+    CHECK(code_of([&] { return response.headers().size(); }) == Errc::response_closed);
+    CHECK(code_of([&] { return response.url(); }) == Errc::response_closed);
+    CHECK(code_of([&] { return response.history().size(); }) == Errc::response_closed);
+    CHECK(code_of([&] { return response.is_ok(); }) == Errc::response_closed);
+    CHECK(code_of([&] { return &response.raise_for_status(); }) == Errc::response_closed);
+    CHECK(code_of([&] { return &response.content(); }) == Errc::response_closed);
+    CHECK(code_of([&] { return client.text(response); }) == Errc::response_closed);
+    CHECK(code_of([&] { return client.runner.run(response.read()); }) == Errc::response_closed);
+    CHECK_NOTHROW(client.leave(response));
+
+    CHECK(client.text(other) == "body");
+}
+
+// NOLINTEND(bugprone-use-after-move,hicpp-invalid-access-moved)

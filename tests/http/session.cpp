@@ -552,4 +552,30 @@ TEST_CASE("Several threads can send requests through one session at once") {
     CHECK(server.connections() <= 3);
 }
 
+// NOLINTBEGIN(bugprone-use-after-move,hicpp-invalid-access-moved)
+
+TEST_CASE("A session that was moved from is closed") {
+    RawServer const server(answering(ok("body")));
+    SessionOnLoop client;
+    auto& session = client.session;
+    auto& runner = client.runner;
+    ClientSession other(std::move(session));
+    CHECK(runner.run(fetch(other, server.url())) == "body");
+
+    CHECK(code_of([&] { return client.get(server.url()); }) == Errc::session_closed);
+    CHECK(code_of([&] {
+              return client.request(Request(Verb::get, server.url()));
+          }) == Errc::session_closed);
+    CHECK(code_of([&] { runner.run(session.aenter()); }) == Errc::session_closed);
+    CHECK(session.cookies() == nullptr);
+    CHECK(client.connections().all == 0);
+    CHECK_NOTHROW(client.close());
+
+    session = std::move(other);
+    CHECK(client.text(server.url()) == "body");
+    CHECK(server.connections() == 1);
+}
+
+// NOLINTEND(bugprone-use-after-move,hicpp-invalid-access-moved)
+
 }  // namespace

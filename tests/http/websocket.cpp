@@ -1028,4 +1028,31 @@ TEST_CASE("A flood of pings and empty fragments is bounded by the time-outs of t
     CHECK(server.wait_until_idle());
 }
 
+// NOLINTBEGIN(bugprone-use-after-move,hicpp-invalid-access-moved)
+
+TEST_CASE("A WebSocket that was moved from has ended") {
+    RawServer const server(sending(""));
+    Sockets client;
+    auto& runner = client.runner;
+    auto socket = client.open(server.url());
+    WebSocket other = std::move(socket);
+
+    CHECK_FALSE(socket.is_open());
+    CHECK(socket.close_code() == 0);
+    CHECK(code_of([&] { return runner.run(socket.anext()); }) == Errc::websocket_closed);
+    CHECK(code_of([&] { runner.run(socket.send("text")); }) == Errc::websocket_closed);
+    CHECK(code_of([&] { return socket.headers().size(); }) == Errc::websocket_closed);
+    CHECK(code_of([&] { return socket.subprotocol(); }) == Errc::websocket_closed);
+    CHECK(code_of([&] { return socket.close_reason(); }) == Errc::websocket_closed);
+    CHECK_NOTHROW(runner.run(socket.close()));
+
+    socket = std::move(other);
+    CHECK(socket.is_open());
+
+    ClientSession const owner(std::move(client.session));
+    CHECK(client.error_of_open(server.url()) == Errc::session_closed);
+}
+
+// NOLINTEND(bugprone-use-after-move,hicpp-invalid-access-moved)
+
 }  // namespace
