@@ -23,7 +23,7 @@ public:
     ConnectionUse(ConnectionUse const&) = delete;
     ConnectionUse& operator=(ConnectionUse const&) = delete;
 
-    /// Whether it has something on the loop. Also from other threads: if it has not, it never will again.
+    /// Whether it uses the loop. From any thread: once this is false, it stays so.
     bool is_attached() const noexcept { return is_attached_.load(std::memory_order_acquire); }
 
     /// Detaches the use at the end of a scope, unless it is dismissed before. Within the scope, the end of
@@ -50,7 +50,7 @@ public:
         unlink();
         lease_.reset();
         auto const loop = std::move(loop_);
-        // From here on, another thread may destroy this: what was done before happens before that.
+        // Last: the thread that reads false may destroy this at once.
         is_attached_.store(false, std::memory_order_release);
     }
 

@@ -115,10 +115,10 @@ public:
 
     bool is_sending() const noexcept { return connection().is_writing(); }
 
-    /// The lease, if nothing more is to be done with the exchange: when it is stale, or the protocol is changed.
+    /// Ends a stale exchange, or one whose protocol is changed, and gives its lease.
     Lease take_lease() noexcept { return std::move(lease()); }
 
-    /// Once, when the head is there, and before anything of the body is taken.
+    /// To be called once, when the head is there, before anything of the body is taken.
     void begin_body() {
         if (auto const length = reader_.length_left())
             progress_.receive_total = *length;
@@ -167,8 +167,7 @@ public:
             reader_.skip(connection().input());
             if (reader_.is_complete())
                 end_message();
-        } catch (
-            std::exception const&) {  // NOLINT(bugprone-empty-catch): nobody waits for the rest
+        } catch (std::exception const&) {  // NOLINT(bugprone-empty-catch): nobody reads it
         }
     }
 

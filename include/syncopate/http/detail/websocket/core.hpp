@@ -220,7 +220,7 @@ private:
     }
 
     void fail(error_code const& error) {
-        // Beast gives the cause to one operation, and operation_aborted to the others: that one is still to come.
+        // Beast gives the cause to one operation, and operation_aborted to the other, which may end first.
         if (error == asio::error::operation_aborted && (is_reading_ || is_writing_))
             return;
         finish(websocket_errc(error), tls_error_text(error));
@@ -277,7 +277,7 @@ private:
         stream_.reset();
         lease_ = {};
         auto const loop = std::move(loop_);
-        // From here on, another thread may destroy this: what was done before happens before that.
+        // Last: the thread that reads false may destroy this at once.
         is_attached_.store(false, std::memory_order_release);
     }
 

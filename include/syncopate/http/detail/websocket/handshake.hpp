@@ -124,8 +124,8 @@ private:
             new WebSocketStream(ConnectionPointer(&lease.connection()), settings()));
         auto handshake = begin_handshake(*stream);
         auto writer = make_writer({Verb::get});
-        static_cast<void>(
-            exchange.begin(writer, std::move(lease)));  // a new connection is not stale
+        // A new connection is not stale.
+        static_cast<void>(exchange.begin(writer, std::move(lease)));
         while (exchange.take_head(writer) != Exchange::Stage::answered || exchange.is_sending()) {
             co_await exchange.wait_until(deadline);
             exchange.check_wait(Errc::connect_timed_out, "the WebSocket handshake");
