@@ -1,6 +1,8 @@
 // Task, AsyncContext, AsyncIterable: the concepts of what the bridge takes, and the types of what each gives.
 #pragma once
 
+#include <syncopate/detail/error/requirements.hpp>
+
 #include <boost/asio/async_result.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/use_awaitable.hpp>

@@ -3,6 +3,7 @@
 
 #include <syncopate/detail/error/exception_text.hpp>
 #include <syncopate/detail/error/immortal.hpp>
+#include <syncopate/detail/error/requirements.hpp>
 
 #include <exception>
 #include <memory>

@@ -51,6 +51,11 @@ foreach(expectation IN LISTS expectations)
     endif()
 endforeach()
 
+file(STRINGS "${SOURCE}" is_in_header REGEX "^// The error stands in a header")
+if(is_in_header)
+    return()
+endif()
+
 # One error, and it points at the user's line: nobody should have to read what is below it.
 string(REGEX MATCHALL "[^\n]*error: [^\n]*" errors "${output}")
 list(LENGTH errors count)

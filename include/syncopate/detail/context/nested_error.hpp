@@ -17,11 +17,13 @@
 namespace syncopate::detail {
 
 /// If the error is an E, and not of a derived type: throws it with the exception that is being handled nested
-/// in it.
+/// in it. Without type information nobody can tell, and the error is thrown as it is.
 template <class E>
-void throw_nested_if_exactly(std::exception const& error) {
+void throw_nested_if_exactly([[maybe_unused]] std::exception const& error) {
+#if defined(__cpp_rtti)
     if (typeid(error) == typeid(E))
         std::throw_with_nested(static_cast<E const&>(error));
+#endif
 }
 
 /// Throws `outer` with `inner` nested in it. std::throw_with_nested needs the type of `outer`, which an
