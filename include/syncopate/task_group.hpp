@@ -7,6 +7,7 @@
 #include <syncopate/detail/group/nursery.hpp>
 #include <syncopate/detail/group/started_child.hpp>
 #include <syncopate/detail/task/awaitable_of.hpp>
+#include <syncopate/detail/task/cancellation.hpp>
 #include <syncopate/detail/task/outcome.hpp>
 #include <syncopate/detail/task/owned_or_ref.hpp>
 #include <syncopate/error.hpp>

@@ -3,6 +3,7 @@
 
 #include <syncopate/blocking_function.hpp>
 #include <syncopate/detail/loop/work_executor.hpp>
+#include <syncopate/detail/task/caller_executor.hpp>
 #include <syncopate/detail/task/caller_link.hpp>
 #include <syncopate/detail/work/offload.hpp>
 #include <syncopate/error.hpp>

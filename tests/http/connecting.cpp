@@ -8,7 +8,7 @@
 #include "support/raw_server.hpp"
 #include "support/tasks.hpp"
 #include "support/temporary_directory.hpp"
-#include <syncopate/detail/task/caller_link.hpp>
+#include <syncopate/detail/task/caller_executor.hpp>
 #include <syncopate/http/detail/connection/environment_proxies.hpp>
 #include <syncopate/http/detail/connection/lookup_threads.hpp>
 #include <syncopate/http/detail/connection/proxy.hpp>

@@ -5,14 +5,13 @@
 #include <syncopate/detail/loop/loop.hpp>
 #include <syncopate/detail/loop/operation.hpp>
 #include <syncopate/detail/loop/task_record.hpp>
+#include <syncopate/detail/task/cancellation.hpp>
 #include <syncopate/detail/task/pooled_coroutine.hpp>
 #include <syncopate/error.hpp>
 
 #include <boost/asio/awaitable.hpp>
-#include <boost/asio/error.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <boost/system/system_error.hpp>
 
 #include <exception>
 #include <source_location>
@@ -114,18 +113,13 @@ private:
     /// Nothing refers to the call any more. It may be destroyed from now on.
     virtual void released() noexcept = 0;
 
-    static std::exception_ptr cancellation() noexcept {
-        return std::make_exception_ptr(
-            boost::system::system_error(boost::asio::error::operation_aborted));
-    }
-
     void start() noexcept {
         Hold const hold(*this);
         loop_.task_started(*this);
-        if (reason_ == Errc{} && (!is_clean_up() || loop_.has_drained()))
+        if (reason_ == Errc{} && (!is_clean_up() || loop_.has_unwound()))
             reason_ = loop_.refusal();
         if (reason_ != Errc{})
-            return fail(cancellation());  // the task does not start
+            return fail(cancellation_error());  // the task does not start
         try {
             PooledCoroutine::run(loop_.executor(), loop_.coroutine_pool(), *this);
         } catch (...) {
@@ -133,9 +127,9 @@ private:
         }
     }
 
-    void end() noexcept final {
+    void released_by_loop() noexcept final {
         Loop& loop = loop_;
-        loop.task_ended(*this);
+        loop.task_completed(*this);
         release();
         loop.task_released();
     }

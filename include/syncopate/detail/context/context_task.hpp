@@ -6,16 +6,15 @@
 #include <syncopate/detail/loop/loop.hpp>
 #include <syncopate/detail/loop/operation.hpp>
 #include <syncopate/detail/loop/task_record.hpp>
+#include <syncopate/detail/task/cancellation.hpp>
 #include <syncopate/detail/task/outcome.hpp>
+#include <syncopate/detail/task/park_on_context.hpp>
 #include <syncopate/detail/wait/one_shot_event.hpp>
 #include <syncopate/error.hpp>
 
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/cancellation_state.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
-#include <boost/asio/use_awaitable.hpp>
 
 #include <exception>
 #include <memory>
@@ -129,12 +128,9 @@ private:
             entry_.fail(loop().error(refusal));
             co_return;
         }
-        boost::asio::steady_timer timer(
-            loop().executor(), (boost::asio::steady_timer::time_point::max)());
-        parked_ = &timer;
+        auto wait = park_.wait(loop().executor());  // has its memory before the caller goes on
         entered_.set();
-        co_await timer.async_wait(boost::asio::as_tuple(boost::asio::use_awaitable));
-        parked_ = nullptr;
+        co_await std::move(wait);
     }
 
     boost::asio::awaitable<void> leave() {
@@ -170,8 +166,8 @@ private:
             return;
         exit_taker_ = taker;
         exit_error_ = std::move(error);
-        if (parked_ && !loop().is_lost())
-            parked_->cancel();
+        if (!loop().is_lost())
+            park_.resume();
     }
 
     void stop(Errc reason) noexcept final {
@@ -207,7 +203,7 @@ private:
     Exit requested_kind_ = Exit::awaited;
 
     // Used on the loop only, until left_ is set.
-    boost::asio::steady_timer* parked_ = nullptr;
+    ParkOnContext park_;
     Taker exit_taker_ = Taker::nobody_yet;
     std::exception_ptr exit_error_;
     Outcome<bool> exit_outcome_;

@@ -4,6 +4,7 @@
 #include <syncopate/detail/group/child.hpp>
 #include <syncopate/detail/intrusive_list.hpp>
 #include <syncopate/detail/loop/unhandled.hpp>
+#include <syncopate/detail/task/cancellation.hpp>
 #include <syncopate/detail/task/emit_cancellation.hpp>
 #include <syncopate/detail/task/outcome.hpp>
 #include <syncopate/detail/task/owned_or_ref.hpp>

@@ -5,14 +5,13 @@
 #include <syncopate/detail/group/child.hpp>
 #include <syncopate/detail/group/nursery.hpp>
 #include <syncopate/detail/task/awaitable_of.hpp>
+#include <syncopate/detail/task/cancellation.hpp>
 #include <syncopate/detail/task/outcome.hpp>
 #include <syncopate/detail/task/owned_or_ref.hpp>
 #include <syncopate/detail/task/parked_coroutine.hpp>
 #include <syncopate/error.hpp>
 
 #include <boost/asio/awaitable.hpp>
-#include <boost/asio/error.hpp>
-#include <boost/system/system_error.hpp>
 
 #include <exception>
 #include <memory>
@@ -77,8 +76,7 @@ private:
 
     std::exception_ptr without_value() const {
         if (is_cancelled_)
-            return std::make_exception_ptr(
-                boost::system::system_error(boost::asio::error::operation_aborted));
+            return cancellation_error();
         return std::make_exception_ptr(
             std::system_error(make_error_code(Errc::never_ready), "TaskGroup::start"));
     }

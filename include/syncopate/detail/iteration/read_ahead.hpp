@@ -10,15 +10,14 @@
 #include <syncopate/detail/iteration/ring.hpp>
 #include <syncopate/detail/loop/loop.hpp>
 #include <syncopate/detail/loop/operation.hpp>
+#include <syncopate/detail/task/park_on_context.hpp>
 #include <syncopate/detail/wait/backoff.hpp>
 #include <syncopate/detail/wait/one_shot_event.hpp>
 #include <syncopate/error.hpp>
 
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/cancellation_state.hpp>
 #include <boost/asio/post.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
@@ -95,8 +94,12 @@ private:
         try {
             for (std::size_t left = items_per_turn; reason() == Errc{};) {
                 // Again after a wake-up: it may have been meant for an earlier announcement.
-                while (reason() == Errc{} && ring_.is_full() && ring_.producer_waits())
-                    co_await park();
+                while (reason() == Errc{} && ring_.is_full() && ring_.producer_waits()) {
+                    if (std::exchange(resumed_, false))
+                        continue;
+                    co_await park_.wait(loop().executor());
+                    resumed_ = false;
+                }
                 if (reason() != Errc{})
                     break;
                 auto const drained =
@@ -135,22 +138,10 @@ private:
             co_await return_to_loop();
     }
 
-    /// Suspends the pump until unpark(), unless that came first.
-    boost::asio::awaitable<void> park() {
-        if (!std::exchange(resumed_, false)) {
-            boost::asio::steady_timer timer(
-                loop().executor(), (boost::asio::steady_timer::time_point::max)());
-            parked_ = &timer;
-            co_await timer.async_wait(boost::asio::as_tuple(boost::asio::use_awaitable));
-            parked_ = nullptr;
-            resumed_ = false;
-        }
-    }
-
     void unpark() noexcept {
         resumed_ = true;
-        if (parked_ && !loop().is_lost())
-            parked_->cancel();
+        if (!loop().is_lost())
+            park_.resume();
     }
 
     void submit_resume() noexcept {
@@ -169,7 +160,7 @@ private:
     }
 
     void stop(Errc) noexcept override {
-        if (parked_)
+        if (park_.is_waiting())
             unpark();
         else
             emit_cancellation();
@@ -196,7 +187,7 @@ private:
     Backoff backoff_;  // used by the consumer only
 
     // Used on the loop only.
-    boost::asio::steady_timer* parked_ = nullptr;
+    ParkOnContext park_;
     bool resumed_ = false;
 };
 

@@ -1,8 +1,8 @@
-// A loop that turns on the thread of its caller, and only while that is blocked on it.
+// CallerLoop: a loop that its caller's thread turns, and only while that thread is blocked on it.
 #pragma once
 
 #include <syncopate/detail/loop/own_loop.hpp>
-#include <syncopate/detail/loop/wait_graph.hpp>
+#include <syncopate/detail/loop/serving_scope.hpp>
 #include <syncopate/detail/wait/deadline.hpp>
 #include <syncopate/detail/wait/one_shot_event.hpp>
 #include <syncopate/options.hpp>
@@ -26,8 +26,8 @@ public:
 
     explicit CallerLoop(Options options) : OwnLoop(std::move(options), "Runner") {}
 
-    /// The Runner is destroyed where it cannot be waited for. If a task of its own does that, the call
-    /// that turns the loop, further up on this thread's stack, brings it to its end.
+    /// The Runner is destroyed where it must not block. If a task of its own does that, a call further up
+    /// on this thread's stack turns the loop; end_blocking() of that call waits until it is closed.
     void abandon() noexcept override {
         abandoned_ = shared_from_this();
         begin_close(Errc::runner_closed);
@@ -42,7 +42,7 @@ private:
         if (turning_on_.compare_exchange_strong(turning, self, std::memory_order_acquire))
             return true;
         if (turning == self)
-            return false;  // a caller who does something for his task, and may have another run
+            return false;  // inside what the blocked caller does for its task
         throw DeadlockError(
             '"' + options().name() +
             "\" is running on another thread; a Runner serves one at a time, "
@@ -56,14 +56,14 @@ private:
         turning_on_.store(std::thread::id(), std::memory_order_release);
     }
 
-    bool block(OneShotEvent& word, Deadline deadline) noexcept override {
+    bool block(OneShotEvent& event, Deadline deadline) noexcept override {
         if (deadline == no_deadline)
-            turn_until([&] { return word.is_signalled(); });
+            turn_until([&] { return event.is_signalled(); });
         else
             turn_until(
-                [&] { return word.is_signalled() || Deadline::clock::now() >= deadline; },
+                [&] { return event.is_signalled() || Deadline::clock::now() >= deadline; },
                 [&](auto& context) { context.run_one_until(deadline); });
-        return word.is_signalled();
+        return event.is_signalled();
     }
 
     template <class Done, class Step>
@@ -82,22 +82,22 @@ private:
             submit_close();
     }
 
-    void drained() noexcept override {
-        OwnLoop::drained();
+    void unwound() noexcept override {
+        OwnLoop::unwound();
         set_closed();
     }
 
     bool after_close(Deadline deadline) noexcept override {
         if (!gate().close_workers(deadline))
             return false;
-        if (!std::exchange(destroyed_, true))
+        if (!std::exchange(are_remains_destroyed_, true))
             destroy_remains();
         return true;
     }
 
     std::atomic<std::thread::id> turning_on_;
     std::shared_ptr<Loop> abandoned_;
-    bool destroyed_ = false;
+    bool are_remains_destroyed_ = false;
 };
 
 }  // namespace syncopate::detail

@@ -1,11 +1,12 @@
-// The way back to the coroutines of one execution context, for threads that may outlive it.
+// ContextGate: through it, threads post to an execution context that may be gone. ContextGateService: keeps
+// the gate of an execution context.
 #pragma once
 
 #include <syncopate/detail/intrusive_list.hpp>
 #include <syncopate/detail/loop/loop.hpp>
-#include <syncopate/detail/loop/wait_graph.hpp>
+#include <syncopate/detail/loop/loop_identity.hpp>
 #include <syncopate/detail/loop/work_executor.hpp>
-#include <syncopate/detail/task/caller_link.hpp>
+#include <syncopate/detail/task/caller_executor.hpp>
 #include <syncopate/detail/wait/deadline.hpp>
 
 #include <boost/asio/any_io_executor.hpp>
@@ -26,19 +27,24 @@ namespace syncopate::detail {
 
 class Suspension;
 
-/// Open as long as the execution context is there. Whoever posts to the context from outside does so
-/// under the lock, and so not to a context that has gone.
+/// The gate is open while the execution context is there. Other threads post to the context under the
+/// gate's lock, and so never to a context that is gone. Coroutines that wait for other threads, the
+/// Suspensions, are listed here.
 ///
-/// The end. The context's shutdown shuts the gate, and then destroys what is pending in the context.
-/// What waits for other threads is pending here. It is destroyed last, because what those threads are
-/// doing may refer to it, and may wait for something that is pending in the context. So the shutdown
-/// posts a handler; when that is destroyed, it destroys here what no thread uses any more, and as long as
-/// there is more, posts itself again, behind whatever was posted meanwhile.
+/// When the execution context shuts down:
+///
+/// 1. shut() closes the gate, and posts LastHandler to the context.
+/// 2. The context destroys what is pending, LastHandler among it.
+/// 3. The destructor of LastHandler destroys the suspended coroutines that no thread uses any more.
+/// 4. While some are left, it posts LastHandler again, so that the context first destroys whatever has been
+///    posted meanwhile: a thread that uses a coroutine may wait for that. Then step 3 comes again.
+/// 5. When none is left, the workers are closed.
 class ContextGate {
 public:
     static std::shared_ptr<ContextGate> of(boost::asio::any_io_executor const& executor);
 
-    explicit ContextGate(boost::asio::execution_context& context) noexcept : context_(context) {}
+    explicit ContextGate(boost::asio::execution_context& context) noexcept
+        : execution_context_(context) {}
 
     /// The runner's loop, if it owns the context.
     Loop* loop() const noexcept { return loop_; }
@@ -47,13 +53,14 @@ public:
         may_spin_ = loop.may_spin();
         loop_ = &loop;
     }
-    /// Whether it makes sense for a waiting thread to look for what the loop does.
+    /// Whether it makes sense for a waiting thread to spin until the loop has done something.
     bool may_spin() const noexcept { return may_spin_; }
 
-    LoopIdentity identity() const noexcept { return {&name_, loop_, &context_}; }
+    LoopIdentity identity() const noexcept { return {&name_, loop_, &execution_context_}; }
 
-    /// Calls f, unless the gate is shut. Returns whether f succeeded.
-    /// Throws: what f throws, unless it is that the loop has ended.
+    /// Calls f, unless the gate is shut. Returns whether f succeeded: a std::system_error of f says that the
+    /// loop has ended.
+    /// Throws: what else f throws.
     template <class F>
     bool if_open(F f) {
         std::lock_guard const lock(mutex_);
@@ -67,9 +74,8 @@ public:
         return true;
     }
 
-    /// The threads that do the work of coroutines that do not say who shall. They are closed with the
-    /// context.
-    /// make: makes them, the first time.
+    /// The default pool of the coroutines here. It is closed with the execution context.
+    /// make: makes the pool, the first time.
     template <class Make>
     std::shared_ptr<OwnedWorkExecutor> workers(Make make) {
         std::lock_guard const lock(mutex_);
@@ -78,7 +84,7 @@ public:
         return workers_;
     }
 
-    /// Closes them, and returns whether they had ended before the deadline.
+    /// Closes the pool, and returns whether its threads had ended before the deadline.
     bool close_workers(Deadline deadline) noexcept {
         std::unique_lock lock(mutex_);
         auto const workers = workers_;
@@ -86,7 +92,7 @@ public:
         return !workers || workers->close_until(deadline);
     }
 
-    /// What they are doing, in words.
+    /// The work that the pool's threads do, in words.
     std::string work() const {
         std::lock_guard const lock(mutex_);
         return workers_ ? workers_->description() : std::string();
@@ -99,7 +105,7 @@ public:
 private:
     friend class ContextGateService;
 
-    // The handler that destroys, last of all.
+    // See the shutdown above.
     class LastHandler {
     public:
         LastHandler(
@@ -113,20 +119,20 @@ private:
         }
         void operator()() const noexcept {}
 
-        /// Posts itself. Returns whether it is gone.
+        /// Posts what this is, and leaves this empty. False if there is no memory for that.
         bool post() noexcept {
             LastHandler next(std::move(gate_), executor_);
             try {
                 boost::asio::post(executor_, std::move(next));
             } catch (...) {
-                gate_ = std::move(next.gate_);  // no memory: it goes on here
+                gate_ = std::move(next.gate_);
             }
             return !gate_;
         }
 
     private:
         void end() noexcept {
-            while (!gate_->drop_what_is_settled()) {
+            while (!gate_->drop_what_is_released()) {
                 std::this_thread::sleep_for(std::chrono::microseconds(100));
                 if (post())
                     return;
@@ -138,14 +144,14 @@ private:
         boost::asio::any_io_executor executor_;
     };
 
-    /// Shuts the gate. The context is about to destroy what is pending.
+    /// The execution context is about to destroy what is pending.
     static void shut(std::shared_ptr<ContextGate> const& gate) noexcept;
 
-    /// Destroys what waits here and is used by nobody. Returns whether that was all.
-    bool drop_what_is_settled() noexcept;
+    /// Destroys the suspended coroutines that no thread uses. Returns whether that was all.
+    bool drop_what_is_released() noexcept;
     Suspension* take_newest() noexcept;
 
-    boost::asio::execution_context const& context_;
+    boost::asio::execution_context const& execution_context_;
     std::string name_ = "event loop";
     Loop* loop_ = nullptr;
     bool may_spin_ = true;
@@ -157,7 +163,6 @@ private:
     std::shared_ptr<OwnedWorkExecutor> workers_;
 };
 
-/// Keeps the gate of an execution context, and tells it when that ends.
 class ContextGateService final : public boost::asio::execution_context::service {
 public:
     inline static boost::asio::execution_context::id id;

@@ -1,4 +1,4 @@
-// How operations get from any thread to the loop: a lock-free queue, many producers, one consumer.
+// InjectionQueue: takes operations from any thread to the loop. Lock-free; many producers, one consumer.
 #pragma once
 
 #include <syncopate/detail/loop/operation.hpp>
@@ -21,8 +21,8 @@ class BasicInjectionQueue {
 public:
     enum class Pushed { first, behind_others, refused };
 
-    /// `first` if the queue was empty: the caller must see to it that the consumer turns. Who comes
-    /// behind others may rely on the first of them.
+    /// `first` if the queue was empty: the caller must see to it that the consumer turns. A push behind
+    /// others need not: the first of them does.
     Pushed push(Operation& operation) noexcept {
         Operation* head = head_.load(std::memory_order_relaxed);
         do {
@@ -65,7 +65,7 @@ private:
         return reinterpret_cast<Operation*>(const_cast<BasicInjectionQueue*>(this));
     }
 
-    /// Only the consumer closes, so what it sees here is still so when it takes it.
+    /// Only the consumer takes and closes. So what is seen here is there until the consumer takes it.
     bool has_pushed() const noexcept {
         Operation const* const head = head_.load(std::memory_order_relaxed);
         return head && head != closed();

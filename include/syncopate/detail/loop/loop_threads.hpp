@@ -1,4 +1,4 @@
-// What can be known of the threads that run somebody else's executor.
+// LoopThreads, threads_of(): what an executor tells of the threads that run it.
 #pragma once
 
 #include <boost/asio/any_io_executor.hpp>
@@ -15,11 +15,11 @@
 
 namespace syncopate::detail {
 
-/// The threads of an execution context, as its executor tells.
 struct LoopThreads {
+    /// Whether the calling thread is one of them.
     std::function<bool()> include_this_one = [] { return false; };
     std::size_t count = 0;  // 0: unknown
-    /// Whether this thread holds the strand, if the executor is one: then no other thread can help.
+    /// Whether the executor is a strand, and the calling thread holds it: then no other thread can run.
     std::function<bool()> wait_for_this_one = [] { return false; };
 };
 
@@ -67,7 +67,7 @@ LoopThreads threads_of(Executor const& executor) {
             [executor] { return executor.running_in_this_thread(); },
             boost::asio::query(executor, boost::asio::execution::occupancy)};
     } else {
-        // An io_context does not tell. One thread is what most have, and the safe assumption.
+        // An io_context does not tell. Most have one thread, and to assume so is safe.
         return {[executor] { return executor.running_in_this_thread(); }, 1};
     }
 }

@@ -1,17 +1,18 @@
-// What is handed to a loop: a node of its queue, with the function that the loop calls once.
+// Operation: a function that is handed to a loop, which calls it once; a node of the loop's queue.
+// MemberOperation: the same for a member function.
 #pragma once
 
 namespace syncopate::detail {
 
-/// Lies in the object that it is about, so that handing over allocates nothing. Whoever submits it
-/// keeps it alive until it has run.
+/// It is a member of the object on which it works, so that submitting it allocates nothing. Whoever
+/// submits it keeps it alive until it has run.
 class Operation {
 public:
     explicit Operation(void (*function)(Operation&) noexcept) noexcept : run_(function) {}
     Operation(Operation const&) = delete;
     Operation& operator=(Operation const&) = delete;
 
-    /// On the loop, or on the thread that ends it. The operation may be gone afterwards.
+    /// On the loop, or on the thread that ends the loop. The operation may be destroyed inside the call.
     void run() noexcept { run_(*this); }
 
     Operation* next = nullptr;  // the queue's

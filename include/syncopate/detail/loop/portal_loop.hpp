@@ -1,4 +1,4 @@
-// A loop that somebody else runs: calls go to it through its executor.
+// PortalLoop: a loop that somebody else runs. Operations reach it through its executor.
 #pragma once
 
 #include <syncopate/detail/loop/context_gate.hpp>
@@ -29,28 +29,31 @@ class PortalLoop final : public Loop, private RegisteredPortal {
 public:
     template <class Executor>
     static std::shared_ptr<PortalLoop> create(Executor const& executor, Options options) {
-        boost::asio::execution_context& context =
+        boost::asio::execution_context& execution_context =
             boost::asio::query(executor, boost::asio::execution::context);
-        // Services end newest first: by this order the registry ends before the strands, and what they
-        // drop then is known to be lost.
+        // An execution context ends its services newest first. Made in this order, the registry ends before
+        // the strands: it has marked the portals lost when the strands drop their operations.
         static_cast<void>(boost::asio::make_strand(executor));
         static_cast<void>(
-            ContextGate::of(executor));  // takes this one, and not the portal's strand
-        auto loop = std::make_shared<PortalLoop>(std::move(options), threads_of(executor), context);
+            ContextGate::of(executor));  // keeps this executor, and not the portal's strand
+        auto loop = std::make_shared<PortalLoop>(
+            std::move(options), threads_of(executor), execution_context);
         loop->set_executor(serial(executor, loop));
         loop->registry_->add(*loop);
         return loop;
     }
 
-    PortalLoop(Options options, LoopThreads threads, boost::asio::execution_context& context)
+    PortalLoop(
+        Options options, LoopThreads threads, boost::asio::execution_context& execution_context)
         : Loop(std::move(options), "BlockingPortal"), threads_(std::move(threads)),
-          context_(&context), registry_(&boost::asio::use_service<PortalRegistry>(context)) {}
+          execution_context_(&execution_context),
+          registry_(&boost::asio::use_service<PortalRegistry>(execution_context)) {}
 
     void submit(Operation& operation) override {
-        // Posted under the lock, and without a copy of the executor: as soon as the loop has the
-        // operation, the context may come to its end, and a copy would refer to it.
+        // Posted under the lock and without a copy of the executor: once the loop has the operation, the
+        // execution context may end, and a copy would refer to it.
         std::lock_guard lock(mutex_);
-        if (ended_ || !executor())
+        if (is_detached_ || !executor())
             throw_error(refusal());
         boost::asio::post(executor(), PostedOrDropped(Posted{shared_from_this(), &operation}));
         ++deliveries_;
@@ -100,14 +103,14 @@ private:
     }
 
     void const* exclusive_context() const noexcept override {
-        return has_one_thread_ ? context_ : nullptr;
+        return has_one_thread_ ? execution_context_ : nullptr;
     }
 
-    // A thread of the context holds one of its own when it blocks. It is counted, and uncounted, only
-    // while the context exists: it cannot go while a thread of its own is here.
+    // A thread of the execution context that blocks takes one thread from it, and is counted. The context
+    // outlives the count: it cannot be destroyed while a thread of its own is here.
     bool begin_blocking() override {
         std::lock_guard const lock(mutex_);
-        if (ended_)
+        if (is_detached_)
             return false;
         if (threads_.wait_for_this_one())
             throw_blocks_itself();
@@ -125,11 +128,11 @@ private:
     void begin_close(Errc reason) override {
         std::unique_lock lock(mutex_);
         refuse(reason);
-        if (ended_ || close_submitted_)
+        if (is_detached_ || close_submitted_)
             return;
-        // Nothing under way: the loop need not turn, and perhaps nobody runs it any more.
-        if (deliveries_ == 0 && idle())
-            return end(lock);
+        // Nothing is under way. The loop need not turn, and perhaps nobody runs it any more.
+        if (deliveries_ == 0 && has_no_tasks())
+            return detach(lock);
         close_submitted_ = true;
         lock.unlock();
         try {
@@ -143,33 +146,34 @@ private:
 
     void delivered() noexcept {
         std::unique_lock lock(mutex_);
-        if (--deliveries_ == 0 && drained_)
-            end(lock);
+        if (--deliveries_ == 0 && waits_for_deliveries_)
+            detach(lock);
     }
 
-    void drained() noexcept override {
+    void unwound() noexcept override {
         std::unique_lock lock(mutex_);
-        drained_ = true;
+        waits_for_deliveries_ = true;
         if (deliveries_ == 0)
-            end(lock);
+            detach(lock);
     }
 
-    /// Lets go of the executor, which shares the ownership of this loop, and of the context.
-    void end(std::unique_lock<std::mutex>& lock) noexcept {
+    /// Gives up the executor, which shares the ownership of this loop, and with it the execution context.
+    /// The loop is closed then.
+    void detach(std::unique_lock<std::mutex>& lock) noexcept {
         auto const self = shared_from_this();
-        if (std::exchange(ended_, true))
+        if (std::exchange(is_detached_, true))
             return;
         auto executor = take_executor();
-        auto threads = std::exchange(threads_, {});  // has the executor, too
+        auto threads = std::exchange(threads_, {});  // it has the executor, too
         lock.unlock();
         executor = {};
         threads = {};
         if (!is_lost())
             registry_->remove(*this);
-        set_closed();  // the context may be gone from here on
+        set_closed();  // the execution context may be destroyed from here on
     }
 
-    void context_ends() noexcept override {
+    void execution_context_ends() noexcept override {
         auto const self = shared_from_this();
         set_lost();
         start_closing();
@@ -179,15 +183,15 @@ private:
 
     LoopThreads threads_;
     bool const has_one_thread_ = threads_.count == 1;
-    boost::asio::execution_context* const context_;
+    boost::asio::execution_context* const execution_context_;
     PortalRegistry* const registry_;
-    MemberOperation<Loop, &Loop::start_closing> close_{*this};
+    MemberOperation<LoopLifetime, &LoopLifetime::start_closing> close_{*this};
 
     mutable std::mutex mutex_;
     std::size_t deliveries_ = 0;
     bool close_submitted_ = false;
-    bool drained_ = false;
-    bool ended_ = false;
+    bool waits_for_deliveries_ = false;
+    bool is_detached_ = false;
 };
 
 }  // namespace syncopate::detail

@@ -1,4 +1,4 @@
-// What an execution context knows of the portals to it.
+// PortalRegistry: the portals to one execution context, and how many of its threads are blocked on them.
 #pragma once
 
 #include <syncopate/detail/intrusive_list.hpp>
@@ -10,18 +10,17 @@
 
 namespace syncopate::detail {
 
-/// A portal, as the execution context sees it.
+/// A portal, which is told when the execution context ends.
 class RegisteredPortal : public ListHook<RegisteredPortal> {
 public:
-    /// The context is about to destroy all that is pending, and then itself.
-    virtual void context_ends() noexcept = 0;
+    /// The execution context is about to destroy all that is pending, and then itself.
+    virtual void execution_context_ends() noexcept = 0;
 
 protected:
     ~RegisteredPortal() = default;
 };
 
-/// A service of the execution context: counts those of its threads that are blocked on something that
-/// the context must run, and tells the portals when it ends.
+/// A service of the execution context.
 class PortalRegistry : public boost::asio::execution_context::service {
 public:
     static inline boost::asio::execution_context::id id;
@@ -37,7 +36,7 @@ public:
         portal.unlink();
     }
 
-    /// One more thread blocks, unless none of `threads` would be left.
+    /// Counts one more blocked thread. False, and not counted, if none of `threads` would be left to run.
     bool enter(std::size_t threads) noexcept {
         std::lock_guard lock(mutex_);
         if (blocked_threads_ + 1 >= threads)
@@ -54,7 +53,7 @@ private:
     void shutdown() override {
         portals_.for_each([](RegisteredPortal& portal) {
             portal.unlink();
-            portal.context_ends();
+            portal.execution_context_ends();
         });
     }
 

@@ -1,4 +1,4 @@
-// The tasks that run on a loop: counted, to be named while they last, and cancelled at its end.
+// RunningTasks: the tasks of a loop, to name them, to cancel them, and to know when none is left.
 #pragma once
 
 #include <syncopate/detail/intrusive_list.hpp>
@@ -12,8 +12,8 @@
 
 namespace syncopate::detail {
 
-/// The loop writes, and others read to name what runs. A task is listed until it has ended, and counts
-/// until its user has been told.
+/// The loop writes; other threads read to name what runs. A task is listed until it has completed, and is
+/// counted until it has been released.
 class RunningTasks {
 public:
     // On the loop.
@@ -24,17 +24,17 @@ public:
         count_.fetch_add(1, std::memory_order_relaxed);
     }
 
-    void ended(TaskRecord& task) noexcept {
+    void completed(TaskRecord& task) noexcept {
         std::lock_guard lock(mutex_);
         task.unlink();
     }
 
-    void told() noexcept { count_.fetch_sub(1, std::memory_order_release); }
+    void released() noexcept { count_.fetch_sub(1, std::memory_order_release); }
 
-    /// Whether none counts. Acquires what was done before told().
+    /// Whether every task has been released. Acquires what was done before released().
     bool none() const noexcept { return count_.load(std::memory_order_acquire) == 0; }
 
-    /// Cancels those that were not cancelled before, newest first. To cancel one may end others.
+    /// Cancels those that were not cancelled before, newest first. To cancel one may complete others.
     void cancel_all(Errc reason) noexcept {
         for (;;) {
             std::unique_lock lock(mutex_);
@@ -50,7 +50,7 @@ public:
 
     // From any thread.
 
-    /// The call sites of those that have not ended, in words.
+    /// The call sites of the tasks that have not completed, in words.
     std::string descriptions() const {
         std::string all;
         auto const add = [&](TaskRecord const& task) {

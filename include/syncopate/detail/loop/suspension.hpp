@@ -1,19 +1,18 @@
-// A coroutine that waits for another thread, and its way back to its loop.
+// Suspension: a coroutine that waits for another thread, which resumes it on its loop.
 #pragma once
 
 #include <syncopate/detail/intrusive_list.hpp>
 #include <syncopate/detail/loop/context_gate.hpp>
 #include <syncopate/detail/loop/loop.hpp>
 #include <syncopate/detail/loop/operation.hpp>
-#include <syncopate/detail/task/caller_link.hpp>
+#include <syncopate/detail/task/caller_executor.hpp>
 #include <syncopate/detail/task/inplace_handler.hpp>
+#include <syncopate/detail/task/park.hpp>
 #include <syncopate/error.hpp>
 
 #include <boost/asio/any_io_executor.hpp>
-#include <boost/asio/associated_cancellation_slot.hpp>
-#include <boost/asio/async_result.hpp>
+#include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/cancellation_type.hpp>
-#include <boost/asio/deferred.hpp>
 #include <boost/asio/execution/outstanding_work.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/prefer.hpp>
@@ -26,10 +25,11 @@
 
 namespace syncopate::detail {
 
-/// Shared by the coroutine and by whoever will resume it, once. What is awaited derives from it.
+/// Shared by the coroutine and by the thread that will resume it, once. What is awaited derives from this.
 ///
-/// The coroutine is resumed on its loop; cancelled() comes there, too, and not after the resumption. If
-/// the execution context ends first, the coroutine is destroyed with it, once nobody uses it any more.
+/// The coroutine is resumed on its loop. cancelled() is called there, too, and never after the coroutine
+/// has been resumed. If the execution context ends first, it destroys the coroutine, as soon as no thread
+/// uses what belongs to the coroutine.
 class Suspension : public ListHook<Suspension>,
                    public boost::intrusive_ref_counter<Suspension, boost::thread_safe_counter> {
 public:
@@ -42,23 +42,32 @@ public:
 
     /// Suspends the awaiting coroutine: `co_await suspension->wait()`. Once.
     auto wait() {
-        return boost::asio::async_initiate<boost::asio::deferred_t const, void()>(
-            [this](auto handler) { suspend(std::move(handler)); }, boost::asio::deferred);
+        return park(
+            handler_,
+            [this](boost::asio::cancellation_slot slot) {
+                slot_ = slot;
+                if (slot_.is_connected())
+                    slot_.assign([this](boost::asio::cancellation_type) { cancelled(); });
+            },
+            [this] {
+                gate_->add(*this);
+                begin();  // the coroutine may have gone on, on another thread, when this returns
+            });
     }
 
-    /// From any thread, once, by one who shares the ownership: has the coroutine go on soon.
+    /// Has the coroutine go on soon. From any thread that shares the ownership, once.
     void resume_soon() noexcept {
         boost::intrusive_ptr<Suspension> self(this);
         gate_->if_open([&] {
             if (!is_direct_)
                 return boost::asio::post(executor_, [self] { self->resume(); });
             gate_->loop()->submit(resume_);
-            self.detach();  // the operation's
+            self.detach();  // it belongs to the operation from here on
         });
     }
 
-    /// From another thread, as long as the coroutine is suspended: has `f(executor)` called on its loop,
-    /// or destroyed there. Returns whether it was.
+    /// Has `f(executor)` called on the coroutine's loop, or destroyed there. From another thread, while the
+    /// coroutine is suspended. Returns whether f was posted.
     template <class F>
     bool post(F f) {
         return gate_->if_open([&] {
@@ -76,24 +85,14 @@ public:
 private:
     friend class ContextGate;
 
-    /// The coroutine has been suspended: sees to it that somebody resumes it.
+    /// The coroutine has been suspended. Has some thread resume it.
     virtual void begin() noexcept = 0;
     /// The coroutine has been cancelled, and has not gone on yet.
     virtual void cancelled() noexcept = 0;
     /// The coroutine is about to go on.
     virtual void resumed() noexcept {}
-    /// The execution context has ended. Returns whether no other thread uses what is the coroutine's.
-    virtual bool is_settled() noexcept = 0;
-
-    template <class Handler>
-    void suspend(Handler handler) {
-        slot_ = boost::asio::get_associated_cancellation_slot(handler);
-        if (slot_.is_connected())
-            slot_.assign([this](boost::asio::cancellation_type) { cancelled(); });
-        handler_.keep(std::move(handler));
-        gate_->add(*this);
-        begin();  // it may have gone on, on another thread, when this returns
-    }
+    /// The execution context has ended. Returns whether no thread uses what belongs to the coroutine.
+    virtual bool is_released() noexcept = 0;
 
     void run_resume() noexcept {
         boost::intrusive_ptr<Suspension> const self(this, false);
@@ -140,12 +139,12 @@ inline Suspension* ContextGate::take_newest() noexcept {
     return &newest;
 }
 
-inline bool ContextGate::drop_what_is_settled() noexcept {
-    // What is dropped may come here in turn, so the lock is not held. Nobody else adds or removes now.
+inline bool ContextGate::drop_what_is_released() noexcept {
+    // To drop a coroutine may lead back here, so the lock is not held. No other thread adds or removes now.
     IntrusiveList<Suspension> in_use;
     while (Suspension* const newest = take_newest()) {
         boost::intrusive_ptr<Suspension> const keep(newest);
-        if (newest->is_settled())
+        if (newest->is_released())
             newest->drop();
         else
             in_use.push_back(*newest);

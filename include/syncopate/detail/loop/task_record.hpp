@@ -1,4 +1,4 @@
-// What a loop remembers of each thing that runs on it.
+// TaskRecord, OpenContext: what a loop keeps of each task that runs and each context that is open.
 #pragma once
 
 #include <syncopate/detail/intrusive_list.hpp>
@@ -11,7 +11,7 @@
 
 namespace syncopate::detail {
 
-/// A task from its start to its end: who asked for it, and how to make it stop.
+/// A task from its start until it has completed: where it was asked for, and how to cancel it.
 class TaskRecord : public ListHook<TaskRecord> {
 public:
     explicit TaskRecord(std::source_location where) noexcept : where_(where) {}
@@ -32,8 +32,8 @@ private:
 /// A context between the end of its aenter and the end of its aexit.
 class OpenContext : public ListHook<OpenContext> {
 public:
-    /// Makes it leave, if nothing did before. On the loop. What its aexit throws then goes to
-    /// Loop::exit_failed.
+    /// Leaves the context, if nothing did before. On the loop. What its aexit throws then goes to
+    /// LoopLifetime::exit_failed().
     virtual void leave_for_close(Errc reason) noexcept = 0;
 
 protected:

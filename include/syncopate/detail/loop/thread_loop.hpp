@@ -1,13 +1,13 @@
-// A loop on a thread of its own, which starts when it is first needed.
+// ThreadLoop: a loop on a thread of its own, which is started by the first use.
 #pragma once
 
 #include <syncopate/detail/loop/operation.hpp>
 #include <syncopate/detail/loop/own_loop.hpp>
-#include <syncopate/detail/loop/wait_graph.hpp>
+#include <syncopate/detail/loop/serving_scope.hpp>
 #include <syncopate/detail/wait/busy_poll_policy.hpp>
 #include <syncopate/detail/wait/deadline.hpp>
 #include <syncopate/detail/wait/one_shot_event.hpp>
-#include <syncopate/detail/wait/spin_wait.hpp>
+#include <syncopate/detail/wait/spin_then_sleep.hpp>
 #include <syncopate/detail/wait/thread.hpp>
 #include <syncopate/options.hpp>
 
@@ -64,7 +64,7 @@ public:
         begin_close(Errc::runner_closed);
         std::lock_guard lock(thread_mutex_);
         if (thread_.joinable())
-            thread_.detach();  // it shares the ownership of the loop
+            thread_.detach();  // the thread shares the ownership of the loop
     }
 
 private:
@@ -86,32 +86,26 @@ private:
     }
 
     bool more_comes() noexcept override {
-        return watch_.more_comes([this] { return has_calls(); });
+        return busy_poll_.more_comes([this] { return has_calls(); });
     }
     bool should_poll_again(bool worked) noexcept override {
-        return watch_.should_poll_again(worked);
+        return busy_poll_.should_poll_again(worked);
     }
 
-    bool block(OneShotEvent& word, Deadline deadline) noexcept override {
-        auto const found = [&word] { return word.is_signalled(); };
-        auto const sleep = [&word, deadline] { return word.wait_until(deadline); };
-        if (auto const limit = options().spin()) {
-            auto const end = deadline_after(*limit);
-            return SpinWait::spin_until(end < deadline ? end : deadline, found) || sleep();
-        }
-        return SpinWait::of_this_thread().wait(deadline, found, sleep);
+    bool block(OneShotEvent& event, Deadline deadline) noexcept override {
+        return spin_then_sleep(event, deadline, options().spin());
     }
 
     void serve() noexcept {
         name_this_thread(options().name());
         ServingScope const serving(identity(), ServingScope::Kind::own_thread);
-        while (!has_ended())
+        while (!has_unwound())
             turn([](boost::asio::io_context& context) { context.run(); });
         destroy_remains();
         set_closed();
     }
 
-    BusyPollPolicy watch_{options().spin()};  // the loop thread's
+    BusyPollPolicy busy_poll_{options().spin()};  // the loop's own
     std::atomic<bool> started_{false};
     std::mutex thread_mutex_;
     std::thread thread_;

@@ -1,4 +1,4 @@
-// Where work is done that coroutines wait for.
+// WorkExecutor: threads that do work for coroutines. OwnedWorkExecutor: those that a loop owns.
 #pragma once
 
 #include <syncopate/detail/wait/deadline.hpp>
@@ -9,29 +9,30 @@ namespace syncopate::detail {
 
 class Work;
 
-/// Threads that take work: a pool's, or one that is blocked.
+/// The threads of a pool, or one thread that is blocked on the loop.
 class WorkExecutor {
 public:
     /// Takes the work, and shares its ownership until it has been done.
     /// Throws: what keeps it from being done; then it has not been taken.
     virtual void submit(Work& work) = 0;
 
-    /// The work will not be done. It may have been taken by a thread already.
+    /// Takes back work that is not to be done. A thread may have it already.
     virtual void withdraw(Work& work) noexcept = 0;
 
 protected:
     ~WorkExecutor() = default;
 };
 
-/// A pool, as the loop sees it whose default it is.
+/// A pool that a loop owns and closes.
 class OwnedWorkExecutor : public WorkExecutor {
 public:
     virtual ~OwnedWorkExecutor() = default;
 
-    /// Refuses what is queued, and waits for what is being done. Returns whether it has ended.
+    /// Refuses what is queued, and waits for what is being done. Returns whether the threads had ended
+    /// before the deadline.
     virtual bool close_until(Deadline deadline) noexcept = 0;
 
-    /// What is being done, in words.
+    /// The work that is being done, in words.
     virtual std::string description() const = 0;
 };
 

@@ -1,4 +1,4 @@
-// A worker of a pool that is blocked on a loop: what the pool has to know to see that it can only wait.
+// BlockedWorker: one blocking call of a pool's worker. PoolWorker: the worker, which is told of such calls.
 #pragma once
 
 #include <boost/smart_ptr/intrusive_ptr.hpp>
@@ -9,7 +9,7 @@
 
 namespace syncopate::detail {
 
-/// A thread of a worker pool, as what it does sees it.
+/// Through this, running work tells its pool that the thread blocks.
 class PoolWorker {
 public:
     virtual void begin_blocking() noexcept = 0;
@@ -19,31 +19,32 @@ protected:
     ~PoolWorker() = default;
 };
 
-/// One blocking call of a worker. The work that the awaited task gives to pools in the meantime refers to
-/// it, and so knows which workers wait for it.
+/// Work that the awaited task gives to pools refers to this call. So a pool knows which of its workers
+/// wait for a piece of work, and refuses the piece that no worker would be left to do.
 class BlockedWorker
     : public boost::intrusive_ref_counter<BlockedWorker, boost::thread_safe_counter> {
 public:
-    /// within: the blocking call that waits for what the worker is doing.
-    BlockedWorker(PoolWorker& worker, boost::intrusive_ptr<BlockedWorker> within) noexcept
-        : worker_(worker), within_(std::move(within)) {}
+    /// parent: the blocking call of another worker that waits for what this worker does, or null.
+    BlockedWorker(PoolWorker& worker, boost::intrusive_ptr<BlockedWorker> parent) noexcept
+        : worker_(worker), parent_(std::move(parent)) {}
 
-    /// The worker, as long as it is blocked; then null.
+    /// The worker while it is blocked; then null.
     PoolWorker const* worker() const noexcept {
-        return is_over_.load(std::memory_order_relaxed) ? nullptr : &worker_;
+        return has_ended_.load(std::memory_order_relaxed) ? nullptr : &worker_;
     }
-    BlockedWorker const* within() const noexcept { return within_.get(); }
+    BlockedWorker const* parent() const noexcept { return parent_.get(); }
 
     void begin() noexcept { worker_.begin_blocking(); }
     void end() noexcept {
-        is_over_.store(true, std::memory_order_relaxed);
-        worker_.end_blocking();  // under the lock of the pool, which is the one who looks
+        has_ended_.store(true, std::memory_order_relaxed);
+        // Takes the lock of the pool, under which the pool reads has_ended_.
+        worker_.end_blocking();
     }
 
 private:
     PoolWorker& worker_;
-    std::atomic<bool> is_over_{false};
-    boost::intrusive_ptr<BlockedWorker> const within_;
+    std::atomic<bool> has_ended_{false};
+    boost::intrusive_ptr<BlockedWorker> const parent_;
 };
 
 using BlockedWorkerPointer = boost::intrusive_ptr<BlockedWorker>;

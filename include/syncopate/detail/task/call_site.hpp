@@ -1,4 +1,4 @@
-// A place in the source, in words.
+// description(): a place in the source, in words.
 #pragma once
 
 #include <source_location>
@@ -7,7 +7,7 @@
 
 namespace syncopate::detail {
 
-/// As a compiler would name it.
+/// Such as "file.cpp:12 in main()".
 inline std::string description(std::source_location where) {
     std::string_view file = where.file_name();
     file.remove_prefix(file.rfind('/') + 1);

@@ -1,4 +1,4 @@
-// A task as a load: it is awaited on its loop, and what it ends with is kept.
+// CarriedTask: a SpawnedTask that awaits the user's task and keeps its outcome.
 #pragma once
 
 #include <syncopate/concepts.hpp>
@@ -16,9 +16,9 @@
 
 namespace syncopate::detail {
 
-/// T is the type of a Task as the user passed it, with its value category. Base is a SpawnedTask that knows
-/// how the coroutine gets back, has_left_loop() and return_to_loop(), should the task have moved to
-/// another thread.
+/// T:    the type of a Task as the user passed it, with its value category.
+/// Base: a SpawnedTask that has has_left_loop() and return_to_loop(), for a task that has moved to another
+///       thread.
 template <Task T, class Base>
     requires std::is_base_of_v<SpawnedTask, Base>
 class CarriedTask : public Base {

@@ -1,4 +1,4 @@
-// A completion handler of Asio's, of whichever type, kept in place.
+// InplaceHandler: keeps one completion handler of Asio's, of whichever type, without allocating.
 #pragma once
 
 #include <cstddef>
@@ -9,8 +9,7 @@
 
 namespace syncopate::detail {
 
-/// Room for one handler, which is empty again before the handler is called or destroyed: either may
-/// destroy the room.
+/// The handler is moved out before it is called or destroyed, because either may destroy this object.
 class InplaceHandler {
 public:
     InplaceHandler() = default;
@@ -20,35 +19,37 @@ public:
 
     explicit operator bool() const noexcept { return take_ != nullptr; }
 
-    /// Only if it is empty.
+    /// Only while it is empty.
     template <class Handler>
     void keep(Handler&& handler) noexcept {
         using Kept = std::decay_t<Handler>;
-        static_assert(sizeof(Kept) <= sizeof(room_) && alignof(Kept) <= alignof(std::max_align_t));
+        static_assert(
+            sizeof(Kept) <= sizeof(storage_) && alignof(Kept) <= alignof(std::max_align_t));
         static_assert(std::is_nothrow_constructible_v<Kept, Handler>);
-        new (room_) Kept(std::forward<Handler>(handler));
-        take_ = [](std::byte* room, After after) {
-            auto* const kept = std::launder(reinterpret_cast<Kept*>(room));
+        new (storage_) Kept(std::forward<Handler>(handler));
+        take_ = [](std::byte* storage, Then then) {
+            auto* const kept = std::launder(reinterpret_cast<Kept*>(storage));
             Kept taken(std::move(*kept));
             std::destroy_at(kept);
-            if (after == After::call)
+            if (then == Then::call)
                 std::move(taken)();
         };
     }
-    /// Calls what is kept.
-    void call() { std::exchange(take_, nullptr)(room_, After::call); }
 
-    /// Destroys what is kept, if there is anything.
+    /// Calls the handler. Only while there is one.
+    void call() { std::exchange(take_, nullptr)(storage_, Then::call); }
+
+    /// Destroys the handler, if there is one.
     void drop() noexcept {
         if (take_)
-            std::exchange(take_, nullptr)(room_, After::nothing);
+            std::exchange(take_, nullptr)(storage_, Then::nothing);
     }
 
 private:
-    enum class After { call, nothing };
+    enum class Then { call, nothing };
 
-    alignas(std::max_align_t) std::byte room_[64];
-    void (*take_)(std::byte*, After) = nullptr;
+    alignas(std::max_align_t) std::byte storage_[64];
+    void (*take_)(std::byte*, Then) = nullptr;
 };
 
 }  // namespace syncopate::detail

@@ -1,9 +1,5 @@
-// What a task ended with: a value or an exception, written on the loop, taken by the caller.
+// Outcome: what a task completed with, a value or an exception. Written on the loop, taken by the caller.
 #pragma once
-
-#include <boost/asio/error.hpp>
-#include <boost/asio/experimental/channel_error.hpp>
-#include <boost/system/system_error.hpp>
 
 #include <concepts>
 #include <exception>
@@ -15,8 +11,8 @@
 
 namespace syncopate::detail {
 
-/// Holds a value, as std::optional does, or an exception. void and references are values of their own
-/// kind; so is what cannot be default-constructed.
+/// Holds nothing, a value, or an exception. T may be void or a reference, and need not be
+/// default-constructible.
 template <class T>
 class Outcome {
     struct Nothing {};
@@ -94,23 +90,6 @@ void capture(Outcome<T>& outcome, F&& f) noexcept {
     } catch (...) {
         outcome.fail(std::current_exception());
     }
-}
-
-/// Whether the exception is how Asio's operations say that they were cancelled.
-inline bool is_cancellation(std::exception_ptr const& error) noexcept {
-    try {
-        std::rethrow_exception(error);
-    } catch (boost::system::system_error const& e) {
-        return e.code() == boost::asio::error::operation_aborted ||
-               e.code() == boost::asio::experimental::error::channel_cancelled;
-    } catch (...) {
-        return false;
-    }
-}
-
-/// Throws as Asio's operations do when they are cancelled.
-[[noreturn]] inline void throw_cancellation() {
-    throw boost::system::system_error(boost::asio::error::operation_aborted);
 }
 
 }  // namespace syncopate::detail

@@ -1,11 +1,11 @@
-// One coroutine's wait for something that happens on its own loop.
+// ParkedCoroutine: one coroutine that waits until something happens on its own loop.
 #pragma once
 
 #include <syncopate/detail/task/inplace_handler.hpp>
+#include <syncopate/detail/task/park.hpp>
 
-#include <boost/asio/associated_cancellation_slot.hpp>
-#include <boost/asio/async_result.hpp>
 #include <boost/asio/awaitable.hpp>
+#include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/cancellation_state.hpp>
 #include <boost/asio/cancellation_type.hpp>
 #include <boost/asio/deferred.hpp>
@@ -17,39 +17,39 @@
 
 namespace syncopate::detail {
 
-/// Where a coroutine is suspended until it is resumed. Its own cancellation does not end the wait.
+/// The coroutine waits until it is resumed. Its own cancellation does not end the wait.
 class ParkedCoroutine {
 public:
-    /// Calls `begin`, and waits unless `is_over` says that there is nothing to wait for.
+    /// Calls `begin`, and then suspends the awaiting coroutine, unless `has_happened()`.
     ///
-    /// on_cancel: called each time that the awaiting coroutine is cancelled. It may resume it.
+    /// on_cancel: called each time that the coroutine is cancelled. It may resume the coroutine.
     template <std::invocable Begin, std::predicate IsOver, std::invocable OnCancel>
-    boost::asio::awaitable<void> wait(Begin& begin, IsOver is_over, OnCancel on_cancel) {
+    boost::asio::awaitable<void> wait(Begin& begin, IsOver has_happened, OnCancel on_cancel) {
         namespace this_coro = boost::asio::this_coro;
         using boost::asio::cancellation_type;
         bool const throws = co_await this_coro::throw_if_cancelled();
         auto const cancellation = co_await this_coro::cancellation_state;
-        // Who was cancelled, and goes on nevertheless, has to be cancelled again.
+        // A coroutine that was cancelled before, and went on, waits until it is cancelled once more.
         bool const was_cancelled = cancellation.cancelled() != cancellation_type::none;
         co_await this_coro::throw_if_cancelled(false);
         begin();
         bool const is_cancelled = cancellation.cancelled() != cancellation_type::none;
-        if (is_cancelled && !was_cancelled && !is_over())
+        if (is_cancelled && !was_cancelled && !has_happened())
             on_cancel();
-        if (!is_over())
+        if (!has_happened())
             co_await suspend(on_cancel);
         if (resumed_by_other_task_)
             co_await boost::asio::post(boost::asio::deferred);
         co_await this_coro::throw_if_cancelled(throws);
     }
 
-    /// Resumes it, inside this call, if it waits.
+    /// Resumes the coroutine inside this call, if it waits.
     void resume() {
         if (handler_)
             handler_.call();
     }
 
-    /// The same, for a task that goes on afterwards: the coroutine lets it come to its next suspension.
+    /// The same, from a task that goes on afterwards: the coroutine first lets that task suspend.
     void resume_from_task() {
         if (handler_) {
             resumed_by_other_task_ = true;
@@ -57,7 +57,7 @@ public:
         }
     }
 
-    /// Destroys it instead: for the end of the loop, when nobody is left who could resume it.
+    /// Destroys the coroutine: at the end of the loop, when nobody is left to resume it.
     void drop() noexcept { handler_.drop(); }
 
 private:
@@ -72,14 +72,13 @@ private:
 
     template <class OnCancel>
     auto suspend(OnCancel on_cancel) {
-        return boost::asio::async_initiate<boost::asio::deferred_t const, void()>(
-            [this, on_cancel](auto handler) {
-                auto slot = boost::asio::get_associated_cancellation_slot(handler);
+        return park(
+            handler_,
+            [on_cancel](boost::asio::cancellation_slot slot) {
                 if (slot.is_connected())
                     slot.assign(CancellationHandler<OnCancel>{on_cancel});
-                handler_.keep(std::move(handler));
             },
-            boost::asio::deferred);
+            [] {});
     }
 
     InplaceHandler handler_;

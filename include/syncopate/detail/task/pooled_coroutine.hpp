@@ -1,20 +1,20 @@
-// PooledCoroutine: a coroutine that stays on the loop and runs one task after another, so that many
-// calls take one co_spawn. CoroutinePool keeps those that wait.
+// PooledCoroutine: a coroutine that runs one task after another, so that many calls take one co_spawn.
+// CoroutinePool: those of one loop that wait for a task.
 #pragma once
 
 #include <syncopate/detail/intrusive_list.hpp>
+#include <syncopate/detail/task/caller_executor.hpp>
 #include <syncopate/detail/task/caller_link.hpp>
 #include <syncopate/detail/task/emit_cancellation.hpp>
 #include <syncopate/detail/task/inplace_handler.hpp>
+#include <syncopate/detail/task/park.hpp>
 #include <syncopate/detail/task/spawned_task.hpp>
 
 #include <boost/asio/any_io_executor.hpp>
-#include <boost/asio/async_result.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/cancellation_state.hpp>
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/deferred.hpp>
 #include <boost/asio/this_coro.hpp>
 
 #include <cstddef>
@@ -26,36 +26,38 @@ namespace syncopate::detail {
 
 class PooledCoroutine;
 
-/// The pooled coroutines of one loop. All of them have to be gone before it ends.
+/// Every coroutine of the pool must have ended before the pool is destroyed.
 class CoroutinePool {
 public:
-    /// Lets go of those that wait. None waits from now on.
+    /// Ends the coroutines that wait. From now on none waits.
     void close() noexcept;
 
 private:
     friend class PooledCoroutine;
     using Waiting = IntrusiveList<PooledCoroutine>;
 
-    // Tasks beyond that are spawned one by one: in so many, a coroutine's own memory counts.
+    // Further tasks get a coroutine each: the memory of more coroutines that wait would count.
     static constexpr std::size_t most = 64;
 
     static PooledCoroutine& take(Waiting& waiting) noexcept;
 
     Waiting waiting_;
-    // Apart, because a wrapped executor loses Asio's fast path for its own io_context: those that name
-    // the thread that is blocked on their task.
+    // Those whose executor carries a CallerLink, for tasks that a thread is blocked on. Two lists, because
+    // a wrapped executor loses Asio's fast path for its own io_context.
     Waiting waiting_with_caller_;
     std::size_t count_ = 0;
     bool is_open_ = true;
 };
 
-/// Spawning a coroutine costs several times what it costs to run a short task in it. So one that has
-/// carried its task to the end waits in a pool for another. It is not seen by the tasks: each finds the
-/// cancellation state as co_spawn makes it.
+/// To spawn a coroutine costs several times what a short task costs in it. So a coroutine whose task has
+/// completed waits in a pool for another one. The tasks do not notice: each finds the cancellation state
+/// as co_spawn makes it.
 class PooledCoroutine final : public ListHook<PooledCoroutine> {
 public:
-    /// Runs the task's body, up to its first suspension at once. On the loop, by one who holds the task.
-    /// A null pool is that of a loop which may end at any time, and must not find a coroutine waiting.
+    /// Runs the task's body, up to its first suspension inside this call. On the loop; the caller holds
+    /// the task.
+    ///
+    /// pool:   null for a loop that may end at any time, and then must not find a coroutine waiting.
     /// Throws: std::bad_alloc; then the task may not have run.
     static void run(
         boost::asio::any_io_executor const& executor, CoroutinePool* pool, SpawnedTask& task) {
@@ -71,15 +73,16 @@ public:
         coroutine.go_on();
     }
 
-    /// Without a coroutine.
-    /// within: the origin of what the task is a part of.
+    /// The same, in a coroutine of its own.
+    ///
+    /// parent: the link of the task that waits for this one, or null.
     static void spawn(
         boost::asio::any_io_executor const& executor,
         SpawnedTask& task,
-        CallerLinkPointer within = nullptr) {
+        CallerLinkPointer parent = nullptr) {
         auto of_task = executor;
         if (task.blocked_thread_) {
-            task.caller_ = new CallerLink(std::move(within));
+            task.caller_ = new CallerLink(std::move(parent));
             task.caller_->set_thread(task.blocked_thread_);
             of_task = with_caller(executor, task.caller_);
         }
@@ -100,8 +103,8 @@ private:
     friend class SpawnedTask;
     friend class CoroutinePool;
 
-    /// A type with the slot and nothing else, because bind_cancellation_slot would make co_spawn keep a
-    /// copy of the executor in the signal.
+    /// The completion handler, with the slot and nothing else: bind_cancellation_slot would make co_spawn
+    /// keep a copy of the executor in the signal.
     class Completion {
     public:
         using cancellation_slot_type = boost::asio::cancellation_slot;
@@ -119,7 +122,7 @@ private:
         SpawnedTask* task_;
     };
 
-    /// Adds one that waits.
+    /// Adds a coroutine that waits.
     static void add_to(
         CoroutinePool& pool,
         boost::asio::any_io_executor const& executor,
@@ -133,20 +136,17 @@ private:
 
     void go_on() { handler_.call(); }
 
-    /// Whether somebody has kept the executor of a task that has ended. Then what was started there may
-    /// still run, and would find the next task's thread.
-    bool is_remembered() const noexcept {
+    /// Whether something still has the executor of the completed task. It may run later, and through the
+    /// link it would find the thread that is blocked on the next task.
+    bool is_executor_shared() const noexcept {
         return caller_ && caller_->use_count() != own_references_;
     }
 
-    // Awaited as deferred, and so without a frame of its own.
+    /// Suspends the coroutine until go_on(). Nothing cancels the wait.
     auto wait() {
-        return boost::asio::async_initiate<boost::asio::deferred_t const, void()>(
-            [this](auto handler) {
-                handler_.keep(std::move(handler));
-                (caller_ ? pool_.waiting_with_caller_ : pool_.waiting_).push_back(*this);
-            },
-            boost::asio::deferred);
+        return park(
+            handler_, [](boost::asio::cancellation_slot) {},
+            [this] { (caller_ ? pool_.waiting_with_caller_ : pool_.waiting_).push_back(*this); });
     }
 
     boost::asio::awaitable<void> serve() {
@@ -162,21 +162,21 @@ private:
             } catch (...) {
                 task_->fail(std::current_exception());
             }
-            // The task's filters and slot handlers are a part of it.
+            // Filters and slot handlers that the task has set end with the task.
             co_await this_coro::reset_cancellation_state();
             co_await this_coro::throw_if_cancelled(true);
             if (caller_)
                 caller_->set_thread(nullptr);
             task_->coroutine_ = nullptr;
             task_.release();
-            if (!pool_.is_open_ ||
-                is_remembered())  // it may have been what the loop's end waited for
+            // The pool is closed if this task was the last that the loop's end waited for.
+            if (!pool_.is_open_ || is_executor_shared())
                 co_return;
             co_await wait();
         }
     }
 
-    SpawnedTask::Hold task_;  // the last to go
+    SpawnedTask::Hold task_;  // destroyed last
     CoroutinePool& pool_;
     boost::asio::cancellation_signal signal_;
     CallerLinkPointer const caller_;
@@ -200,7 +200,7 @@ inline PooledCoroutine& CoroutinePool::take(Waiting& waiting) noexcept {
 inline void SpawnedTask::emit_cancellation() {
     if (holds_ == 0)
         return;              // it has not begun
-    Hold const hold(*this);  // it may end at once
+    Hold const hold(*this);  // the task may end inside this call
     detail::emit_cancellation(coroutine_ ? coroutine_->signal_ : signal_);
 }
 

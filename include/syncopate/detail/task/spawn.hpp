@@ -1,4 +1,5 @@
-// Coroutines that are started beside the one that starts them: what co_spawn is made of.
+// spawn(): starts a coroutine beside the one that calls it, with less than co_spawn. BottomCoroutine: what
+// it starts.
 #pragma once
 
 #include <boost/asio/any_io_executor.hpp>
@@ -10,14 +11,15 @@
 
 namespace syncopate::detail {
 
-/// The bottom of a stack of coroutines. Its body throws nothing, tells by itself of its end, and leaves
-/// the executor's work to others: co_spawn does these things for every coroutine, in a frame that is
-/// twice as large, and in Asio 1.26 loses the end of one that is cancelled before it was ever suspended.
+/// The bottom of a stack of coroutines. Its body must not throw, must itself tell of its end, and does not
+/// count as work of the executor. co_spawn cares for these things, in a frame that is twice as large; and
+/// in Asio 1.26 it loses the end of a coroutine that is cancelled before it was ever suspended.
 using BottomCoroutine = boost::asio::awaitable<boost::asio::detail::awaitable_thread_entry_point>;
 
-/// Runs it, up to its first suspension at once. What comes through the slot cancels it, as long as it
-/// runs.
-/// Throws: std::bad_alloc; then it has not run.
+/// Runs the coroutine, up to its first suspension inside this call.
+///
+/// slot:   what is emitted to it cancels the coroutine.
+/// Throws: std::bad_alloc; then the coroutine has not run.
 inline void spawn(
     boost::asio::any_io_executor const& executor,
     boost::asio::cancellation_slot slot,

@@ -1,4 +1,4 @@
-// SpawnedTask: a task on its way through a loop, and who wants to know when nothing of it is left.
+// SpawnedTask: a task that a coroutine of the loop runs. It is told when the loop has released it.
 #pragma once
 
 #include <syncopate/detail/task/caller_link.hpp>
@@ -15,10 +15,10 @@ namespace syncopate::detail {
 
 class PooledCoroutine;
 
-/// A task that a coroutine of the loop runs: a PooledCoroutine, or one that was made for it alone.
+/// The coroutine is a PooledCoroutine, or one that was spawned for this task alone.
 class SpawnedTask {
 public:
-    /// As long as one exists, the loop refers to the task. The last to go calls end().
+    /// While one exists, the loop refers to the task. The last to go calls released_by_loop().
     class Hold {
     public:
         Hold() = default;
@@ -30,9 +30,9 @@ public:
         void release() noexcept {
             if (SpawnedTask* const task = std::exchange(task_, nullptr);
                 task && --task->holds_ == 0)
-                task->let_go();
+                task->release();
         }
-        /// Only if it holds nothing.
+        /// Only while it holds nothing.
         void take(SpawnedTask& task) noexcept {
             task_ = &task;
             ++task.holds_;
@@ -47,47 +47,49 @@ public:
 protected:
     ~SpawnedTask() = default;
 
-    /// Before it is spawned: the task, and what it starts, will find this thread blocked on it.
+    /// Says which thread is blocked on the task. The task, and what it starts, find it through their
+    /// executor. Before the task is spawned.
     void set_blocked_thread(BlockedThread const& thread) noexcept { blocked_thread_ = &thread; }
 
-    /// Cancels the task, if it has begun. On the loop, before end().
+    /// Cancels the task, if it has begun. On the loop, before released_by_loop().
     void emit_cancellation();
 
-    /// Whether co_spawn will post the completion, another round through the executor: it does so for a
-    /// coroutine that was never suspended, so that no completion handler runs inside the initiating
-    /// function. Ours may.
+    /// Whether co_spawn would post its completion, which costs another round through the executor. It
+    /// does so for a coroutine that was never suspended, lest the completion handler run inside the
+    /// initiating function. Ours may.
     bool would_be_posted() const noexcept { return is_being_spawned_; }
 
-    /// Lets co_spawn believe that the coroutine was suspended.
+    /// Makes co_spawn take the coroutine for one that was suspended.
     static auto pretend_suspension() {
         return boost::asio::async_initiate<boost::asio::deferred_t const, void()>(
             [](auto handler) { std::move(handler)(); }, boost::asio::deferred);
     }
 
-    /// The outcome, if the task could not run.
+    /// Takes the error of a task that could not run as its outcome.
     virtual void fail(std::exception_ptr error) noexcept = 0;
 
 private:
     friend class PooledCoroutine;
 
-    /// The task. Writes its own outcome.
+    /// Runs the task, and writes its outcome.
     virtual boost::asio::awaitable<void> body() = 0;
-    /// Nothing on the loop refers to it any more: it may be destroyed from now on.
-    virtual void end() noexcept = 0;
+    /// Nothing on the loop refers to the task any more: it may be destroyed from now on.
+    virtual void released_by_loop() noexcept = 0;
 
-    void let_go() noexcept {
+    void release() noexcept {
         if (caller_)
             std::exchange(caller_, nullptr)->set_thread(nullptr);
-        end();
+        released_by_loop();
     }
 
     // The loop's.
     int holds_ = 0;
     bool is_being_spawned_ = false;
     BlockedThread const* blocked_thread_ = nullptr;
-    PooledCoroutine* coroutine_ = nullptr;     // null if it has a coroutine for itself
-    boost::asio::cancellation_signal signal_;  // that one's
-    CallerLinkPointer caller_;                 // that one's
+    PooledCoroutine* coroutine_ = nullptr;  // null if a coroutine was spawned for this task alone
+    // Of a coroutine that was spawned for this task alone.
+    boost::asio::cancellation_signal signal_;
+    CallerLinkPointer caller_;
 };
 
 }  // namespace syncopate::detail

@@ -23,7 +23,7 @@ namespace syncopate::detail {
 class CallingThread final : public BlockedThread, public WorkExecutor {
 public:
     explicit CallingThread(OneShotEvent& done) noexcept : done_(done) {
-        word = &done;
+        event = &done;
         caller_queue = this;
     }
     CallingThread(CallingThread const&) = delete;

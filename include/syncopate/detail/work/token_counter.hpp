@@ -4,13 +4,12 @@
 
 #include <syncopate/detail/intrusive_list.hpp>
 #include <syncopate/detail/loop/suspension.hpp>
+#include <syncopate/detail/task/cancellation.hpp>
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
-#include <boost/asio/error.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/smart_ptr/intrusive_ptr.hpp>
-#include <boost/system/system_error.hpp>
 
 #include <cstddef>
 #include <memory>
@@ -43,7 +42,7 @@ public:
             new TokenRequest(executor, std::move(counter)));
         co_await request->wait();
         if (!request->is_granted())
-            throw boost::system::system_error(boost::asio::error::operation_aborted);
+            throw_cancellation();
     }
 
     void give_back() noexcept {
@@ -82,7 +81,7 @@ private:
             if (counter_->withdraw(*this))
                 resume_soon();
         }
-        bool is_settled() noexcept override {
+        bool is_released() noexcept override {
             if (!counter_->withdraw(*this) && is_granted_)
                 counter_->give_back();
             return true;

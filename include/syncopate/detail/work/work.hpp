@@ -6,14 +6,14 @@
 #include <syncopate/detail/loop/suspension.hpp>
 #include <syncopate/detail/loop/work_executor.hpp>
 #include <syncopate/detail/task/call_site.hpp>
+#include <syncopate/detail/task/caller_executor.hpp>
 #include <syncopate/detail/task/caller_link.hpp>
+#include <syncopate/detail/task/cancellation.hpp>
 #include <syncopate/detail/task/outcome.hpp>
 #include <syncopate/error.hpp>
 #include <syncopate/on_cancel.hpp>
 
 #include <boost/asio/any_io_executor.hpp>
-#include <boost/asio/error.hpp>
-#include <boost/system/system_error.hpp>
 
 #include <atomic>
 #include <exception>
@@ -58,7 +58,7 @@ public:
         if (auto const* const portal = ServingScope::loop_here(); portal && !gate().loop())
             loop_.loop = portal;
         if (auto const* const thread = caller_ ? caller_->thread() : nullptr) {
-            call_ = thread->word;
+            call_ = thread->event;
             waiting_worker_ = thread->worker;
         }
     }
@@ -175,7 +175,7 @@ private:
             resume_soon();
     }
 
-    bool is_settled() noexcept final {
+    bool is_released() noexcept final {
         if (withdraw())
             return true;
         if (is_completed())
@@ -225,11 +225,11 @@ public:
     /// left here: the thread that did the work may release it later than the task ends.
     Result take_result() {
         if (!is_completed())
-            throw boost::system::system_error(boost::asio::error::operation_aborted);
+            throw_cancellation();
         auto outcome = std::move(outcome_);
         outcome_.reset();
         if (ended_by_cancellation(outcome.error()))
-            throw boost::system::system_error(boost::asio::error::operation_aborted);
+            throw_cancellation();
         return outcome.take();
     }
 

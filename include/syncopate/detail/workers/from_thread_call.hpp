@@ -3,6 +3,7 @@
 
 #include <syncopate/concepts.hpp>
 #include <syncopate/detail/task/caller_link.hpp>
+#include <syncopate/detail/task/cancellation.hpp>
 #include <syncopate/detail/task/carried_task.hpp>
 #include <syncopate/detail/task/outcome.hpp>
 #include <syncopate/detail/task/pooled_coroutine.hpp>
@@ -37,7 +38,7 @@ protected:
     /// Throws: DeadlockError.
     void run_on_loop() {
         FromThreadWait waiting(work_, done_);
-        thread_.word = &done_;
+        thread_.event = &done_;
         thread_.worker = waiting.worker();
         set_blocked_thread(thread_);
         work_.post(Start(*this));
@@ -84,7 +85,7 @@ private:
         }
     }
 
-    void end() noexcept final {
+    void released_by_loop() noexcept final {
         if (std::exchange(executor_, {}))  // set by start()
             work_.set_task(nullptr);
         done_.set();

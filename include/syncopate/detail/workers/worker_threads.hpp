@@ -7,7 +7,7 @@
 #include <syncopate/detail/task/blocked_worker.hpp>
 #include <syncopate/detail/wait/deadline.hpp>
 #include <syncopate/detail/wait/one_shot_event.hpp>
-#include <syncopate/detail/wait/spin_wait.hpp>
+#include <syncopate/detail/wait/spin_then_sleep.hpp>
 #include <syncopate/detail/wait/thread.hpp>
 #include <syncopate/detail/work/work.hpp>
 #include <syncopate/detail/work/work_queue.hpp>
@@ -224,7 +224,7 @@ private:
 
     /// Returns when the worker is not idle any more: it was called, or its keep_alive has passed.
     void wait_for_call(Worker& worker) const noexcept {
-        if (wait(*worker.called, deadline_after(settings_.keep_alive)))
+        if (spin_then_sleep(*worker.called, deadline_after(settings_.keep_alive), settings_.spin))
             return;
         {
             std::lock_guard const lock(mutex_);
@@ -232,15 +232,6 @@ private:
                 return worker.unlink();
         }
         worker.called->wait();  // whoever took it out of the list is about to set this
-    }
-
-    bool wait(OneShotEvent& event, Deadline deadline) const noexcept {
-        auto const found = [&event] { return event.is_set(); };
-        auto const sleep = [&event, deadline] { return event.wait_until(deadline); };
-        if (!settings_.spin)
-            return SpinWait::of_this_thread().wait(deadline, found, sleep);
-        auto const end = deadline_after(*settings_.spin);
-        return SpinWait::spin_until(end < deadline ? end : deadline, found) || sleep();
     }
 
     /// Ends the thread. The next thread to leave joins it, or close_until().
@@ -282,7 +273,7 @@ private:
     }
 
     static bool waits_for(Worker const& worker, Work const& work) noexcept {
-        for (auto const* call = work.waiting_worker().get(); call; call = call->within())
+        for (auto const* call = work.waiting_worker().get(); call; call = call->parent())
             if (call->worker() == &worker)
                 return true;
         return false;

@@ -3,6 +3,7 @@
 
 #include <syncopate/detail/intrusive_list.hpp>
 #include <syncopate/detail/loop/suspension.hpp>
+#include <syncopate/detail/task/cancellation.hpp>
 #include <syncopate/detail/task/outcome.hpp>
 #include <syncopate/http/detail/connection/system_lookup.hpp>
 
@@ -95,7 +96,7 @@ private:
             is_cancelled_ = true;
             resume_soon();
         }
-        bool is_settled() noexcept override {
+        bool is_released() noexcept override {
             lookup_->remove(*this);
             return true;
         }

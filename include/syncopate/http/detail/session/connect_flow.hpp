@@ -2,6 +2,7 @@
 #pragma once
 
 #include <syncopate/detail/group/supervised_task.hpp>
+#include <syncopate/detail/task/cancellation.hpp>
 #include <syncopate/detail/task/outcome.hpp>
 #include <syncopate/detail/task/owned_or_ref.hpp>
 #include <syncopate/detail/wait/deadline.hpp>

@@ -1,6 +1,7 @@
 // SessionCore: the settings, cookies and proxies of a session, and the way to its loop from other threads.
 #pragma once
 
+#include <syncopate/detail/task/caller_executor.hpp>
 #include <syncopate/detail/task/caller_link.hpp>
 #include <syncopate/http/cookies.hpp>
 #include <syncopate/http/detail/connection/environment_proxies.hpp>

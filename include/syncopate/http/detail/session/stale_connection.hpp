@@ -1,6 +1,7 @@
 // probe_needed(), is_stale(): idle connections that the server has closed, and requests that may be sent again.
 #pragma once
 
+#include <syncopate/detail/task/caller_executor.hpp>
 #include <syncopate/detail/task/caller_link.hpp>
 #include <syncopate/http/detail/connection/connection.hpp>
 #include <syncopate/http/detail/connection/pool.hpp>

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <syncopate/detail/intrusive_list.hpp>
+#include <syncopate/detail/task/cancellation.hpp>
 #include <syncopate/detail/task/outcome.hpp>
 #include <syncopate/detail/wait/deadline.hpp>
 #include <syncopate/http/detail/connection/deadline_timer.hpp>

@@ -1,0 +1,154 @@
+// LoopLifetime: a loop's tasks and open contexts, and the order in which its close ends them.
+#pragma once
+
+#include <syncopate/detail/intrusive_list.hpp>
+#include <syncopate/detail/loop/loop_reports.hpp>
+#include <syncopate/detail/loop/running_tasks.hpp>
+#include <syncopate/detail/loop/task_record.hpp>
+#include <syncopate/detail/wait/platform.hpp>
+#include <syncopate/error.hpp>
+
+#include <atomic>
+#include <exception>
+#include <mutex>
+#include <string>
+#include <utility>
+
+namespace syncopate::detail {
+
+/// Base of Loop. Closing goes in this order:
+///
+/// 1. New calls are refused, from any thread.
+/// 2. The open contexts are left, newest first.
+/// 3. The tasks that are left are cancelled, newest first, and each is awaited.
+/// 4. unwound() is called. The kinds of loops differ from there on.
+///
+/// All but the first step happens on the loop. Nobody waits there: the end of a context or a task leads to
+/// the next step.
+class LoopLifetime : public LoopReports {
+public:
+    // From any thread.
+
+    bool is_open() const noexcept { return refusal_.load(std::memory_order_acquire) == Errc{}; }
+
+    /// Throws the error with which the loop refuses calls, if it does.
+    void require_open() const {
+        if (auto const refusal = refusal_.load(std::memory_order_acquire); refusal != Errc{})
+            throw_error(refusal);
+    }
+
+    /// Whether the execution context went away under the loop: its objects must not be used any more.
+    bool is_lost() const noexcept { return is_lost_.load(std::memory_order_acquire); }
+
+    /// The first failure of an exit during close, once.
+    std::exception_ptr take_exit_error() noexcept {
+        std::lock_guard lock(exit_mutex_);
+        return std::exchange(exit_error_, nullptr);
+    }
+
+    // On the loop.
+
+    /// Why a task must not start any more, or Errc{}.
+    Errc refusal() const noexcept { return refusal_.load(std::memory_order_relaxed); }
+
+    /// Whether closing has come to its fourth step.
+    bool has_unwound() const noexcept { return has_unwound_; }
+
+    void task_started(TaskRecord& task) noexcept { tasks_.started(task); }
+
+    /// The task's outcome is written, but its user has not been told.
+    void task_completed(TaskRecord& task) noexcept { tasks_.completed(task); }
+
+    /// The task's user has been told: close() does not wait for the task any more.
+    void task_released() noexcept {
+        tasks_.released();
+        advance_close();
+    }
+
+    void context_entered(OpenContext& context) noexcept { open_contexts_.push_back(context); }
+
+    void context_left(OpenContext& context) noexcept {
+        context.unlink();
+        advance_close();
+    }
+
+    /// An exit that close() asked for has failed. The first failure comes out of close().
+    void exit_failed(std::exception_ptr error) noexcept {
+        {
+            std::lock_guard lock(exit_mutex_);
+            if (!exit_error_) {
+                exit_error_ = std::move(error);
+                return;
+            }
+        }
+        report(std::move(error));
+    }
+
+    /// Begins the second step. Calls are refused by now.
+    void start_closing() noexcept {
+        is_closing_ = true;
+        advance_close();
+    }
+
+protected:
+    using LoopReports::LoopReports;
+    ~LoopLifetime() = default;
+
+    /// Refuses new calls from now on, with this error. Returns whether this is the first refusal.
+    bool refuse(Errc reason) noexcept {
+        Errc accepting{};
+        return refusal_.compare_exchange_strong(accepting, reason, std::memory_order_acq_rel);
+    }
+
+    void set_lost() noexcept {
+        is_lost_.store(true, std::memory_order_release);
+        refuse(Errc::loop_failed);
+    }
+
+    bool has_no_tasks() const noexcept { return tasks_.none(); }
+
+    /// The call sites of the tasks that have not completed, in words. From any thread.
+    std::string task_descriptions() const { return tasks_.descriptions(); }
+
+private:
+    /// On the loop, once: no context is open, and every task has been released. Leads to the end of close().
+    virtual void unwound() noexcept = 0;
+
+    void advance_close() noexcept {
+        if (!is_closing_ || is_advancing_ || has_unwound_)
+            return;
+        is_advancing_ = true;  // a task that is cancelled may end at once, which calls this again
+        cancel_what_is_left();
+        is_advancing_ = false;
+        if (!open_contexts_.empty() || !has_no_tasks())
+            return;
+        has_unwound_ = true;
+        unwound();
+    }
+
+    void cancel_what_is_left() noexcept {
+        if (is_lost())
+            return;  // the execution context destroys the coroutines
+        Errc const reason = refusal();
+        if (!open_contexts_.empty())
+            return open_contexts_.back().leave_for_close(reason);
+        tasks_.cancel_all(reason);
+    }
+
+    // Callers read these; the loop changes them at its end.
+    std::atomic<Errc> refusal_{Errc{}};
+    std::atomic<bool> is_lost_{false};
+
+    // The loop's own, on cache lines that callers do not touch.
+    alignas(cache_line) IntrusiveList<OpenContext> open_contexts_;
+    bool is_closing_ = false;
+    bool is_advancing_ = false;
+    bool has_unwound_ = false;
+
+    RunningTasks tasks_;
+
+    std::mutex exit_mutex_;
+    std::exception_ptr exit_error_;
+};
+
+}  // namespace syncopate::detail

@@ -1,0 +1,61 @@
+// LoopReports: the name and the options of a loop, and the errors that speak of it.
+#pragma once
+
+#include <syncopate/error.hpp>
+#include <syncopate/options.hpp>
+
+#include <exception>
+#include <string>
+#include <system_error>
+#include <utility>
+
+namespace syncopate::detail {
+
+/// Base of Loop. From any thread.
+class LoopReports {
+public:
+    Options const& options() const noexcept { return options_; }
+
+    void report(std::exception_ptr error) const noexcept { options_.report(std::move(error)); }
+
+    [[noreturn]] void throw_error(Errc code) const {
+        throw std::system_error(make_error_code(code), options_.name());
+    }
+    std::exception_ptr error(Errc code) const noexcept {
+        try {
+            throw_error(code);
+        } catch (...) {
+            return std::current_exception();  // there may be no memory for the name
+        }
+    }
+
+    [[noreturn]] void throw_blocks_itself() const {
+        throw DeadlockError('"' + options_.name() + "\" waits for itself; use co_await");
+    }
+
+protected:
+    /// kind: names the loop where the options do not.
+    LoopReports(Options options, char const* kind)
+        : options_(with_name(std::move(options), kind)) {}
+    ~LoopReports() = default;
+
+    /// Throws the error that close() ends with when its time is up.
+    /// running: what still runs, in words.
+    [[noreturn]] void throw_close_timed_out(std::string const& running) const {
+        throw std::system_error(
+            make_error_code(Errc::timed_out),
+            options_.name() + ": close(): still running: " +
+                (running.empty() ? "a handler that blocks the loop" : running));
+    }
+
+private:
+    static Options with_name(Options options, char const* kind) {
+        if (options.name().empty())
+            options.name(kind);
+        return options;
+    }
+
+    Options const options_;
+};
+
+}  // namespace syncopate::detail

@@ -1,0 +1,61 @@
+// ForwardingExecutor: base of an executor that wraps another and passes its properties on.
+#pragma once
+
+#include <boost/asio/prefer.hpp>
+#include <boost/asio/query.hpp>
+#include <boost/asio/require.hpp>
+
+#include <type_traits>
+#include <utility>
+
+namespace syncopate::detail {
+
+/// Wrapper:    the template that derives from this. What require() and prefer() give is wrapped again.
+/// Attachment: what the wrapper adds to the inner executor, and what copies of it share.
+template <template <class> class Wrapper, class Inner, class Attachment>
+class ForwardingExecutor {
+public:
+    ForwardingExecutor(Inner inner, Attachment attachment) noexcept
+        : inner_(std::move(inner)), attachment_(std::move(attachment)) {}
+
+    // An executor's copies must not throw. Boost's pointers do not throw either, but do not declare it.
+    ForwardingExecutor(ForwardingExecutor const&) noexcept = default;
+    ForwardingExecutor(ForwardingExecutor&&) noexcept = default;
+    ForwardingExecutor& operator=(ForwardingExecutor const&) noexcept = default;
+    ForwardingExecutor& operator=(ForwardingExecutor&&) noexcept = default;
+
+    Inner const& inner() const noexcept { return inner_; }
+
+    template <class Property>
+    auto query(Property const& property) const noexcept
+        -> decltype(boost::asio::query(std::declval<Inner const&>(), property)) {
+        return boost::asio::query(inner_, property);
+    }
+
+    template <class Property>
+    auto require(Property const& property) const noexcept -> Wrapper<
+        std::decay_t<decltype(boost::asio::require(std::declval<Inner const&>(), property))>> {
+        return {boost::asio::require(inner_, property), attachment_};
+    }
+
+    template <class Property>
+    auto prefer(Property const& property) const noexcept -> Wrapper<
+        std::decay_t<decltype(boost::asio::prefer(std::declval<Inner const&>(), property))>> {
+        return {boost::asio::prefer(inner_, property), attachment_};
+    }
+
+    friend bool operator==(ForwardingExecutor const& a, ForwardingExecutor const& b) noexcept {
+        return a.inner_ == b.inner_ && a.attachment_ == b.attachment_;
+    }
+
+protected:
+    ~ForwardingExecutor() = default;
+
+    Attachment const& attachment() const noexcept { return attachment_; }
+
+private:
+    Inner inner_;
+    Attachment attachment_;
+};
+
+}  // namespace syncopate::detail

@@ -1,0 +1,33 @@
+// park(): suspends a coroutine until its handler, which is kept in place, is called.
+#pragma once
+
+#include <syncopate/detail/task/inplace_handler.hpp>
+
+#include <boost/asio/associated_cancellation_slot.hpp>
+#include <boost/asio/async_result.hpp>
+#include <boost/asio/cancellation_signal.hpp>
+#include <boost/asio/deferred.hpp>
+
+#include <concepts>
+#include <utility>
+
+namespace syncopate::detail {
+
+/// `co_await park(place, connect, parked)` suspends the coroutine. `place.call()` resumes it inside that
+/// call; `place.drop()` destroys it. Awaited as deferred, and so without a frame of its own.
+///
+/// place:   empty, and must be there until the coroutine goes on.
+/// connect: called with the coroutine's cancellation slot.
+/// parked:  called when the coroutine is suspended. It may go on before `parked` returns.
+template <std::invocable<boost::asio::cancellation_slot> Connect, std::invocable Parked>
+auto park(InplaceHandler& place, Connect connect, Parked parked) {
+    return boost::asio::async_initiate<boost::asio::deferred_t const, void()>(
+        [&place, connect, parked](auto handler) {
+            connect(boost::asio::get_associated_cancellation_slot(handler));
+            place.keep(std::move(handler));
+            parked();
+        },
+        boost::asio::deferred);
+}
+
+}  // namespace syncopate::detail

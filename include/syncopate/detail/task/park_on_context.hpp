@@ -1,0 +1,37 @@
+// ParkOnContext: a place where a coroutine is suspended that its execution context may destroy.
+#pragma once
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+namespace syncopate::detail {
+
+/// A coroutine that is parked with park() belongs to whoever keeps its handler. Here it belongs to the
+/// execution context, as the wait for a timer that never expires: a context that ends first destroys the
+/// coroutine, and nobody else has to.
+class ParkOnContext {
+public:
+    /// Suspends the awaiting coroutine until resume(), or until it is cancelled. On the executor.
+    boost::asio::awaitable<void> wait(boost::asio::any_io_executor executor) {
+        boost::asio::steady_timer timer(executor, (boost::asio::steady_timer::time_point::max)());
+        timer_ = &timer;
+        co_await timer.async_wait(boost::asio::as_tuple(boost::asio::use_awaitable));
+        timer_ = nullptr;
+    }
+
+    bool is_waiting() const noexcept { return timer_ != nullptr; }
+
+    /// Has the coroutine go on soon, if it waits. On the executor, while its context is there.
+    void resume() noexcept {
+        if (timer_)
+            timer_->cancel();
+    }
+
+private:
+    boost::asio::steady_timer* timer_ = nullptr;
+};
+
+}  // namespace syncopate::detail
