@@ -1,4 +1,5 @@
-// The kernel's wait-on-address, which std::atomic::wait offers without a deadline only.
+// futex_wait, futex_wake_all: the kernel's wait-on-address, which std::atomic::wait offers without a deadline
+// only.
 #pragma once
 
 #include <syncopate/detail/wait/deadline.hpp>
@@ -18,6 +19,17 @@ namespace syncopate::detail {
 using FutexWord = std::atomic<std::uint32_t>;
 static_assert(sizeof(FutexWord) == sizeof(std::uint32_t) && FutexWord::is_always_lock_free);
 
+/// The call that reads a timespec as this program lays it out: where time_t is wider than long, as in 32-bit
+/// programs that know the years after 2037, SYS_futex would take the halves of the seconds for the whole.
+#if !defined(SYS_futex_time64)
+inline constexpr long futex_call = SYS_futex;
+#elif !defined(SYS_futex)
+inline constexpr long futex_call = SYS_futex_time64;
+#else
+inline constexpr long futex_call = sizeof(std::time_t) > sizeof(long) ? SYS_futex_time64
+                                                                      : SYS_futex;
+#endif
+
 /// Sleeps while the word holds `expected`, until it is woken or the deadline has passed
 /// (`no_deadline`: never). May return early: the caller looks again.
 inline void futex_wait(FutexWord& word, std::uint32_t expected, Deadline deadline) noexcept {
@@ -35,14 +47,14 @@ inline void futex_wait(FutexWord& word, std::uint32_t expected, Deadline deadlin
         limit = &absolute;
     }
     ::syscall(
-        SYS_futex, &word, FUTEX_WAIT_BITSET_PRIVATE, expected, limit, nullptr,
+        futex_call, &word, FUTEX_WAIT_BITSET_PRIVATE, expected, limit, nullptr,
         FUTEX_BITSET_MATCH_ANY);
 }
 
 /// Wakes all that sleep on the word. Uses its address only: the word may be gone by now, and then a
 /// sleeper on whatever came to lie there wakes early, and looks again.
 inline void futex_wake_all(FutexWord const* word) noexcept {
-    ::syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, INT_MAX, nullptr, nullptr, 0);
+    ::syscall(futex_call, word, FUTEX_WAKE_PRIVATE, INT_MAX, nullptr, nullptr, 0);
 }
 
 }  // namespace syncopate::detail
