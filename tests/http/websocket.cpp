@@ -47,6 +47,16 @@ using Catch::Matchers::StartsWith;
 static_assert(syncopate::AsyncContext<WebSocket>);
 static_assert(syncopate::AsyncIterable<WebSocket>);
 
+/// What only the session reads is not public.
+template <class T>
+concept ShowsItsFunctions =
+    requires(T trace) { trace.request_start; } || requires(T trace) { trace.request_start_; };
+static_assert(!ShowsItsFunctions<Trace>);
+template <class T>
+concept ShowsItsRequest =
+    requires(T request) { request.request(); } || requires(T request) { request.subprotocols(); };
+static_assert(!ShowsItsRequest<WebSocketRequest>);
+
 SessionOptions options() {
     return SessionOptions();
 }
