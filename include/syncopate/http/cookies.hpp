@@ -20,9 +20,9 @@
 
 namespace syncopate::http {
 
-/// What of a URL decides over cookies.
+/// The parts of a URL that decide which cookies are kept and sent.
 struct CookieOrigin {
-    /// Whether it is https. http is not secure, on the loopback neither.
+    /// Whether it is https. Not even http to the loopback counts as secure.
     bool is_secure;
     /// The host, without a port.
     std::string_view host;
@@ -39,17 +39,17 @@ public:
     std::string const& name() const noexcept { return name_; }
     /// As the server has written it.
     std::string const& value() const noexcept { return value_; }
-    /// The host that it is sent to, in lower case, and those below it, unless is_host_only().
+    /// The host to which it is sent, in lower case. Unless is_host_only(), hosts below it get it, too.
     std::string const& domain() const noexcept { return domain_; }
     /// Whether it is sent to that host only.
     bool is_host_only() const noexcept { return is_host_only_; }
-    /// The path that it is sent for, and those below it.
+    /// The path for which it is sent. Paths below it get it, too.
     std::string const& path() const noexcept { return path_; }
     /// Whether it is sent by https only.
     bool is_secure() const noexcept { return is_secure_; }
-    /// Whether it is hidden from scripts; here it means nothing.
+    /// Whether scripts of a page may not read it. It has no effect here.
     bool is_http_only() const noexcept { return is_http_only_; }
-    /// Nothing if it lasts as long as the jar.
+    /// The time at which it is removed; nothing if it lasts as long as the jar.
     std::optional<std::chrono::system_clock::time_point> expires() const noexcept {
         return expires_;
     }
@@ -104,7 +104,7 @@ inline bool path_matches(std::string_view path, std::string_view prefix) noexcep
     return path.empty() || path.starts_with('/') || prefix.ends_with('/');
 }
 
-/// RFC 6265, 5.1.4: the path without its last segment.
+/// The path without its last segment: RFC 6265, 5.1.4.
 inline std::string_view default_cookie_path(std::string_view path) noexcept {
     auto const end = path.rfind('/');
     return path.starts_with('/') && end > 0 ? path.substr(0, end) : "/";
@@ -124,14 +124,14 @@ inline std::string_view default_cookie_path(std::string_view path) noexcept {
 ///            suffixes are known if the library was built with libpsl (SYNCOPATE_HTTP_WITH_LIBPSL).
 class CookieJar {
 public:
-    /// A time of day: what Expires and Max-Age are compared with.
+    /// A point in time, with which Expires and Max-Age are compared.
     using Time = std::chrono::system_clock::time_point;
     using const_iterator = std::vector<Cookie>::const_iterator;
 
-    /// Does what a Set-Cookie field says: keeps the cookie, replaces one, removes one; or ignores it.
+    /// Keeps, replaces or removes a cookie, as a Set-Cookie field says, or ignores the field.
     ///
     /// origin:     of the response.
-    /// set_cookie: the value of the field, whatever a server may send.
+    /// set_cookie: the value of the field. Any bytes are safe.
     void store(
         CookieOrigin const& origin,
         std::string_view set_cookie,

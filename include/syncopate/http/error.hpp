@@ -1,4 +1,4 @@
-// Errc, error_category: the errors of requests, responses and WebSockets.
+// Errc, error_category(): the errors of requests, responses and WebSockets.
 #pragma once
 
 #include <syncopate/detail/error/immortal.hpp>
@@ -17,7 +17,7 @@ enum class Errc {
     session_closed = 1,
     /// The text is no absolute http or https URL, or holds what a URL must not.
     invalid_url,
-    /// The request cannot be sent as it is: a line break in a header, two framings, …
+    /// The request cannot be sent: it has a line break in a header, two framings, or the like.
     invalid_request,
     /// The host's name could not be resolved.
     host_not_found,
@@ -31,9 +31,9 @@ enum class Errc {
     certificate_refused,
     /// The connection broke before the response's header was complete.
     connection_lost,
-    /// The response broke off: less came than was announced.
+    /// The connection ended before the whole body had come.
     body_truncated,
-    /// The response is not HTTP/1.1 as RFC 9112 has it.
+    /// The response is not HTTP/1.1 as in RFC 9112.
     malformed_response,
     /// A limit of the SessionOptions on the header or the interim responses was exceeded.
     header_too_large,
@@ -61,11 +61,11 @@ enum class Errc {
     websocket_closed,
     /// The connection was not made in time: SessionOptions::connect_timeout.
     connect_timed_out,
-    /// The same; the TLS handshake was under way.
+    /// The TLS handshake was not finished in time: SessionOptions::connect_timeout.
     tls_handshake_timed_out,
     /// The header of the response did not come: SessionOptions::read_timeout.
     response_header_timed_out,
-    /// Nothing more of the body came, or nothing of the request could be sent: SessionOptions::read_timeout.
+    /// The body of the response stopped coming, or the request could not be sent on: SessionOptions::read_timeout.
     body_timed_out,
     /// The exchange as a whole took too long: SessionOptions::total_timeout, Request::timeout.
     total_timed_out,

@@ -1,4 +1,4 @@
-// FieldRange, form_encoded: the fields of an HTML form as the body of a request.
+// FieldRange, form_encoded(): the fields of an HTML form as the body of a request.
 #pragma once
 
 #include <syncopate/http/detail/url/percent_encoding.hpp>

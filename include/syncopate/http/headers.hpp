@@ -120,7 +120,7 @@ public:
             return std::nullopt;
         return position->value();
     }
-    /// The same; empty if there is none.
+    /// The value of the first field of that name; empty if there is none.
     std::string_view operator[](std::string_view name) const noexcept {
         return get(name).value_or(std::string_view());
     }

@@ -28,7 +28,7 @@ namespace syncopate::http {
 ///   are refused. The rest of ASCII that has no place in a URL, such as `[` and `|`, is escaped.
 /// - It has 64 KiB at most.
 ///
-/// Its one form: scheme and host in lower case, an IPv6 address as RFC 5952 writes it, no default or empty
+/// Its normal form has scheme and host in lower case, an IPv6 address as RFC 5952 writes it, no default or empty
 /// port, a path of at least "/" and without dot segments, no user and no password. Escapes stay as they are.
 ///
 /// Views into it last until it is changed or moved.
@@ -36,11 +36,11 @@ class Url {
 public:
     /// Parses a URL.
     ///
-    /// text:      moved in, it is the only memory that an ordinary URL needs.
+    /// text:      moved in: its memory becomes that of the URL.
     /// Throws:    Errc::invalid_url; the message shows the text without what may be a password.
     explicit Url(std::string text) : Url(std::move(text), detail::UrlPolicy::strict) {}
 
-    /// The whole, but for user and password.
+    /// The whole URL, without user and password.
     std::string const& text() const noexcept { return parts_.text; }
     /// "http", "https", "ws" or "wss".
     std::string_view scheme() const noexcept { return parts_.part(0, parts_.authority_begin - 3); }
@@ -49,47 +49,47 @@ public:
     /// "https://host", and the port unless it is the scheme's default.
     std::string_view origin() const noexcept { return parts_.part(0, parts_.authority_end); }
 
-    /// In lower case; an IPv6 address without its brackets.
+    /// The host, in lower case; an IPv6 address without its brackets.
     std::string_view host() const noexcept {
         auto const host = bracketed_host();
         return host.starts_with('[') ? host.substr(1, host.size() - 2) : host;
     }
-    /// The host as certificates and SNI have it: without a dot at the end.
+    /// The host for certificates and SNI: without a dot at the end.
     std::string_view server_name() const noexcept {
         auto const name = host();
         return name.ends_with('.') ? name.substr(0, name.size() - 1) : name;
     }
     /// Whether the host is an address, and no name.
     bool is_ip_address() const noexcept { return parts_.is_ip_address; }
-    /// That of the URL, or else the scheme's default.
+    /// The port of the URL, or else the default of its scheme.
     std::uint16_t port() const noexcept { return parts_.port; }
-    /// What the field Host says: the host, in brackets if it is an IPv6 address, and the port unless it is
-    /// the scheme's default.
+    /// The value of the field Host: the host, in brackets if it is an IPv6 address, and the port unless it is the
+    /// scheme's default.
     std::string_view host_field() const noexcept { return parts_.authority(); }
-    /// What CONNECT asks for: the same, always with the port.
+    /// The target of a CONNECT request: host_field(), but always with the port.
     std::string authority() const {
         return std::string(bracketed_host()) + ':' + std::to_string(port());
     }
 
-    /// What a request line says: path and query.
+    /// The target of a request line: path and query.
     std::string_view target() const noexcept {
         return parts_.part(parts_.authority_end, parts_.query_end);
     }
     /// From the first slash on, without the query.
     std::string_view path() const noexcept { return parts_.path(); }
-    /// Without the question mark.
+    /// The query, without the question mark.
     std::string_view query() const noexcept { return behind(parts_.path_end, parts_.query_end); }
-    /// Without the number sign. It is never sent.
+    /// The fragment, without the number sign. It is never sent.
     std::string_view fragment() const noexcept { return behind(parts_.query_end, text().size()); }
 
     /// Whether user() or password() is not empty.
     bool has_user() const noexcept { return !user().empty() || !password().empty(); }
-    /// No longer percent-encoded.
+    /// The user's name, decoded.
     std::string const& user() const noexcept { return parts_.user; }
-    /// No longer percent-encoded.
+    /// The password, decoded.
     std::string const& password() const noexcept { return parts_.password; }
 
-    /// Where a Location in a response from here leads.
+    /// The URL to which a Location leads, in a response from this URL.
     ///
     /// reference: relative or absolute. Spaces, lone percent signs and what is not ASCII are escaped in it,
     ///            but not in a host.
@@ -99,7 +99,7 @@ public:
     ///            is redirected keeps them within an origin, see inherit_user().
     Url resolved(std::string_view reference) const;
 
-    /// Takes the user and the password of another one, unless it has its own.
+    /// Takes over the user and the password of another URL, unless this one has its own.
     void inherit_user(Url const& other) {
         if (has_user())
             return;
@@ -109,12 +109,12 @@ public:
 
     /// Adds a parameter at the end of the query. All but letters, digits and `-._~` is escaped.
     ///
-    /// Throws:    Errc::invalid_url if the URL gets too long, and then leaves it as it is.
+    /// Throws:    the URL would have more than 64 KiB -> Errc::invalid_url. It then stays as it was.
     void add_query(std::string_view name, std::string_view value);
 
 private:
-    Url(std::string text, detail::UrlPolicy escape)
-        : parts_(detail::parse_url(std::move(text), escape)) {}
+    Url(std::string text, detail::UrlPolicy policy)
+        : parts_(detail::parse_url(std::move(text), policy)) {}
 
     std::string_view bracketed_host() const noexcept {
         return parts_.part(parts_.authority_begin, parts_.host_end);
@@ -155,7 +155,7 @@ inline Url Url::resolved(std::string_view reference) const {
     return result;
 }
 
-/// How much of this URL a reference stands behind.
+/// The size of the part of this URL that a reference is appended to.
 inline std::size_t Url::size_inherited_by(std::string_view reference) const noexcept {
     if (detail::starts_with_scheme(reference))
         return 0;

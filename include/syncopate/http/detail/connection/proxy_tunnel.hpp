@@ -1,4 +1,4 @@
-// open_tunnel: a connection to a server by way of an HTTP proxy.
+// open_tunnel(): a connection to a server by way of an HTTP proxy.
 #pragma once
 
 #include <syncopate/http/detail/connection/proxy.hpp>

@@ -1,4 +1,4 @@
-// look_up: the addresses of a host's name, as the system's resolver gives them.
+// look_up(): the addresses of a host's name, as the system's resolver gives them.
 #pragma once
 
 #include <syncopate/http/error.hpp>

@@ -1,4 +1,4 @@
-// connect_tcp, connect_unix: a socket to the first address that answers, or to a path.
+// connect_tcp(), connect_unix(): a socket to the first address that answers, or to a path.
 #pragma once
 
 #include <syncopate/detail/task/cancellation.hpp>

@@ -1,4 +1,4 @@
-// SetCookie, parse_set_cookie: the text of a Set-Cookie field, RFC 6265, 5.2.
+// SetCookie, parse_set_cookie(): the text of a Set-Cookie field, RFC 6265, 5.2.
 #pragma once
 
 #include <syncopate/http/detail/cookies/cookie_date.hpp>

@@ -1,4 +1,4 @@
-// basic_credentials: a name and a password as the value of an Authorization field.
+// basic_credentials(): a name and a password as the value of an Authorization field.
 #pragma once
 
 #include <syncopate/http/detail/url/percent_encoding.hpp>

@@ -1,4 +1,4 @@
-// require_field: refuses names and values that must not stand in a header.
+// require_field(): refuses names and values that must not stand in a header.
 #pragma once
 
 #include <syncopate/http/error.hpp>

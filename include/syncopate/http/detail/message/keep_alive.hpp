@@ -1,4 +1,4 @@
-// keep_alive_timeout: how long a server promises to keep an idle connection.
+// keep_alive_timeout(): how long a server promises to keep an idle connection.
 #pragma once
 
 #include <syncopate/http/detail/message/list_syntax.hpp>

@@ -1,4 +1,4 @@
-// trimmed, take_element: field values that are lists.
+// trimmed(), take_element(): field values that are lists.
 #pragma once
 
 #include <algorithm>

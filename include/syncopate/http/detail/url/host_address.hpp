@@ -1,4 +1,4 @@
-// ends_in_number, is_ipv4_address, canonical_ipv6_address: hosts of URLs that are IP addresses.
+// ends_in_number(), is_ipv4_address(), canonical_ipv6_address(): hosts of URLs that are IP addresses.
 #pragma once
 
 #include <syncopate/http/detail/url/percent_encoding.hpp>

@@ -1,4 +1,4 @@
-// take_number and whole_number: decimal numbers in the text of URLs and header fields.
+// take_number(), whole_number(): decimal numbers in the text of URLs and header fields.
 #pragma once
 
 #include <charconv>

@@ -1,4 +1,4 @@
-// CharacterSet, append_escaped, unescaped: percent-encoding in URLs and forms.
+// CharacterSet, append_escaped(), unescaped(): percent-encoding in URLs and forms.
 #pragma once
 
 #include <array>
