@@ -1,4 +1,4 @@
-// The bridge to a loop that somebody else runs.
+// BlockingPortal: lets synchronous code call into an event loop that somebody else runs.
 #pragma once
 
 #include <syncopate/detail/loop/portal_loop.hpp>
@@ -40,17 +40,20 @@ public:
     using Options = syncopate::Options;
     using executor_type = boost::asio::any_io_executor;
 
-    /// To the loop of this executor.
+    /// Makes a portal to the execution context of this executor.
+    ///
+    /// executor:  copied. If it is a strand, the portal's tasks run on that strand; if not, the portal makes
+    ///            one.
     template <PortalExecutor Executor>
     explicit BlockingPortal(Executor const& executor, Options options = {})
         : BlockingPortal(Made(), detail::PortalLoop::create(executor, std::move(options))) {}
 
-    /// To the loop of this execution context.
+    /// Makes a portal to this execution context, which must outlive the portal's close().
     template <std::derived_from<boost::asio::execution_context> Context>
     explicit BlockingPortal(Context& context, Options options = {})
         : BlockingPortal(context.get_executor(), std::move(options)) {}
 
-    /// The portal's strand.
+    /// Gives the strand on which the portal's tasks run. A copy must not outlive the execution context.
     ///
     /// Throws:    Errc::runner_closed after close().
     executor_type get_executor() const { return loop_.open_executor(); }

@@ -1,4 +1,4 @@
-// One task, on a loop that lasts as long as the task.
+// run(): runs one task on a loop that lasts as long as the task.
 #pragma once
 
 #include <syncopate/concepts.hpp>

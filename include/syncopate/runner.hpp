@@ -1,4 +1,4 @@
-// The bridge without a thread: a loop that turns on the thread of its caller.
+// Runner: an event loop that the calling thread turns, inside its blocking calls.
 #pragma once
 
 #include <syncopate/detail/loop/caller_loop.hpp>
@@ -28,19 +28,23 @@ public:
     using Options = syncopate::Options;
     using executor_type = boost::asio::io_context::executor_type;
 
-    /// With the default options.
+    /// Makes a runner with the default options.
     Runner() : Runner(Options()) {}
-    /// With these options.
+    /// Makes a runner with these options. No thread is started.
     explicit Runner(Options options) : Runner(detail::CallerLoop::create(std::move(options))) {}
 
-    /// The io_context. It may be referred to until the runner is destroyed, but runs nothing after
-    /// close(). Run it yourself only while no blocking member does.
+    /// Gives the io_context. It lives as long as the runner, but runs nothing after close(). Run it yourself
+    /// only while no blocking member does.
+    ///
+    /// Throws:    Errc::runner_closed after close().
     boost::asio::io_context& get_loop() {
         loop_.require_open();
         return loop_.context();
     }
 
-    /// The executor of get_loop().
+    /// Gives the executor of get_loop().
+    ///
+    /// Throws:    as get_loop().
     executor_type get_executor() { return get_loop().get_executor(); }
 
 private:

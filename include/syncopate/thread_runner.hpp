@@ -1,4 +1,4 @@
-// The bridge: a loop on a thread of its own, for synchronous code on all the others.
+// ThreadRunner: an event loop on a thread of its own, for synchronous code on all other threads.
 #pragma once
 
 #include <syncopate/detail/loop/thread_loop.hpp>
@@ -27,21 +27,26 @@ public:
     using Options = syncopate::Options;
     using executor_type = boost::asio::io_context::executor_type;
 
-    /// With the default options.
+    /// Makes a runner with the default options.
     ThreadRunner() : ThreadRunner(Options()) {}
-    /// With these options. The thread starts with the first use, and not here.
+    /// Makes a runner with these options. Its thread is not started here, but by the first use.
     explicit ThreadRunner(Options options)
         : ThreadRunner(detail::ThreadLoop::create(std::move(options))) {}
 
-    /// The io_context, running: for objects that need one. Handlers that throw go to Options::on_error,
-    /// and do not end the loop. Stopping it fails every call with Errc::loop_failed. It may be referred
-    /// to until the runner is destroyed, but runs nothing after close().
+    /// Gives the io_context, running, for objects that need one. It lives as long as the runner, but runs
+    /// nothing after close(). The exception of a handler goes to Options::on_error, and does not end the
+    /// loop. To stop the io_context fails every call with Errc::loop_failed.
+    ///
+    /// Throws:    Errc::runner_closed after close(); std::system_error if the system has no thread for the
+    ///            loop.
     boost::asio::io_context& get_loop() {
         loop_.prepare();
         return loop_.context();
     }
 
-    /// The executor of get_loop().
+    /// Gives the executor of get_loop().
+    ///
+    /// Throws:    as get_loop().
     executor_type get_executor() { return get_loop().get_executor(); }
 
 private:

@@ -1,4 +1,4 @@
-// A list of objects that carry their own links: linking and unlinking allocate nothing.
+// IntrusiveList: a list of objects that carry their own links, the ListHooks, so that it allocates nothing.
 #pragma once
 
 #include <utility>
@@ -35,7 +35,7 @@ private:
     ListHook* next_ = nullptr;
 };
 
-/// A ring of hooks through one of its own. Not thread-safe.
+/// The hooks of the items and the list's own form a ring. Not thread-safe.
 template <class T, class Tag = T>
 class IntrusiveList {
     using Hook = ListHook<Tag>;

@@ -1,10 +1,9 @@
-// AdaptiveGate: lets through what succeeds now and then, and otherwise only a try once in a while.
+// AdaptiveGate: decides whether an attempt that may fail is worth its cost.
 #pragma once
 
 namespace syncopate::detail {
 
-/// Whether something that may be in vain is worth trying: as long as it succeeds now and then, and
-/// otherwise once in a while.
+/// Each success gives credit for some failures. Without credit, one attempt in many is let through.
 class AdaptiveGate {
 public:
     bool is_worth_it() noexcept { return credit_ > 0 || ++skipped_ % retry_every == 0; }

@@ -1,4 +1,4 @@
-// A function that is called when a time has come, unless the alarm is gone by then.
+// Alarm: calls a function at a time, unless it has been destroyed by then.
 #pragma once
 
 #include <syncopate/detail/wait/deadline.hpp>
@@ -13,8 +13,8 @@
 
 namespace syncopate::detail {
 
-/// Belongs to one loop, which calls the function. A timer alone would call it even after the timer has
-/// been destroyed, if the time had come by then.
+/// Belongs to one loop, which calls the function. A timer alone would not do: once the time has come, its
+/// handler is called even if the timer is destroyed first.
 template <std::invocable F>
 class Alarm {
 public:

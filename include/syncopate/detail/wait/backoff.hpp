@@ -1,16 +1,16 @@
-// Backoff: pauses of growing length, for the consumer of a dense stream.
+// Backoff: pauses of growing length for a consumer whose producer is about to deliver more.
 #pragma once
 
 #include <syncopate/detail/wait/processor.hpp>
 
 namespace syncopate::detail {
 
-/// How the consumer of a dense stream looks for more. Whoever takes each item as it comes shares every
-/// cache line with the producer, item by item, and both wait for the lines. So it leaves the producer
-/// alone for a moment, which grows as long as that helps; an item that comes alone is not kept waiting.
+/// A consumer that takes each item as it comes shares every cache line with the producer, and both wait for
+/// the lines. So the consumer pauses, and finds several items. The pause grows while it finds some, and is
+/// short again after it has found none: a single item is not kept waiting.
 class Backoff {
 public:
-    /// Returns whether there is something after a while.
+    /// Pauses. Returns what found() says afterwards.
     template <class Found>
     bool snooze(Found found) noexcept {
         for (int step = 0; step < pauses_; ++step)

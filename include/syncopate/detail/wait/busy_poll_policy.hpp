@@ -13,8 +13,8 @@
 
 namespace syncopate::detail {
 
-/// Whether a loop goes on looking for calls, turn by turn, instead of waiting to be woken. Between the
-/// turns the io_context does what else there is to do.
+/// A loop that polls takes one turn after another; between the turns the io_context runs its other
+/// handlers. It polls while calls come in quick succession, and for a short time after the last.
 class BusyPollPolicy {
     using Clock = std::chrono::steady_clock;
 
@@ -23,14 +23,14 @@ public:
     explicit BusyPollPolicy(std::optional<std::chrono::nanoseconds> limit) noexcept
         : limit_(has_one_processor() ? std::chrono::nanoseconds::zero() : limit) {}
 
-    /// In a turn: whether another call comes at once. Pausing holds up what the io_context may have to
-    /// do, for a moment, and only while calls do come.
+    /// During a turn: pauses for a moment, and returns whether a call has come. The pause holds up the other
+    /// handlers of the io_context, so it is made only while calls do come.
     template <class Found>
     bool more_comes(Found found) noexcept {
         return is_awake() && spin_wait_.pause(found);
     }
 
-    /// After a turn: whether to take another, although there is no call now. `worked`: it found some.
+    /// After a turn that leaves no call: whether to take another. worked: whether this turn ran any call.
     bool should_poll_again(bool worked) noexcept {
         if (is_awake() && !is_enough(worked) && (Yielding::yield() || limit_))
             return true;
@@ -41,13 +41,13 @@ public:
     }
 
 private:
-    /// A sleep this short would better have been no sleep. It is longer than a wake-up takes, and
-    /// shorter than what counts as a pause between calls.
+    /// After a sleep that was shorter than this, calls count as dense: polling would have cost less. It is
+    /// longer than a wake-up takes.
     static constexpr std::chrono::microseconds short_sleep{250};
-    /// For a caller that looks for its result and calls again.
-    static constexpr std::chrono::microseconds short_look{10};
-    /// For a caller that sleeps, is woken on another core, and calls again.
-    static constexpr std::chrono::microseconds long_look{150};
+    /// Enough for a caller that spins for its result and calls again.
+    static constexpr std::chrono::microseconds short_poll{10};
+    /// Enough for a caller that sleeps, is woken on another core, and calls again.
+    static constexpr std::chrono::microseconds long_poll{150};
 
     bool is_awake() noexcept {
         if (std::exchange(is_asleep_, false))
@@ -59,21 +59,21 @@ private:
         auto const now = Clock::now();
         if (worked || !std::exchange(is_idle_, true)) {
             if (worked && std::exchange(is_idle_, false))
-                looking_.record(true);
+                long_polls_.record(true);
             end_ = deadline_after(
-                limit_                   ? *limit_
-                : looking_.is_worth_it() ? long_look
-                                         : short_look);
+                limit_                      ? *limit_
+                : long_polls_.is_worth_it() ? long_poll
+                                            : short_poll);
         }
         if (now < end_)
             return false;
-        looking_.record(false);
+        long_polls_.record(false);
         return true;
     }
 
     std::optional<std::chrono::nanoseconds> const limit_;
     SpinWait spin_wait_;
-    AdaptiveGate looking_;
+    AdaptiveGate long_polls_;
     bool is_idle_ = false;
     bool is_asleep_ = true;
     bool calls_are_dense_ = false;

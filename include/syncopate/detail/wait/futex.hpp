@@ -1,5 +1,4 @@
-// futex_wait, futex_wake_all: the kernel's wait-on-address, which std::atomic::wait offers without a deadline
-// only.
+// futex_wait, futex_wake_all: the kernel's wait-on-address. std::atomic::wait has no deadline.
 #pragma once
 
 #include <syncopate/detail/wait/deadline.hpp>

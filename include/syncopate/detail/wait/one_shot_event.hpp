@@ -1,5 +1,5 @@
-// A one-shot event that threads wait for, and whose setter does not touch it afterwards. While one
-// waits, it can be called to do something else.
+// OneShotEvent: set once by one thread, awaited by others. A waiter can also be notified, to do something
+// else before the event is set.
 #pragma once
 
 #include <syncopate/detail/wait/deadline.hpp>
@@ -11,8 +11,8 @@
 
 namespace syncopate::detail {
 
-/// Set once, by one thread; awaited by any number. It may lie in the frame of a waiting function,
-/// which returns, and takes the word with it, as soon as it sees the word set.
+/// Set once, by one thread; awaited by any number. It may lie in the frame of a waiting function, which
+/// returns, and destroys the event, as soon as it sees the event set.
 ///
 /// Memory order. set() publishes with release; a waiter that reads `set_` with acquire sees all that
 /// was written before. The exchange is the setter's last access: from then on it holds the address,
@@ -22,10 +22,10 @@ namespace syncopate::detail {
 /// either before the setter's exchange, which then returns `sleeping` and wakes, or after it, when
 /// the compare-exchange fails with `set_`. The kernel compares the word once more before it sleeps.
 ///
-/// notify() is for one waiter, and comes from the thread that will set the word, so that it happens before
-/// that: the word is there as long as it runs. For its wake-up the same argument holds. What the
-/// waiter is called for is handed over under a lock, and not by the word; who sees the call cannot have
-/// taken the lock before the caller did.
+/// notify() is for one waiter, and is called by the thread that will set the event, before it does: so the
+/// event exists while notify() runs. For its wake-up the same argument holds. What the waiter is to do is
+/// handed over under a lock, and not by the event: a waiter that sees the notification cannot have taken
+/// the lock before the notifier did.
 template <Platform P = LinuxPlatform>
 class BasicOneShotEvent {
 public:
@@ -35,8 +35,10 @@ public:
 
     bool is_set() const noexcept { return state_.load(std::memory_order_acquire) == set_; }
 
-    /// Whether it is set, or the waiter has been called.
-    bool is_signalled() const noexcept { return state_.load(std::memory_order_acquire) >= called; }
+    /// Whether the event is set, or the waiter has been notified.
+    bool is_signalled() const noexcept {
+        return state_.load(std::memory_order_acquire) >= notified;
+    }
 
     void set() noexcept {
         auto const* const address = &state_;
@@ -44,29 +46,29 @@ public:
             P::futex_wake_all(address);
     }
 
-    /// Has the waiter return from its wait, to take the call. Nothing if the word is set.
+    /// Has the waiter return from its wait, to take the notification. Nothing if the event is set.
     void notify() noexcept {
         auto seen = state_.load(std::memory_order_relaxed);
         while (seen != set_ &&
                !state_.compare_exchange_weak(
-                   seen, called, std::memory_order_relaxed, std::memory_order_relaxed)) {
+                   seen, notified, std::memory_order_relaxed, std::memory_order_relaxed)) {
         }
         if (seen == sleeping)
             P::futex_wake_all(&state_);
     }
 
-    /// By the waiter, when there is news: whether it has been called. If not, the word is set.
+    /// By the waiter, after is_signalled(): whether it was notified. If not, the event is set.
     bool take_notification() noexcept {
-        auto seen = called;
+        auto seen = notified;
         return state_.compare_exchange_strong(seen, pending, std::memory_order_acquire);
     }
 
-    /// Returns whether there was news before the deadline.
+    /// Returns whether the event was signalled before the deadline.
     bool wait_until(Deadline deadline) noexcept {
         for (;;) {
             std::uint32_t seen = pending;
             state_.compare_exchange_strong(seen, sleeping, std::memory_order_acquire);
-            if (seen >= called)
+            if (seen >= notified)
                 return true;
             if (deadline != no_deadline && P::now() >= deadline)
                 return false;
@@ -79,7 +81,7 @@ public:
 private:
     static constexpr std::uint32_t pending = 0;
     static constexpr std::uint32_t sleeping = 1;
-    static constexpr std::uint32_t called = 2;
+    static constexpr std::uint32_t notified = 2;
     static constexpr std::uint32_t set_ = 3;
 
     Atomic<P, std::uint32_t> state_{pending};

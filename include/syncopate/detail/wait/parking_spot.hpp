@@ -1,4 +1,4 @@
-// Where a consumer says that it sleeps, so that a producer wakes it only then.
+// ParkingSpot: tells the producers of a queue whether its consumer sleeps and must be woken.
 #pragma once
 
 #include <syncopate/detail/wait/platform.hpp>
@@ -7,7 +7,7 @@
 
 namespace syncopate::detail {
 
-/// The consumer of a queue is awake, or parked: not looking at the queue until it is woken.
+/// The consumer is awake, or parked: then it does not look at the queue until a producer wakes it.
 ///
 /// No wake-up is lost. The consumer parks by a store to parked_ and then looks at the queue once more;
 /// a producer pushes to the queue and then looks at parked_. All four are sequentially consistent, so
@@ -20,14 +20,15 @@ namespace syncopate::detail {
 template <Platform P = LinuxPlatform>
 class BasicParkingSpot {
 public:
-    /// The consumer parks. False if there is work after all: then it is awake, and nobody wakes it.
+    /// Parks the consumer. False if the queue is not empty after all: then the consumer is awake, and nobody
+    /// wakes it.
     template <class IsIdle>
     bool park(IsIdle is_idle) noexcept {
         parked_.store(true, std::memory_order_seq_cst);
         return is_idle() || !unpark();
     }
 
-    /// After a push: whether the caller is the one who must wake the consumer.
+    /// After a push: whether the caller must wake the consumer. True for one caller each time it parks.
     bool unpark() noexcept {
         return parked_.load(std::memory_order_seq_cst) &&
                parked_.exchange(false, std::memory_order_acquire);

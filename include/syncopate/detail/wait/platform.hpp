@@ -1,4 +1,5 @@
-// What the lock-free parts stand on, as their parameter: tests put a model of it in its place.
+// Platform, LinuxPlatform: the atomics and the futex that the lock-free classes use, as their template
+// parameter. Tests use a model in its place.
 #pragma once
 
 #include <syncopate/detail/wait/deadline.hpp>
@@ -12,8 +13,8 @@
 
 namespace syncopate::detail {
 
-/// What two threads write alternately lies this far apart. std::hardware_destructive_interference_size
-/// changes with the compiler's flags, and with it the layout, of which there must be one.
+/// The distance between members that different threads write. A constant, because
+/// std::hardware_destructive_interference_size changes with the compiler's flags, and the layout must not.
 inline constexpr std::size_t cache_line = 128;
 
 struct LinuxPlatform {

@@ -1,11 +1,11 @@
-// cpu_pause and has_one_processor: what waiting in a loop needs to know of the machine.
+// cpu_pause, has_one_processor: the parts of spinning that depend on the machine.
 #pragma once
 
 #include <sched.h>
 
 namespace syncopate::detail {
 
-/// Tells the processor that this is a waiting loop. Costs 5 to 60 ns, depending on its kind.
+/// Tells the processor that this is a spinning loop. Costs 5 to 60 ns, depending on its kind.
 inline void cpu_pause() noexcept {
 #if defined(__x86_64__) || defined(__i386__)
     __builtin_ia32_pause();

@@ -1,4 +1,4 @@
-// SpinWait: how one thread waits for another before it sleeps, and what it has learnt about that.
+// SpinWait: waits for another thread by spinning before it sleeps, and learns when that is worth it.
 #pragma once
 
 #include <syncopate/detail/wait/adaptive_gate.hpp>
@@ -11,27 +11,29 @@
 
 namespace syncopate::detail {
 
-/// One thread's way of waiting for another, in steps, and what it has learnt about them.
+/// Belongs to one thread. A wait has three steps:
 ///
-/// A few pauses catch what another core is about to do; they are in vain if the other thread waits for
-/// this core. Some turns of sched_yield give it the core; they are in vain if what is awaited takes
-/// longer. Then the thread had better sleep. Each of the two steps is given up while it keeps failing,
-/// but for a try now and then.
+/// 1. Some pauses. They suffice if another core is about to finish, and fail if the other thread waits for
+///    this core.
+/// 2. Some calls of sched_yield, which give the core away. They fail if the other thread needs longer.
+/// 3. Sleep.
+///
+/// The first two steps are left out while they keep failing, but for an attempt now and then.
 class SpinWait {
     using Clock = std::chrono::steady_clock;
 
 public:
-    /// Of the calling thread, as a caller.
+    /// The calling thread's own.
     [[gnu::noinline]] static SpinWait& of_this_thread() noexcept {
         static thread_local SpinWait instance;
         return instance;
     }
 
-    /// The thread has just woken the loop, which may need this very core: the next wait gives it away.
+    /// The thread has just woken the loop, which may need this very core: the next wait sleeps at once.
     void has_woken_loop() noexcept { has_woken_loop_ = true; }
 
-    /// What a caller does: looks, and if that does not help, sleeps. Returns what `sleep` does, or true.
-    /// It does not look beyond the deadline.
+    /// Spins until found(), not beyond the deadline, and otherwise sleeps. Returns true, or what sleep()
+    /// returns.
     template <class Found, class Sleep>
     bool wait(Deadline deadline, Found found, Sleep sleep) noexcept {
         if (found())
@@ -46,7 +48,7 @@ public:
         return result;
     }
 
-    /// Looks for a moment, in quick succession.
+    /// Spins for a moment. Returns whether found().
     template <class Found>
     bool pause(Found found) noexcept {
         if (found())
@@ -62,7 +64,7 @@ public:
         return hit;
     }
 
-    /// Looks until a time that somebody has set, whatever was learnt.
+    /// Spins until a given time, whatever was learnt. Returns whether found().
     template <class Found>
     static bool spin_until(Deadline end, Found found) noexcept {
         while (Clock::now() < end) {
@@ -75,12 +77,11 @@ public:
     }
 
 private:
-    /// What the other side needs for a short task, and the cache lines for their way: a part of what a
-    /// wake-up costs on either side.
+    /// Enough for a short task of the other side and for the cache lines to move; less than a wake-up costs.
     static constexpr std::chrono::nanoseconds moment{2000};
     static constexpr int yields = 32;
-    /// A result that comes so soon was worth looking for, even if this time it came to a sleeper: the
-    /// wake-up alone takes a good part of that.
+    /// For a result that comes so soon, spinning would have been worth it, even if this time the thread
+    /// slept: a good part of that time is the wake-up.
     static constexpr std::chrono::microseconds short_wait{250};
     static constexpr int pauses_between_yields = 20;
 

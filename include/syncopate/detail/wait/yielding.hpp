@@ -1,4 +1,4 @@
-// Yielding: sched_yield for the whole process, given up for a while where it costs too much.
+// Yielding: sched_yield, which the whole process gives up for a while when it has cost too much.
 #pragma once
 
 #include <atomic>
@@ -8,14 +8,14 @@
 
 namespace syncopate::detail {
 
-/// sched_yield, as long as it costs little. It gives the core to whoever is awaited, and that one will
-/// soon give it back; but where others compute on all cores, each of them first uses up its time
-/// slice, milliseconds, while a thread that sleeps and is woken goes before them.
+/// sched_yield gives the core to the thread that is awaited, which soon gives it back. But where other
+/// threads compute on all cores, each of them first uses up its time slice, which takes milliseconds. A
+/// thread that sleeps and is woken goes before them.
 class Yielding {
     using Clock = std::chrono::steady_clock;
 
 public:
-    /// Yields, unless that has turned out to be dear. False: it is, and one had better sleep.
+    /// Yields. False if that is too expensive, and the caller should sleep.
     static bool yield() noexcept {
         auto const before = Clock::now();
         if (before.time_since_epoch().count() < barred_until_.load(std::memory_order_relaxed))
@@ -31,14 +31,15 @@ public:
     }
 
 private:
-    /// More than many threads that take turns in waiting cost each other, and less than a time slice.
+    /// Longer than a yield takes among many waiting threads, and shorter than a time slice.
     static constexpr std::chrono::microseconds long_time{500};
-    /// After a loss nobody here yields for so many times as long, which bounds what can be lost.
+    /// After an expensive yield, nobody in the process yields for so many times as long. This bounds the
+    /// loss.
     static constexpr int rest = 32;
-    /// If it was the whole process that stood still, that says nothing about others.
+    /// A long yield may also mean that the whole process was stopped, which says nothing.
     static constexpr Clock::duration longest_rest = std::chrono::milliseconds(250);
 
-    // Of the process: what one thread has learnt about the machine holds for all.
+    // Shared by all threads: what one has learnt about the machine holds for all.
     inline static std::atomic<Clock::rep> barred_until_{0};
 };
 
