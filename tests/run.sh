@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
-# Installs what is missing, builds the tests and runs them all. Arguments go to ctest:
-#   tests/run.sh -L unit          only the unit tests
+# Installs what is missing, builds the tests and runs them all. Arguments go to ctest, and what they leave out is
+# not built:
+#   tests/run.sh -L unit               only the unit tests
+#   tests/run.sh -R "a stop request"   only the tests whose names match
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -10,11 +12,34 @@ prepare build tests examples http peers
 export CMAKE_GENERATOR=${CMAKE_GENERATOR:-Ninja}
 jobs=$(nproc)
 
+# The targets that "-L LABEL" or "-R NAME" needs, one a line; nothing where that is not known.
+targets_for() {
+    [ $# -eq 2 ] || return 0
+    if [ "$1" = -L ] && [[ $2 =~ ^(unit|model|http|process|stress)$ ]]; then
+        echo "tests_$2"
+    elif [ "$1" = -R ] && ! ctest --preset dev -N -R "$2" | grep -E ': (example |demo |docs:|macros:)' > /dev/null; then
+        programs_that_say "$2"
+    fi
+}
+
+# A test's name stands in its file, unless the name says in which file it is.
+programs_that_say() {
+    local source
+    for source in tests/{unit,model,http,process,stress}/*.cpp; do
+        if grep -qE -e "$1" <(basename "$source" .cpp; cat "$source"); then
+            source=${source#tests/}
+            source=${source%.cpp}
+            echo "${source/\//_}"
+        fi
+    done
+}
+
 echo "== Configuring (build/dev)"
 cmake --preset dev > /dev/null
 
-echo "== Building, $jobs at a time"
-cmake --build --preset dev --parallel "$jobs"
+mapfile -t targets < <(targets_for "$@")
+echo "== Building, $jobs at a time: ${targets[*]:-everything}"
+cmake --build --preset dev --parallel "$jobs" ${targets:+--target "${targets[@]}"}
 
 echo "== Running the tests"
 ctest --preset dev --parallel "$jobs" --no-label-summary "$@"

@@ -97,9 +97,9 @@ AsyncGenerator<int> endless() {
 
 // ---- Items
 
-TEMPLATE_LIST_TEST_CASE("A range gives the items of an iterable in order", "", support::EveryLoop) {
+LOOP_TEST_CASE("A range gives the items of an iterable in order", support::EveryLoop) {
     CountState state;
-    TestType loop;
+    support::AnyLoop loop;
     CHECK(all_of(loop.runner.wrap_iter(Count(state, 5))) == Ints{0, 1, 2, 3, 4});
 }
 
@@ -291,12 +291,11 @@ TEST_CASE("An lvalue iterable is used in place") {
     CHECK(*runner.wrap_iter(count).begin() == 3);
 }
 
-TEMPLATE_LIST_TEST_CASE(
+LOOP_TEST_CASE(
     "An iteration that is given up is cleaned up on the loop before the range is gone",
-    "",
     support::EveryLoop) {
     CountState state;
-    TestType loop;
+    support::AnyLoop loop;
     for (int item : loop.runner.wrap_iter(Count(state)))
         if (item == 2)
             break;
@@ -376,12 +375,11 @@ TEST_CASE(
 
 // ---- Exceptions
 
-TEMPLATE_LIST_TEST_CASE(
+LOOP_TEST_CASE(
     "An exception instead of item 3 comes after three items, and then the end",
-    "",
     support::EveryLoop) {
     CountState state;
-    TestType loop;
+    support::AnyLoop loop;
     auto range = loop.runner.wrap_iter(Count(state, Count::never, 3));
     Ints items;
     auto const read = [&] {
@@ -425,10 +423,9 @@ TEST_CASE("An exception in the loop's body cleans the iteration up") {
 
 // ---- The runner's end
 
-TEMPLATE_LIST_TEST_CASE(
-    "++ throws Errc::runner_closed once the runner is closed", "", support::EveryLoop) {
+LOOP_TEST_CASE("++ throws Errc::runner_closed once the runner is closed", support::EveryLoop) {
     CountState state;
-    TestType loop;
+    support::AnyLoop loop;
     auto range = loop.runner.wrap_iter(Count(state));
     auto position = range.begin();
     loop.runner.close();
@@ -453,9 +450,9 @@ TEST_CASE("close() wakes a thread that waits for an item with Errc::runner_close
     CHECK(code_of([&] { ++position; }) == Errc::runner_closed);
 }
 
-TEMPLATE_LIST_TEST_CASE("A range may outlive its runner", "", support::EveryLoop) {
+LOOP_TEST_CASE("A range may outlive its runner", support::EveryLoop) {
     CountState state;
-    std::optional<TestType> loop(std::in_place);
+    std::optional<support::AnyLoop> loop(std::in_place);
     {
         auto range = loop->runner.wrap_iter(Count(state));
         auto position = range.begin();

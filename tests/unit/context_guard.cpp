@@ -1,9 +1,8 @@
 // wrap_context and the guard that it gives: what a context is made from, what it gives, and how it is
 // left.
-#include "support/contexts.hpp"
-
 #include "support/audit.hpp"
 #include "support/catch.hpp"
+#include "support/contexts.hpp"
 #include "support/errors.hpp"
 #include "support/loops.hpp"
 #include "support/tasks.hpp"
@@ -113,12 +112,11 @@ asio::awaitable<NotedContext> never_made(Journal& journal) {
 
 // ---- The scope
 
-TEMPLATE_LIST_TEST_CASE(
+LOOP_TEST_CASE(
     "A context is entered before wrap_context returns and left with its guard",
-    "",
     support::EveryLoop) {
     Journal journal;
-    TestType loop;
+    support::AnyLoop loop;
     {
         auto const guard = loop.runner.wrap_context(NotedContext(journal, "a"));
         CHECK(journal.entries() == Entries{"enter a"});

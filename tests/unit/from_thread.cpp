@@ -101,8 +101,8 @@ TEST_CASE("What a worker runs and calls is on the loop's thread") {
     CHECK(ids[2] != expected);
 }
 
-TEMPLATE_LIST_TEST_CASE("A worker's caller gets the exceptions of what it runs", "", EveryLoop) {
-    TestType loop;
+LOOP_TEST_CASE("A worker's caller gets the exceptions of what it runs", EveryLoop) {
+    AnyLoop loop;
     CHECK_THROWS_AS(
         loop.runner.run(to_thread([] { from_thread::call([]() { throw 'x'; }); })), char);
     CHECK_THROWS_WITH(
@@ -128,8 +128,8 @@ TEST_CASE("A worker's task is destroyed before the worker goes on") {
     CHECK(alive == 0);
 }
 
-TEMPLATE_LIST_TEST_CASE("Loop and workers call each other, many levels deep", "", EveryLoop) {
-    TestType loop(Options().max_workers(8));
+LOOP_TEST_CASE("Loop and workers call each other, many levels deep", EveryLoop) {
+    AnyLoop loop(Options().max_workers(8));
     CHECK(loop.runner.run(deep(6)) == 6);
 }
 
@@ -157,10 +157,10 @@ TEST_CASE("from_thread is refused where no task waits for the thread") {
           }) == Errc::not_in_worker);
 }
 
-TEMPLATE_LIST_TEST_CASE("A worker sees that its task has been cancelled", "", EveryLoop) {
+LOOP_TEST_CASE("A worker sees that its task has been cancelled", EveryLoop) {
     std::error_code seen;
     Gate started;
-    TestType loop;
+    AnyLoop loop;
     CHECK(code_of([&] {
               run_and_stop(loop.runner, started, to_thread([&] {
                                from_thread::check_cancelled();
@@ -177,11 +177,11 @@ TEMPLATE_LIST_TEST_CASE("A worker sees that its task has been cancelled", "", Ev
     CHECK(seen == Errc::cancelled);
 }
 
-TEMPLATE_LIST_TEST_CASE("What a worker runs is cancelled with the task that waits", "", EveryLoop) {
+LOOP_TEST_CASE("What a worker runs is cancelled with the task that waits", EveryLoop) {
     std::error_code code;
     std::error_code later;
     Gate started;
-    TestType loop;
+    AnyLoop loop;
     CHECK(code_of([&] {
               run_and_stop(loop.runner, started, to_thread([&] {
                                code = code_of([&] { from_thread::run(forever(started)); });

@@ -76,9 +76,9 @@ private:
 
 }  // namespace
 
-TEMPLATE_LIST_TEST_CASE("gather gives all results in the order of the tasks", "", EveryLoop) {
+LOOP_TEST_CASE("gather gives all results in the order of the tasks", EveryLoop) {
     int number = 3;
-    TestType loop;
+    AnyLoop loop;
     auto const results = loop.runner.run([&]() -> asio::awaitable<std::string> {
         auto const factory = [] { return twice_later(1); };
         asio::steady_timer timer(co_await asio::this_coro::executor, 1ms);
@@ -96,10 +96,10 @@ TEMPLATE_LIST_TEST_CASE("gather gives all results in the order of the tasks", ""
     CHECK(number == 7);
 }
 
-TEMPLATE_LIST_TEST_CASE("gather runs its tasks at the same time", "", EveryLoop) {
+LOOP_TEST_CASE("gather runs its tasks at the same time", EveryLoop) {
     Gate first;
     Gate second;
-    TestType loop;
+    AnyLoop loop;
     auto const open_and_pass = [](Gate& mine, Gate& other) -> asio::awaitable<int> {
         mine.open();
         co_await other.passed();
@@ -110,8 +110,8 @@ TEMPLATE_LIST_TEST_CASE("gather runs its tasks at the same time", "", EveryLoop)
     CHECK(one + other == 2);
 }
 
-TEMPLATE_LIST_TEST_CASE("gather takes a vector of tasks", "", EveryLoop) {
-    TestType loop;
+LOOP_TEST_CASE("gather takes a vector of tasks", EveryLoop) {
+    AnyLoop loop;
     std::vector<asio::awaitable<int>> numbers;
     std::vector<asio::awaitable<NoDefault>> objects;
     std::vector<asio::awaitable<void>> nothings;
@@ -156,9 +156,9 @@ TEST_CASE("One gather after another needs no stack") {
     CHECK(sum == 300'000);
 }
 
-TEMPLATE_LIST_TEST_CASE("gather throws the first failure when all have ended", "", EveryLoop) {
+LOOP_TEST_CASE("gather throws the first failure when all have ended", EveryLoop) {
     int ended = 0;
-    TestType loop;
+    AnyLoop loop;
     auto const run = [&] {
         return loop.runner.run(
             gather(forever_counted(ended), fail_later("boom"), forever_counted(ended), twice(1)));
@@ -193,9 +193,9 @@ TEST_CASE("A vector of tasks of which one fails is cancelled") {
     CHECK(ended == 2);
 }
 
-TEMPLATE_LIST_TEST_CASE("Failures after the first are reported to the runner", "", EveryLoop) {
+LOOP_TEST_CASE("Failures after the first are reported to the runner", EveryLoop) {
     ErrorLog log;
-    TestType loop(Options().on_error(log.handler()));
+    AnyLoop loop(Options().on_error(log.handler()));
     auto const run = [&] {
         return loop.runner.run(gather(
             fail_when_cancelled("second"), fail_later("first"), fail_when_cancelled("third"),
@@ -217,9 +217,9 @@ TEST_CASE("Failures after the first are logged on a loop without a runner") {
     CHECK(log.text() == "syncopate: event loop: second\n");
 }
 
-TEMPLATE_LIST_TEST_CASE("To cancel a gather is to cancel its tasks", "", EveryLoop) {
+LOOP_TEST_CASE("To cancel a gather is to cancel its tasks", EveryLoop) {
     int ended = 0;
-    TestType loop;
+    AnyLoop loop;
     auto const run = [&] {
         return loop.runner.run_for(
             1ms, gather(forever_counted(ended), end_inside_cancellation(), twice(1)));

@@ -66,8 +66,8 @@ void let_loop_run(R& runner) {
         runner.run(support::twice_later(i));
 }
 
-TEMPLATE_LIST_TEST_CASE("Items that are read ahead come in order", "", support::EveryLoop) {
-    TestType loop;
+LOOP_TEST_CASE("Items that are read ahead come in order", support::EveryLoop) {
+    support::AnyLoop loop;
     std::size_t const capacity = GENERATE(1u, 2u, 3u, 1024u);
     CAPTURE(capacity);
     CountState state;
@@ -179,11 +179,9 @@ TEST_CASE("ReadAhead(0) produces nothing ahead") {
     CHECK(state.begun == 1);
 }
 
-TEMPLATE_LIST_TEST_CASE(
-    "At most n items wait while nobody asks, and one more is in the making",
-    "",
-    support::EveryLoop) {
-    TestType loop;
+LOOP_TEST_CASE(
+    "At most n items wait while nobody asks, and one more is in the making", support::EveryLoop) {
+    support::AnyLoop loop;
     int const capacity = GENERATE(1, 2, 3);
     CAPTURE(capacity);
     CountState state;
@@ -236,12 +234,11 @@ TEST_CASE("The loop is never more than n items ahead of a consumer that goes on"
 
 // ---- Exceptions
 
-TEMPLATE_LIST_TEST_CASE(
+LOOP_TEST_CASE(
     "An exception instead of item 3 comes after three items that were read ahead",
-    "",
     support::EveryLoop) {
     CountState state;
-    TestType loop;
+    support::AnyLoop loop;
     auto range = loop.runner.wrap_iter(Count(state, Count::never, 3), ReadAhead(8));
     let_loop_run(loop.runner);
     Ints items;
@@ -266,12 +263,11 @@ TEST_CASE("++ after an exception of an item that was read ahead finds the end") 
 
 // ---- Dropped ranges
 
-TEMPLATE_LIST_TEST_CASE(
+LOOP_TEST_CASE(
     "A range that is dropped with items read ahead is cleaned up on the loop first",
-    "",
     support::EveryLoop) {
     CountState state;
-    TestType loop;
+    support::AnyLoop loop;
     for (int item : loop.runner.wrap_iter(Count(state), ReadAhead(4)))
         if (item == 2)
             break;
@@ -380,12 +376,11 @@ TEST_CASE("++ on the loop thread throws DeadlockError, although an item waits") 
 
 // ---- The runner's end
 
-TEMPLATE_LIST_TEST_CASE(
+LOOP_TEST_CASE(
     "++ throws Errc::runner_closed after close(), although items were read ahead",
-    "",
     support::EveryLoop) {
     CountState state;
-    TestType loop;
+    support::AnyLoop loop;
     auto range = loop.runner.wrap_iter(Count(state), ReadAhead(4));
     auto position = range.begin();
     let_loop_run(loop.runner);
@@ -411,10 +406,10 @@ TEST_CASE("close() wakes a consumer that waits for an item to be read ahead") {
     CHECK(code_of([&] { ++position; }) == Errc::runner_closed);
 }
 
-TEMPLATE_LIST_TEST_CASE(
-    "close() cleans up an iterable that is read ahead, on the loop", "", support::EveryLoop) {
+LOOP_TEST_CASE(
+    "close() cleans up an iterable that is read ahead, on the loop", support::EveryLoop) {
     CountState state;
-    TestType loop;
+    support::AnyLoop loop;
     auto range = loop.runner.wrap_iter(Count(state), ReadAhead(4));
     range.begin();
     let_loop_run(loop.runner);
@@ -424,10 +419,9 @@ TEMPLATE_LIST_TEST_CASE(
     CHECK(state.destroyed_on.load() == state.closed_on.load());
 }
 
-TEMPLATE_LIST_TEST_CASE(
-    "A range that is read ahead may outlive its runner", "", support::EveryLoop) {
+LOOP_TEST_CASE("A range that is read ahead may outlive its runner", support::EveryLoop) {
     CountState state;
-    std::optional<TestType> loop(std::in_place);
+    std::optional<support::AnyLoop> loop(std::in_place);
     auto range = loop->runner.wrap_iter(Count(state), ReadAhead(4));
     auto position = range.begin();
     loop.reset();

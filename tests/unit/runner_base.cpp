@@ -77,30 +77,30 @@ asio::awaitable<std::reference_wrapper<int>> reference_to(int& object) {
 
 }  // namespace
 
-TEMPLATE_LIST_TEST_CASE("Code for every kind of loop takes a RunnerBase", "", EveryLoop) {
-    TestType loop;
+LOOP_TEST_CASE("Code for every kind of loop takes a RunnerBase", EveryLoop) {
+    AnyLoop loop;
     syncopate::RunnerBase& runner = loop.runner;
     CHECK(runner.run(twice(21)) == 42);
     STATIC_REQUIRE(std::is_same_v<syncopate::BlockingOperations, syncopate::RunnerBase>);
 }
 
-TEMPLATE_LIST_TEST_CASE("run gives what an awaitable returns", "", EveryLoop) {
-    TestType loop;
+LOOP_TEST_CASE("run gives what an awaitable returns", EveryLoop) {
+    AnyLoop loop;
     CHECK(loop.runner.run(twice(21)) == 42);
 }
 
-TEMPLATE_LIST_TEST_CASE("run waits for a task that suspends", "", EveryLoop) {
-    TestType loop;
+LOOP_TEST_CASE("run waits for a task that suspends", EveryLoop) {
+    AnyLoop loop;
     CHECK(loop.runner.run(twice_later(21)) == 42);
 }
 
-TEMPLATE_LIST_TEST_CASE("run gives what the awaitable of a factory returns", "", EveryLoop) {
-    TestType loop;
+LOOP_TEST_CASE("run gives what the awaitable of a factory returns", EveryLoop) {
+    AnyLoop loop;
     CHECK(loop.runner.run([] { return twice_later(21); }) == 42);
 }
 
-TEMPLATE_LIST_TEST_CASE("run takes a factory that is itself a coroutine", "", EveryLoop) {
-    TestType loop;
+LOOP_TEST_CASE("run takes a factory that is itself a coroutine", EveryLoop) {
+    AnyLoop loop;
     int const value = loop.runner.run([number = Tracked(21)]() -> asio::awaitable<int> {
         co_await asio::post(asio::use_awaitable);
         co_return 2 * number.value();
@@ -136,8 +136,8 @@ TEST_CASE("run throws the error of a deferred operation") {
             [&](boost::system::system_error const& thrown) { return thrown.code() == error; }));
 }
 
-TEMPLATE_LIST_TEST_CASE("A task may return nothing", "", EveryLoop) {
-    TestType loop;
+LOOP_TEST_CASE("A task may return nothing", EveryLoop) {
+    AnyLoop loop;
     static_assert(std::is_void_v<decltype(loop.runner.run(nothing()))>);
     bool done = false;
     loop.runner.run([&]() -> asio::awaitable<void> {
@@ -147,32 +147,32 @@ TEMPLATE_LIST_TEST_CASE("A task may return nothing", "", EveryLoop) {
     CHECK(done);
 }
 
-TEMPLATE_LIST_TEST_CASE("A task may return what can only be moved", "", EveryLoop) {
-    TestType loop;
+LOOP_TEST_CASE("A task may return what can only be moved", EveryLoop) {
+    AnyLoop loop;
     CHECK(*loop.runner.run(boxed(42)) == 42);
 }
 
-TEMPLATE_LIST_TEST_CASE("A task may return what has no default", "", EveryLoop) {
-    TestType loop;
+LOOP_TEST_CASE("A task may return what has no default", EveryLoop) {
+    AnyLoop loop;
     CHECK(loop.runner.run(wrapped(42)).value == 42);
 }
 
-TEMPLATE_LIST_TEST_CASE("A task may return a reference_wrapper", "", EveryLoop) {
-    TestType loop;
+LOOP_TEST_CASE("A task may return a reference_wrapper", EveryLoop) {
+    AnyLoop loop;
     int object = 0;
     CHECK(&loop.runner.run(reference_to(object)).get() == &object);
 }
 
-TEMPLATE_LIST_TEST_CASE("run may be called as often as one likes", "", EveryLoop) {
-    TestType loop;
+LOOP_TEST_CASE("run may be called as often as one likes", EveryLoop) {
+    AnyLoop loop;
     int sum = 0;
     for (int i = 0; i < 1000; ++i)
         sum += loop.runner.run(twice(i));
     CHECK(sum == 999 * 1000);
 }
 
-TEMPLATE_LIST_TEST_CASE("A factory given as an lvalue may be used again", "", EveryLoop) {
-    TestType loop;
+LOOP_TEST_CASE("A factory given as an lvalue may be used again", EveryLoop) {
+    AnyLoop loop;
     auto count = [calls = 0]() mutable -> asio::awaitable<int> { co_return ++calls; };
     CHECK(loop.runner.run(count) == 1);
     CHECK(loop.runner.run(count) == 2);
@@ -204,8 +204,8 @@ TEST_CASE("A factory is called on the loop's thread") {
     CHECK(called_on == loop_thread);
 }
 
-TEMPLATE_LIST_TEST_CASE("Tasks of many callers run at the same time", "", TurningLoops) {
-    TestType loop;
+LOOP_TEST_CASE("Tasks of many callers run at the same time", TurningLoops) {
+    AnyLoop loop;
     constexpr int callers = 20;
     int running = 0;
     Gate all_are_running;
@@ -222,20 +222,20 @@ TEMPLATE_LIST_TEST_CASE("Tasks of many callers run at the same time", "", Turnin
     CHECK(running == callers);
 }
 
-TEMPLATE_LIST_TEST_CASE("call gives what a function returns", "", EveryLoop) {
-    TestType loop;
+LOOP_TEST_CASE("call gives what a function returns", EveryLoop) {
+    AnyLoop loop;
     CHECK(loop.runner.call([] { return 42; }) == 42);
 }
 
-TEMPLATE_LIST_TEST_CASE("call takes a function that returns nothing", "", EveryLoop) {
-    TestType loop;
+LOOP_TEST_CASE("call takes a function that returns nothing", EveryLoop) {
+    AnyLoop loop;
     bool called = false;
     loop.runner.call([&] { called = true; });
     CHECK(called);
 }
 
-TEMPLATE_LIST_TEST_CASE("call gives a reference that the function returns", "", EveryLoop) {
-    TestType loop;
+LOOP_TEST_CASE("call gives a reference that the function returns", EveryLoop) {
+    AnyLoop loop;
     int object = 0;
     CHECK(&loop.runner.call([&]() -> int& { return object; }) == &object);
 }

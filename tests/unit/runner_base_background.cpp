@@ -47,14 +47,14 @@ asio::awaitable<void> fail(std::string message) {
 
 }  // namespace
 
-TEMPLATE_LIST_TEST_CASE("A future gives what the task returns", "", TurningLoops) {
-    TestType loop;
+LOOP_TEST_CASE("A future gives what the task returns", TurningLoops) {
+    AnyLoop loop;
     CHECK(loop.runner.run_as_future(twice(21)).get() == 42);
     CHECK(loop.runner.run_as_future([] { return twice_later(21); }).get() == 42);
 }
 
-TEMPLATE_LIST_TEST_CASE("A future throws what the task throws", "", TurningLoops) {
-    TestType loop;
+LOOP_TEST_CASE("A future throws what the task throws", TurningLoops) {
+    AnyLoop loop;
     CHECK_THROWS_WITH(loop.runner.run_as_future(fail("no")).get(), "no");
 }
 
@@ -76,19 +76,19 @@ TEST_CASE("A future may hold nothing, what can only be moved, and what has no de
             .value == 42);
 }
 
-TEMPLATE_LIST_TEST_CASE("run_as_future does not wait for the task", "", EveryLoop) {
+LOOP_TEST_CASE("run_as_future does not wait for the task", EveryLoop) {
     Gate gate;
-    TestType loop;
+    AnyLoop loop;
     auto future = loop.runner.run_as_future(gate.passed());
     CHECK(future.wait_for(0s) == std::future_status::timeout);
     gate.open();
     loop.runner.run(gate.passed());
 }
 
-TEMPLATE_LIST_TEST_CASE("A task outlives the future that is thrown away", "", EveryLoop) {
+LOOP_TEST_CASE("A task outlives the future that is thrown away", EveryLoop) {
     Gate release;
     Gate finished;
-    TestType loop;
+    AnyLoop loop;
     static_cast<void>(loop.runner.run_as_future([&]() -> asio::awaitable<void> {
         co_await release.passed();
         finished.open();
@@ -98,15 +98,15 @@ TEMPLATE_LIST_TEST_CASE("A task outlives the future that is thrown away", "", Ev
     CHECK(finished.is_open());
 }
 
-TEMPLATE_LIST_TEST_CASE("run_as_future may be called on the loop", "", TurningLoops) {
-    TestType loop;
+LOOP_TEST_CASE("run_as_future may be called on the loop", TurningLoops) {
+    AnyLoop loop;
     auto future = loop.runner.call([&] { return loop.runner.run_as_future(twice(21)); });
     CHECK(future.get() == 42);
 }
 
-TEMPLATE_LIST_TEST_CASE("start_soon starts a task", "", EveryLoop) {
+LOOP_TEST_CASE("start_soon starts a task", EveryLoop) {
     Gate started;
-    TestType loop;
+    AnyLoop loop;
     loop.runner.start_soon([&]() -> asio::awaitable<void> {
         started.open();
         co_return;
@@ -115,9 +115,9 @@ TEMPLATE_LIST_TEST_CASE("start_soon starts a task", "", EveryLoop) {
     CHECK(started.is_open());
 }
 
-TEMPLATE_LIST_TEST_CASE("start_soon may be called on the loop", "", EveryLoop) {
+LOOP_TEST_CASE("start_soon may be called on the loop", EveryLoop) {
     Gate started;
-    TestType loop;
+    AnyLoop loop;
     auto const start = [&]() -> asio::awaitable<void> {
         started.open();
         co_return;
@@ -127,8 +127,8 @@ TEMPLATE_LIST_TEST_CASE("start_soon may be called on the loop", "", EveryLoop) {
     CHECK(started.is_open());
 }
 
-TEMPLATE_LIST_TEST_CASE("What one thread starts begins in that order", "", EveryLoop) {
-    TestType loop;
+LOOP_TEST_CASE("What one thread starts begins in that order", EveryLoop) {
+    AnyLoop loop;
     std::vector<int> order;
     std::vector<int> expected;
     for (int i = 0; i < 100; ++i) {
@@ -142,11 +142,10 @@ TEMPLATE_LIST_TEST_CASE("What one thread starts begins in that order", "", Every
     CHECK(order == expected);
 }
 
-TEMPLATE_LIST_TEST_CASE(
-    "The failure of a background task is reported exactly once", "", EveryLoop) {
+LOOP_TEST_CASE("The failure of a background task is reported exactly once", EveryLoop) {
     ErrorLog log;
     {
-        TestType loop(Options().on_error(log.handler()));
+        AnyLoop loop(Options().on_error(log.handler()));
         loop.runner.start_soon(fail("lost"));
         loop.runner.start_soon([] { return fail("and lost"); });
         loop.runner.run(twice_later(1));
@@ -154,20 +153,20 @@ TEMPLATE_LIST_TEST_CASE(
     CHECK(log.messages() == std::vector<std::string>{"lost", "and lost"});
 }
 
-TEMPLATE_LIST_TEST_CASE("A background task that succeeds is not reported", "", EveryLoop) {
+LOOP_TEST_CASE("A background task that succeeds is not reported", EveryLoop) {
     ErrorLog log;
     {
-        TestType loop(Options().on_error(log.handler()));
+        AnyLoop loop(Options().on_error(log.handler()));
         loop.runner.start_soon(twice_later(21));
         loop.runner.run(twice_later(1));
     }
     CHECK(log.messages().empty());
 }
 
-TEMPLATE_LIST_TEST_CASE("A background task that close cancels is not reported", "", EveryLoop) {
+LOOP_TEST_CASE("A background task that close cancels is not reported", EveryLoop) {
     ErrorLog log;
     {
-        TestType loop(Options().on_error(log.handler()));
+        AnyLoop loop(Options().on_error(log.handler()));
         Gate started;
         loop.runner.start_soon(forever(started));
         loop.runner.run(started.passed());
@@ -176,11 +175,10 @@ TEMPLATE_LIST_TEST_CASE("A background task that close cancels is not reported", 
     CHECK(log.messages().empty());
 }
 
-TEMPLATE_LIST_TEST_CASE(
-    "A background task that fails while close cancels it is reported", "", EveryLoop) {
+LOOP_TEST_CASE("A background task that fails while close cancels it is reported", EveryLoop) {
     ErrorLog log;
     {
-        TestType loop(Options().on_error(log.handler()));
+        AnyLoop loop(Options().on_error(log.handler()));
         Gate started;
         loop.runner.start_soon([&]() -> asio::awaitable<void> {
             started.open();

@@ -72,11 +72,11 @@ TEMPLATE_LIST_TEST_CASE("A time-out cancels every kind of task", "", EveryLoop) 
           }) == Errc::timed_out);
 }
 
-TEMPLATE_LIST_TEST_CASE("run_for waits until the task has unwound", "", EveryLoop) {
+LOOP_TEST_CASE("run_for waits until the task has unwound", EveryLoop) {
     Gate started;
     Gate cancelled;
     Gate release;
-    TestType loop;
+    AnyLoop loop;
     bool released = false;
     std::jthread const releaser([&] {
         cancelled.wait();
@@ -89,12 +89,11 @@ TEMPLATE_LIST_TEST_CASE("run_for waits until the task has unwound", "", EveryLoo
     CHECK(released);
 }
 
-TEMPLATE_LIST_TEST_CASE(
-    "run waits until a task that was asked to stop has unwound", "", EveryLoop) {
+LOOP_TEST_CASE("run waits until a task that was asked to stop has unwound", EveryLoop) {
     Gate started;
     Gate cancelled;
     Gate release;
-    TestType loop;
+    AnyLoop loop;
     bool released = false;
     std::jthread const releaser([&] {
         cancelled.wait();
@@ -107,8 +106,8 @@ TEMPLATE_LIST_TEST_CASE(
     CHECK(released);
 }
 
-TEMPLATE_LIST_TEST_CASE("A task that unwinds may use its caller's frame", "", EveryLoop) {
-    TestType loop;
+LOOP_TEST_CASE("A task that unwinds may use its caller's frame", EveryLoop) {
+    AnyLoop loop;
     std::vector<int> steps;
     auto const task = [&]() -> asio::awaitable<void> {
         co_await until_cancelled();
@@ -120,51 +119,50 @@ TEMPLATE_LIST_TEST_CASE("A task that unwinds may use its caller's frame", "", Ev
     CHECK(steps == std::vector{1, 2});
 }
 
-TEMPLATE_LIST_TEST_CASE("A task that completes within its time gives its value", "", EveryLoop) {
-    TestType loop;
+LOOP_TEST_CASE("A task that completes within its time gives its value", EveryLoop) {
+    AnyLoop loop;
     CHECK(loop.runner.run_for(1h, twice_later(21)) == 42);
     CHECK(loop.runner.run_until(Clock::now() + 1h, twice_later(21)) == 42);
 }
 
-TEMPLATE_LIST_TEST_CASE(
-    "A task that completes although it was cancelled gives its value", "", EveryLoop) {
-    TestType loop;
+LOOP_TEST_CASE("A task that completes although it was cancelled gives its value", EveryLoop) {
+    AnyLoop loop;
     CHECK(loop.runner.run_for(1ms, succeed_when_cancelled()) == 42);
 }
 
-TEMPLATE_LIST_TEST_CASE("Another exception of a cancelled task passes", "", EveryLoop) {
-    TestType loop;
+LOOP_TEST_CASE("Another exception of a cancelled task passes", EveryLoop) {
+    AnyLoop loop;
     CHECK_THROWS_WITH(loop.runner.run_for(1ms, fail_when_cancelled()), "clean-up failed");
 }
 
-TEMPLATE_LIST_TEST_CASE("A channel that was cancelled counts as cancelled", "", EveryLoop) {
-    TestType loop;
+LOOP_TEST_CASE("A channel that was cancelled counts as cancelled", EveryLoop) {
+    AnyLoop loop;
     CHECK(code_of([&] { loop.runner.run_for(1ms, receive()); }) == Errc::timed_out);
 }
 
-TEMPLATE_LIST_TEST_CASE("The time-out names the runner", "", EveryLoop) {
-    TestType loop(syncopate::Options().name("database"));
+LOOP_TEST_CASE("The time-out names the runner", EveryLoop) {
+    AnyLoop loop(syncopate::Options().name("database"));
     CHECK(message_of<std::system_error>([&] {
               loop.runner.run_for(1ms, forever());
           }) == "database: timed out");
 }
 
-TEMPLATE_LIST_TEST_CASE("The loop goes on after a time-out", "", EveryLoop) {
-    TestType loop;
+LOOP_TEST_CASE("The loop goes on after a time-out", EveryLoop) {
+    AnyLoop loop;
     CHECK(code_of([&] { loop.runner.run_for(1ms, forever()); }) == Errc::timed_out);
     CHECK(loop.runner.run(twice(21)) == 42);
 }
 
-TEMPLATE_LIST_TEST_CASE("Without time a task is started all the same", "", EveryLoop) {
-    TestType loop;
+LOOP_TEST_CASE("Without time a task is started all the same", EveryLoop) {
+    AnyLoop loop;
     CHECK(loop.runner.run_for(0s, twice(21)) == 42);
     CHECK(loop.runner.run_for(-1s, twice(21)) == 42);
     CHECK(loop.runner.run_until(Clock::now() - 1h, twice(21)) == 42);
     CHECK(loop.runner.run_until(Clock::time_point::min(), twice(21)) == 42);
 }
 
-TEMPLATE_LIST_TEST_CASE("Without time a task that suspends is cancelled", "", EveryLoop) {
-    TestType loop;
+LOOP_TEST_CASE("Without time a task that suspends is cancelled", EveryLoop) {
+    AnyLoop loop;
     CHECK(code_of([&] { loop.runner.run_for(0s, forever()); }) == Errc::timed_out);
     CHECK(code_of([&] { loop.runner.run_for(-1s, forever()); }) == Errc::timed_out);
     CHECK(code_of([&] {
@@ -182,8 +180,8 @@ TEMPLATE_LIST_TEST_CASE("Without time a task that suspends is cancelled", "", Ev
           }) == Errc::timed_out);
 }
 
-TEMPLATE_LIST_TEST_CASE("The longest time is no time-out", "", EveryLoop) {
-    TestType loop;
+LOOP_TEST_CASE("The longest time is no time-out", EveryLoop) {
+    AnyLoop loop;
     auto const task = []() -> asio::awaitable<int> {
         co_await sleep_for(1ms);
         co_return 42;
@@ -200,8 +198,8 @@ TEMPLATE_LIST_TEST_CASE("The longest time is no time-out", "", EveryLoop) {
     CHECK(loop.runner.run_until(Clock::time_point::max() - 1ns, task) == 42);
 }
 
-TEMPLATE_LIST_TEST_CASE("A task whose token was stopped before never starts", "", EveryLoop) {
-    TestType loop;
+LOOP_TEST_CASE("A task whose token was stopped before never starts", EveryLoop) {
+    AnyLoop loop;
     bool started = false;
     auto const task = [&] {
         started = true;
@@ -213,23 +211,23 @@ TEMPLATE_LIST_TEST_CASE("A task whose token was stopped before never starts", ""
     CHECK(!started);
 }
 
-TEMPLATE_LIST_TEST_CASE("A task whose token was stopped before is destroyed", "", EveryLoop) {
-    TestType loop;
+LOOP_TEST_CASE("A task whose token was stopped before is destroyed", EveryLoop) {
+    AnyLoop loop;
     auto const task = [] { return [capture = Tracked()] { return nothing(); }; };
     CHECK(code_of([&] { loop.runner.run(task(), stopped()); }) == Errc::cancelled);
     CHECK(code_of([&] { loop.runner.run_as_future(task(), stopped()).get(); }) == Errc::cancelled);
     CHECK(Tracked::alive() == 0);
 }
 
-TEMPLATE_LIST_TEST_CASE("A stop request cancels a task that runs", "", EveryLoop) {
+LOOP_TEST_CASE("A stop request cancels a task that runs", EveryLoop) {
     Gate started;
-    TestType loop;
+    AnyLoop loop;
     CHECK(
         code_of([&] { run_and_stop(loop.runner, started, forever(started)); }) == Errc::cancelled);
 }
 
-TEMPLATE_LIST_TEST_CASE("A task may be stopped on the loop", "", EveryLoop) {
-    TestType loop;
+LOOP_TEST_CASE("A task may be stopped on the loop", EveryLoop) {
+    AnyLoop loop;
     std::stop_source source;
     auto const stop = [&]() -> asio::awaitable<void> {
         source.request_stop();
@@ -238,8 +236,8 @@ TEMPLATE_LIST_TEST_CASE("A task may be stopped on the loop", "", EveryLoop) {
     CHECK(code_of([&] { loop.runner.run(stop, source.get_token()); }) == Errc::cancelled);
 }
 
-TEMPLATE_LIST_TEST_CASE("Many threads may ask a task to stop", "", EveryLoop) {
-    TestType loop;
+LOOP_TEST_CASE("Many threads may ask a task to stop", EveryLoop) {
+    AnyLoop loop;
     constexpr int threads = 4;
     std::stop_source source;
     Gate started;
@@ -255,18 +253,17 @@ TEMPLATE_LIST_TEST_CASE("Many threads may ask a task to stop", "", EveryLoop) {
         code_of([&] { loop.runner.run(forever(started), source.get_token()); }) == Errc::cancelled);
 }
 
-TEMPLATE_LIST_TEST_CASE("A stop request after the completion does nothing", "", EveryLoop) {
-    TestType loop;
+LOOP_TEST_CASE("A stop request after the completion does nothing", EveryLoop) {
+    AnyLoop loop;
     std::stop_source source;
     CHECK(loop.runner.run(twice(21), source.get_token()) == 42);
     source.request_stop();
     CHECK(loop.runner.run(twice(21)) == 42);
 }
 
-TEMPLATE_LIST_TEST_CASE(
-    "A task that completes although it was stopped gives its value", "", EveryLoop) {
+LOOP_TEST_CASE("A task that completes although it was stopped gives its value", EveryLoop) {
     Gate started;
-    TestType loop;
+    AnyLoop loop;
     auto const task = [&]() -> asio::awaitable<int> {
         started.open();
         co_return co_await succeed_when_cancelled();
@@ -274,9 +271,9 @@ TEMPLATE_LIST_TEST_CASE(
     CHECK(run_and_stop(loop.runner, started, task) == 42);
 }
 
-TEMPLATE_LIST_TEST_CASE("Another exception of a stopped task passes", "", EveryLoop) {
+LOOP_TEST_CASE("Another exception of a stopped task passes", EveryLoop) {
     Gate started;
-    TestType loop;
+    AnyLoop loop;
     auto const task = [&]() -> asio::awaitable<int> {
         started.open();
         co_return co_await fail_when_cancelled();
@@ -284,14 +281,14 @@ TEMPLATE_LIST_TEST_CASE("Another exception of a stopped task passes", "", EveryL
     CHECK_THROWS_WITH(run_and_stop(loop.runner, started, task), "clean-up failed");
 }
 
-TEMPLATE_LIST_TEST_CASE("A token that nobody can stop does no harm", "", EveryLoop) {
-    TestType loop;
+LOOP_TEST_CASE("A token that nobody can stop does no harm", EveryLoop) {
+    AnyLoop loop;
     CHECK(loop.runner.run(twice(21), std::stop_token()) == 42);
     CHECK(loop.runner.run(twice(21), std::stop_source().get_token()) == 42);
 }
 
-TEMPLATE_LIST_TEST_CASE("One token stops many tasks", "", TurningLoops) {
-    TestType loop;
+LOOP_TEST_CASE("One token stops many tasks", TurningLoops) {
+    AnyLoop loop;
     std::stop_source source;
     std::vector<std::future<void>> futures;
     for (int i = 0; i < 10; ++i)
@@ -303,8 +300,8 @@ TEMPLATE_LIST_TEST_CASE("One token stops many tasks", "", TurningLoops) {
     CHECK(cancelled == 10);
 }
 
-TEMPLATE_LIST_TEST_CASE("A stop request cancels the task of a future", "", TurningLoops) {
-    TestType loop;
+LOOP_TEST_CASE("A stop request cancels the task of a future", TurningLoops) {
+    AnyLoop loop;
     std::stop_source source;
     Gate started;
     auto future = loop.runner.run_as_future(forever(started), source.get_token());
@@ -313,16 +310,16 @@ TEMPLATE_LIST_TEST_CASE("A stop request cancels the task of a future", "", Turni
     CHECK(code_of([&] { future.get(); }) == Errc::cancelled);
 }
 
-TEMPLATE_LIST_TEST_CASE("A stop request after a future is ready does nothing", "", TurningLoops) {
-    TestType loop;
+LOOP_TEST_CASE("A stop request after a future is ready does nothing", TurningLoops) {
+    AnyLoop loop;
     std::stop_source source;
     CHECK(loop.runner.run_as_future(twice(21), source.get_token()).get() == 42);
     source.request_stop();
     CHECK(loop.runner.run(twice(21)) == 42);
 }
 
-TEMPLATE_LIST_TEST_CASE("A cancelled task can await its clean-up", "", EveryLoop) {
-    TestType loop;
+LOOP_TEST_CASE("A cancelled task can await its clean-up", EveryLoop) {
+    AnyLoop loop;
     bool cleaned_up = false;
     auto const task = [&]() -> asio::awaitable<void> {
         co_await until_cancelled();
@@ -333,9 +330,9 @@ TEMPLATE_LIST_TEST_CASE("A cancelled task can await its clean-up", "", EveryLoop
     CHECK(cleaned_up);
 }
 
-TEMPLATE_LIST_TEST_CASE(
-    "A cancelled task that does not shield its clean-up is cancelled there, too", "", EveryLoop) {
-    TestType loop;
+LOOP_TEST_CASE(
+    "A cancelled task that does not shield its clean-up is cancelled there, too", EveryLoop) {
+    AnyLoop loop;
     auto const task = []() -> asio::awaitable<int> {
         boost::system::error_code error;
         asio::steady_timer timer(co_await asio::this_coro::executor, 24h);

@@ -93,17 +93,16 @@ bool is_refused_in_handler(Executor const& executor, std::function<void()> block
 
 }  // namespace
 
-TEMPLATE_LIST_TEST_CASE("A task of the loop must not block on it", "", EveryLoop) {
-    TestType loop;
+LOOP_TEST_CASE("A task of the loop must not block on it", EveryLoop) {
+    AnyLoop loop;
     for (auto const& [name, blocking_call] : blocking_calls(loop.runner)) {
         CAPTURE(name);
         CHECK(is_refused_in_task(loop.runner, blocking_call));
     }
 }
 
-TEMPLATE_LIST_TEST_CASE(
-    "A task that was suspended must not block on its loop either", "", EveryLoop) {
-    TestType loop;
+LOOP_TEST_CASE("A task that was suspended must not block on its loop either", EveryLoop) {
+    AnyLoop loop;
     bool const refused = loop.runner.run([&]() -> asio::awaitable<bool> {
         co_await twice_later(1);
         co_return is_refused([&] { loop.runner.run(nothing()); });
@@ -111,13 +110,13 @@ TEMPLATE_LIST_TEST_CASE(
     CHECK(refused);
 }
 
-TEMPLATE_LIST_TEST_CASE("A function called on the loop must not block on it", "", EveryLoop) {
-    TestType loop;
+LOOP_TEST_CASE("A function called on the loop must not block on it", EveryLoop) {
+    AnyLoop loop;
     CHECK(loop.runner.call([&] { return is_refused([&] { loop.runner.run(nothing()); }); }));
 }
 
-TEMPLATE_LIST_TEST_CASE("A range must not be iterated on the loop", "", EveryLoop) {
-    TestType loop;
+LOOP_TEST_CASE("A range must not be iterated on the loop", EveryLoop) {
+    AnyLoop loop;
     auto range = loop.runner.wrap_iter(Countdown());
     CHECK(is_refused_in_task(loop.runner, [&] { range.begin(); }));
     auto begun = loop.runner.wrap_iter(Countdown());
@@ -125,8 +124,8 @@ TEMPLATE_LIST_TEST_CASE("A range must not be iterated on the loop", "", EveryLoo
     CHECK(is_refused_in_task(loop.runner, [&] { ++item; }));
 }
 
-TEMPLATE_LIST_TEST_CASE("A background task must not block on its loop", "", EveryLoop) {
-    TestType loop;
+LOOP_TEST_CASE("A background task must not block on its loop", EveryLoop) {
+    AnyLoop loop;
     std::promise<bool> refused;
     loop.runner.start_soon([&]() -> asio::awaitable<void> {
         refused.set_value(is_refused([&] { loop.runner.run(nothing()); }));
@@ -142,21 +141,20 @@ TEMPLATE_LIST_TEST_CASE(
     CHECK(is_refused_in_handler(loop.runner.get_executor(), [&] { loop.runner.run(nothing()); }));
 }
 
-TEMPLATE_LIST_TEST_CASE("The loop goes on after a refusal", "", EveryLoop) {
-    TestType loop;
+LOOP_TEST_CASE("The loop goes on after a refusal", EveryLoop) {
+    AnyLoop loop;
     CHECK(is_refused_in_task(loop.runner, [&] { loop.runner.run(nothing()); }));
     CHECK(loop.runner.run(twice(21)) == 42);
 }
 
-TEMPLATE_LIST_TEST_CASE(
-    "A loop that refused to be closed by its task is still open", "", EveryLoop) {
-    TestType loop;
+LOOP_TEST_CASE("A loop that refused to be closed by its task is still open", EveryLoop) {
+    AnyLoop loop;
     CHECK(is_refused_in_task(loop.runner, [&] { loop.runner.close(); }));
     CHECK(loop.runner.run(twice(21)) == 42);
 }
 
-TEMPLATE_LIST_TEST_CASE("The refusal names the loop", "", EveryLoop) {
-    TestType loop(Options().name("database"));
+LOOP_TEST_CASE("The refusal names the loop", EveryLoop) {
+    AnyLoop loop(Options().name("database"));
     CHECK_THROWS_WITH(
         loop.runner.call([&] { loop.runner.run(nothing()); }), ContainsSubstring("\"database\""));
 }

@@ -52,10 +52,9 @@ public:
     asio::awaitable<void> aexit(std::exception_ptr) { return support::nothing(); }
 };
 
-TEMPLATE_LIST_TEST_CASE(
-    "enter_context leaves a context when the runner is closed", "", support::EveryLoop) {
+LOOP_TEST_CASE("enter_context leaves a context when the runner is closed", support::EveryLoop) {
     Journal journal;
-    TestType loop;
+    support::AnyLoop loop;
     NotedContext& context = loop.runner.enter_context(NotedContext(journal, "a"));
     CHECK(context.name() == "a");
     CHECK(journal.entries() == Entries{"enter a"});
@@ -98,9 +97,9 @@ TEST_CASE("What aenter throws comes out of enter_context, and close() does not l
     CHECK(journal.entries() == Entries{"enter a"});
 }
 
-TEMPLATE_LIST_TEST_CASE("close() leaves what was entered newest first", "", support::EveryLoop) {
+LOOP_TEST_CASE("close() leaves what was entered newest first", support::EveryLoop) {
     Journal journal;
-    TestType loop;
+    support::AnyLoop loop;
     loop.runner.enter_context(NotedContext(journal, "a"));
     loop.runner.enter_context(NotedContext(journal, "b"));
     loop.runner.enter_context(NotedContext(journal, "c"));
@@ -209,10 +208,9 @@ TEST_CASE(
 
 // ---- Guards that are open when the runner is closed
 
-TEMPLATE_LIST_TEST_CASE(
-    "close() leaves open guards with Errc::runner_closed", "", support::EveryLoop) {
+LOOP_TEST_CASE("close() leaves open guards with Errc::runner_closed", support::EveryLoop) {
     Journal journal;
-    TestType loop;
+    support::AnyLoop loop;
     auto const guard = loop.runner.wrap_context(NotedContext(journal, "a"));
     loop.runner.close();
     CHECK(journal.entries() == Entries{"enter a", "exit a: the runner is closed"});
@@ -283,10 +281,9 @@ TEST_CASE("A guard that the runner has left is spent") {
     CHECK(journal.entries() == Entries{"enter a", "exit a: the runner is closed"});
 }
 
-TEMPLATE_LIST_TEST_CASE(
-    "A guard that outlives its runner is spent, and does not hang", "", support::EveryLoop) {
+LOOP_TEST_CASE("A guard that outlives its runner is spent, and does not hang", support::EveryLoop) {
     Journal journal;
-    std::optional<TestType> loop(std::in_place);
+    std::optional<support::AnyLoop> loop(std::in_place);
     auto guard = loop->runner.wrap_context(NotedContext(journal, "a"));
     loop.reset();
     CHECK(journal.entries() == Entries{"enter a", "exit a: the runner is closed"});

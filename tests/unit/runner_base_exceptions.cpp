@@ -106,14 +106,14 @@ asio::awaitable<int> fail(E error) {
 
 }  // namespace
 
-TEMPLATE_LIST_TEST_CASE("A task's exception comes out with its type", "", EveryLoop) {
-    TestType loop;
+LOOP_TEST_CASE("A task's exception comes out with its type", EveryLoop) {
+    AnyLoop loop;
     CHECK_THROWS_AS(loop.runner.run(fail(std::out_of_range("far"))), std::out_of_range);
     CHECK_THROWS_WITH(loop.runner.run(fail(std::out_of_range("far"))), "far");
 }
 
-TEMPLATE_LIST_TEST_CASE("An exception need not be a std::exception", "", EveryLoop) {
-    TestType loop;
+LOOP_TEST_CASE("An exception need not be a std::exception", EveryLoop) {
+    AnyLoop loop;
     std::optional<int> caught;
     try {
         loop.runner.run(fail(Odd{42}));
@@ -123,8 +123,8 @@ TEMPLATE_LIST_TEST_CASE("An exception need not be a std::exception", "", EveryLo
     CHECK(caught == 42);
 }
 
-TEMPLATE_LIST_TEST_CASE("The caller catches the very object that the task threw", "", EveryLoop) {
-    TestType loop;
+LOOP_TEST_CASE("The caller catches the very object that the task threw", EveryLoop) {
+    AnyLoop loop;
     void const* thrown = nullptr;
     void const* caught = nullptr;
     try {
@@ -143,8 +143,8 @@ TEMPLATE_LIST_TEST_CASE("The caller catches the very object that the task threw"
     CHECK(caught == thrown);
 }
 
-TEMPLATE_LIST_TEST_CASE("The exception is destroyed on the caller's thread", "", EveryLoop) {
-    TestType loop;
+LOOP_TEST_CASE("The exception is destroyed on the caller's thread", EveryLoop) {
+    AnyLoop loop;
     std::atomic<std::thread::id> destroyed_on;
     std::thread::id destroyed_before_catch;
     try {
@@ -159,16 +159,15 @@ TEMPLATE_LIST_TEST_CASE("The exception is destroyed on the caller's thread", "",
     CHECK(destroyed_on.load() == std::this_thread::get_id());
 }
 
-TEMPLATE_LIST_TEST_CASE(
-    "The exception of call is destroyed on the caller's thread", "", EveryLoop) {
-    TestType loop;
+LOOP_TEST_CASE("The exception of call is destroyed on the caller's thread", EveryLoop) {
+    AnyLoop loop;
     std::atomic<std::thread::id> destroyed_on;
     CHECK_THROWS_AS(loop.runner.call([&] { throw Thrown(destroyed_on); }), Thrown);
     CHECK(destroyed_on.load() == std::this_thread::get_id());
 }
 
-TEMPLATE_LIST_TEST_CASE("A factory that throws is a task that throws", "", EveryLoop) {
-    TestType loop;
+LOOP_TEST_CASE("A factory that throws is a task that throws", EveryLoop) {
+    AnyLoop loop;
     auto const factory = []() -> asio::awaitable<int> { throw std::out_of_range("far"); };
     auto const plain = [&](bool fails) {
         return fails ? throw std::out_of_range("far") : twice(1);
@@ -178,15 +177,14 @@ TEMPLATE_LIST_TEST_CASE("A factory that throws is a task that throws", "", Every
     CHECK(loop.runner.run([&] { return plain(false); }) == 2);
 }
 
-TEMPLATE_LIST_TEST_CASE("A function's exception comes out of call", "", EveryLoop) {
-    TestType loop;
+LOOP_TEST_CASE("A function's exception comes out of call", EveryLoop) {
+    AnyLoop loop;
     CHECK_THROWS_WITH(loop.runner.call([] { throw std::runtime_error("failed"); }), "failed");
     CHECK_THROWS_AS(loop.runner.call([]() -> int { throw Odd{1}; }), Odd);
 }
 
-TEMPLATE_LIST_TEST_CASE(
-    "A task that aborts by itself was not cancelled by anybody", "", EveryLoop) {
-    TestType loop;
+LOOP_TEST_CASE("A task that aborts by itself was not cancelled by anybody", EveryLoop) {
+    AnyLoop loop;
     auto const aborted = [&] {
         return fail(boost::system::system_error(asio::error::operation_aborted));
     };
@@ -196,20 +194,20 @@ TEMPLATE_LIST_TEST_CASE(
     CHECK_THROWS_AS(loop.runner.run_for(1h, aborted()), boost::system::system_error);
 }
 
-TEMPLATE_LIST_TEST_CASE("A loop goes on after a task's exception", "", EveryLoop) {
-    TestType loop;
+LOOP_TEST_CASE("A loop goes on after a task's exception", EveryLoop) {
+    AnyLoop loop;
     CHECK_THROWS_AS(loop.runner.run(fail(Odd{1})), Odd);
     CHECK(loop.runner.run(twice(21)) == 42);
 }
 
-TEMPLATE_LIST_TEST_CASE("A result that fails to move is an exception of run", "", EveryLoop) {
-    TestType loop;
+LOOP_TEST_CASE("A result that fails to move is an exception of run", EveryLoop) {
+    AnyLoop loop;
     CHECK(failed_moves_of([&](int moves) { return loop.runner.run(moving(moves)); }) > 0);
     CHECK(Tracked::alive() == 0);
 }
 
-TEMPLATE_LIST_TEST_CASE("A result that fails to move is an exception of call", "", EveryLoop) {
-    TestType loop;
+LOOP_TEST_CASE("A result that fails to move is an exception of call", EveryLoop) {
+    AnyLoop loop;
     CHECK(failed_moves_of([&](int moves) {
               return loop.runner.call([moves] { return MovesSometimes(moves); });
           }) > 0);

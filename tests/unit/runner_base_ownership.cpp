@@ -45,14 +45,14 @@ auto tracked(Body body) {
 
 }  // namespace
 
-TEMPLATE_LIST_TEST_CASE("A task is gone when run returns", "", EveryLoop) {
-    TestType loop;
+LOOP_TEST_CASE("A task is gone when run returns", EveryLoop) {
+    AnyLoop loop;
     loop.runner.run(tracked([] { return nothing(); }));
     CHECK(Tracked::alive() == 0);
 }
 
-TEMPLATE_LIST_TEST_CASE("A task that threw is gone when run throws", "", EveryLoop) {
-    TestType loop;
+LOOP_TEST_CASE("A task that threw is gone when run throws", EveryLoop) {
+    AnyLoop loop;
     auto const fail = []() -> asio::awaitable<void> {
         co_await twice_later(1);
         throw std::runtime_error("failed");
@@ -61,21 +61,21 @@ TEMPLATE_LIST_TEST_CASE("A task that threw is gone when run throws", "", EveryLo
     CHECK(Tracked::alive() == 0);
 }
 
-TEMPLATE_LIST_TEST_CASE("A task that was cancelled is gone when run_for throws", "", EveryLoop) {
-    TestType loop;
+LOOP_TEST_CASE("A task that was cancelled is gone when run_for throws", EveryLoop) {
+    AnyLoop loop;
     auto const wait = [] { return forever(); };
     CHECK(code_of([&] { loop.runner.run_for(1ms, tracked(wait)); }) == Errc::timed_out);
     CHECK(Tracked::alive() == 0);
 }
 
-TEMPLATE_LIST_TEST_CASE("A function is gone when call returns", "", EveryLoop) {
-    TestType loop;
+LOOP_TEST_CASE("A function is gone when call returns", EveryLoop) {
+    AnyLoop loop;
     loop.runner.call([capture = Tracked()] {});
     CHECK(Tracked::alive() == 0);
 }
 
-TEMPLATE_LIST_TEST_CASE("A task is gone when its future is ready", "", TurningLoops) {
-    TestType loop;
+LOOP_TEST_CASE("A task is gone when its future is ready", TurningLoops) {
+    AnyLoop loop;
     loop.runner.run_as_future(tracked([] { return nothing(); })).get();
     CHECK(Tracked::alive() == 0);
 }
@@ -145,9 +145,8 @@ TEST_CASE("The factory is alive until its task has ended") {
     }) == 42);
 }
 
-TEMPLATE_LIST_TEST_CASE(
-    "A task that a closed runner refuses is destroyed unstarted", "", EveryLoop) {
-    TestType loop;
+LOOP_TEST_CASE("A task that a closed runner refuses is destroyed unstarted", EveryLoop) {
+    AnyLoop loop;
     loop.runner.close();
     std::atomic<int> started = 0;
     auto const task = [&] {
@@ -167,8 +166,8 @@ TEMPLATE_LIST_TEST_CASE(
     CHECK(Tracked::alive() == 0);
 }
 
-TEMPLATE_LIST_TEST_CASE("A function that a closed runner refuses is not called", "", EveryLoop) {
-    TestType loop;
+LOOP_TEST_CASE("A function that a closed runner refuses is not called", EveryLoop) {
+    AnyLoop loop;
     loop.runner.close();
     bool called = false;
     CHECK(code_of([&] {
@@ -178,9 +177,9 @@ TEMPLATE_LIST_TEST_CASE("A function that a closed runner refuses is not called",
     CHECK(Tracked::alive() == 0);
 }
 
-TEMPLATE_LIST_TEST_CASE(
-    "A task that is refused because it would deadlock is destroyed unstarted", "", EveryLoop) {
-    TestType loop;
+LOOP_TEST_CASE(
+    "A task that is refused because it would deadlock is destroyed unstarted", EveryLoop) {
+    AnyLoop loop;
     bool started = false;
     long alive_after = -1;
     loop.runner.call([&] {
@@ -195,12 +194,11 @@ TEMPLATE_LIST_TEST_CASE(
     CHECK(alive_after == 0);
 }
 
-TEMPLATE_LIST_TEST_CASE(
-    "A named factory is copied where nobody waits for its task", "", TurningLoops) {
+LOOP_TEST_CASE("A named factory is copied where nobody waits for its task", TurningLoops) {
     std::promise<int> background;
     std::future<int> future;
     {
-        TestType loop;
+        AnyLoop loop;
         {
             // The coroutines refer to the lambda that made them.
             auto const factory = [&background, capture = Tracked(21)]() -> asio::awaitable<int> {

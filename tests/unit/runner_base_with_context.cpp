@@ -101,12 +101,10 @@ Entries nested_messages_of(F&& function) {
     return {};
 }
 
-TEMPLATE_LIST_TEST_CASE(
-    "with_context runs its body between the entry and the exit of a context",
-    "",
-    support::EveryLoop) {
+LOOP_TEST_CASE(
+    "with_context runs its body between the entry and the exit of a context", support::EveryLoop) {
     Journal journal;
-    TestType loop;
+    support::AnyLoop loop;
     int const result = loop.runner.with_context(NotedContext(journal, "a"), [&](NotedContext& a) {
         journal.add("body of " + a.name());
         return 7;

@@ -47,8 +47,8 @@ asio::awaitable<void> sleep_and_note(bool& done) {
 
 }  // namespace
 
-TEMPLATE_LIST_TEST_CASE("A shield gives what its task gives", "", EveryLoop) {
-    TestType loop;
+LOOP_TEST_CASE("A shield gives what its task gives", EveryLoop) {
+    AnyLoop loop;
     CHECK(loop.runner.run(shield(twice(1))) == 2);
     CHECK(loop.runner.run(shield([] { return twice_later(2); })) == 4);
     CHECK(*loop.runner.run(shield(boxed(3))) == 3);
@@ -59,12 +59,11 @@ TEMPLATE_LIST_TEST_CASE("A shield gives what its task gives", "", EveryLoop) {
     });
 }
 
-TEMPLATE_LIST_TEST_CASE(
-    "A shielded task is not cancelled, and its awaiter after it", "", EveryLoop) {
+LOOP_TEST_CASE("A shielded task is not cancelled, and its awaiter after it", EveryLoop) {
     Gate started;
     Gate cancelled;
     bool aborted = false;
-    TestType loop;
+    AnyLoop loop;
     auto const task = [&]() -> asio::awaitable<void> {
         try {
             co_await shield(outlast(started, cancelled));

@@ -71,9 +71,9 @@ asio::awaitable<NoDefault> no_default(int value) {
 
 }  // namespace
 
-TEMPLATE_LIST_TEST_CASE("A group ends when all its children have", "", EveryLoop) {
+LOOP_TEST_CASE("A group ends when all its children have", EveryLoop) {
     Numbers numbers;
-    TestType loop;
+    AnyLoop loop;
     loop.runner.run(with_task_group([&](TaskGroup& group) -> asio::awaitable<void> {
         for (int i = 0; i < 5; ++i)
             group.start_soon(add_later(numbers, i));
@@ -82,8 +82,8 @@ TEMPLATE_LIST_TEST_CASE("A group ends when all its children have", "", EveryLoop
     CHECK(numbers == Numbers{0, 1, 2, 3, 4});
 }
 
-TEMPLATE_LIST_TEST_CASE("A group without children gives what its body gives", "", EveryLoop) {
-    TestType loop;
+LOOP_TEST_CASE("A group without children gives what its body gives", EveryLoop) {
+    AnyLoop loop;
     auto const body = [](TaskGroup&) { return twice_later(21); };
     CHECK(loop.runner.run(with_task_group(body)) == 42);
     CHECK(loop.runner.run(with_task_group([](TaskGroup&) { return twice(4); })) == 8);
@@ -101,9 +101,9 @@ TEST_CASE("A group gives what can only be moved, and what has no default") {
     }) == 4);
 }
 
-TEMPLATE_LIST_TEST_CASE("Every kind of task can be started in a group", "", EveryLoop) {
+LOOP_TEST_CASE("Every kind of task can be started in a group", EveryLoop) {
     Numbers numbers;
-    TestType loop;
+    AnyLoop loop;
     loop.runner.run(with_task_group([&](TaskGroup& group) -> asio::awaitable<void> {
         asio::steady_timer timer(co_await asio::this_coro::executor, 1ms);
         auto const factory = [&] { return add(numbers, 1); };
@@ -136,9 +136,9 @@ TEST_CASE("A child runs up to its first suspension when it is started") {
     CHECK(numbers == Numbers{1, 2, 3});
 }
 
-TEMPLATE_LIST_TEST_CASE("Children start children", "", EveryLoop) {
+LOOP_TEST_CASE("Children start children", EveryLoop) {
     Numbers numbers;
-    TestType loop;
+    AnyLoop loop;
     loop.runner.run(with_task_group([&](TaskGroup& group) -> asio::awaitable<void> {
         group.start_soon([&]() -> asio::awaitable<void> {
             co_await asio::post(asio::use_awaitable);
@@ -181,9 +181,9 @@ TEST_CASE("What the body captured lives as long as its children") {
     CHECK(seen == 7);
 }
 
-TEMPLATE_LIST_TEST_CASE("The first failure cancels the other children", "", EveryLoop) {
+LOOP_TEST_CASE("The first failure cancels the other children", EveryLoop) {
     int ended = 0;
-    TestType loop;
+    AnyLoop loop;
     auto const run = [&] {
         loop.runner.run(with_task_group([&](TaskGroup& group) -> asio::awaitable<void> {
             group.start_soon(forever_counted(ended));
@@ -197,8 +197,8 @@ TEMPLATE_LIST_TEST_CASE("The first failure cancels the other children", "", Ever
     CHECK(ended == 3);
 }
 
-TEMPLATE_LIST_TEST_CASE("The failure of a child cancels the body", "", EveryLoop) {
-    TestType loop;
+LOOP_TEST_CASE("The failure of a child cancels the body", EveryLoop) {
+    AnyLoop loop;
     CHECK(failures_of_group(loop.runner, [](TaskGroup& group) -> asio::awaitable<int> {
               group.start_soon(fail_later("boom"));
               co_await forever();
@@ -206,9 +206,9 @@ TEMPLATE_LIST_TEST_CASE("The failure of a child cancels the body", "", EveryLoop
           }) == Failures{"boom"});
 }
 
-TEMPLATE_LIST_TEST_CASE("The failure of the body cancels the children", "", EveryLoop) {
+LOOP_TEST_CASE("The failure of the body cancels the children", EveryLoop) {
     int ended = 0;
-    TestType loop;
+    AnyLoop loop;
     CHECK(failures_of_group(loop.runner, [&](TaskGroup& group) -> asio::awaitable<void> {
               group.start_soon(forever_counted(ended));
               co_await asio::post(asio::use_awaitable);
@@ -301,9 +301,9 @@ TEST_CASE("A factory that throws is a child that fails") {
           }) == Failures{"factory"});
 }
 
-TEMPLATE_LIST_TEST_CASE("A failing group is the failure of the group around it", "", EveryLoop) {
+LOOP_TEST_CASE("A failing group is the failure of the group around it", EveryLoop) {
     int ended = 0;
-    TestType loop;
+    AnyLoop loop;
     CHECK(failures_of_group(loop.runner, [&](TaskGroup& outer) -> asio::awaitable<void> {
               outer.start_soon(forever_counted(ended));
               co_await with_task_group([&](TaskGroup& inner) -> asio::awaitable<void> {
@@ -315,9 +315,9 @@ TEMPLATE_LIST_TEST_CASE("A failing group is the failure of the group around it",
     CHECK(ended == 2);
 }
 
-TEMPLATE_LIST_TEST_CASE("A child comes back from the thread to which it moved", "", EveryLoop) {
+LOOP_TEST_CASE("A child comes back from the thread to which it moved", EveryLoop) {
     asio::thread_pool pool(1);
-    TestType loop;
+    AnyLoop loop;
     int ended = 0;  // without a lock, and watched by ThreadSanitizer
     loop.runner.run(with_task_group([&](TaskGroup& group) -> asio::awaitable<void> {
         for (int i = 0; i < 20; ++i)

@@ -48,9 +48,9 @@ asio::awaitable<void> receive_for_ever() {
 
 }  // namespace
 
-TEMPLATE_LIST_TEST_CASE("A group that cancels itself ends without an error", "", EveryLoop) {
+LOOP_TEST_CASE("A group that cancels itself ends without an error", EveryLoop) {
     int ended = 0;
-    TestType loop;
+    AnyLoop loop;
     loop.runner.run(with_task_group([&](TaskGroup& group) -> asio::awaitable<void> {
         group.start_soon(forever_counted(ended));
         group.start_soon(receive_for_ever());
@@ -212,13 +212,12 @@ TEST_CASE("Clean-up is not cancelled a second time") {
     CHECK(cleaned);
 }
 
-TEMPLATE_LIST_TEST_CASE(
-    "To cancel the awaiting task is to cancel all of the group", "", EveryLoop) {
+LOOP_TEST_CASE("To cancel the awaiting task is to cancel all of the group", EveryLoop) {
     std::atomic<bool> is_slow_one_ended = false;
     int ended = 0;
     Gate started;
     std::stop_source source;
-    TestType loop;
+    AnyLoop loop;
     std::jthread const stopper([&] {
         started.wait();
         source.request_stop();

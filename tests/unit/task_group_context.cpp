@@ -62,9 +62,9 @@ void start_soon(Runner& runner, TaskGroup& group, asio::awaitable<void> task) {
 
 }  // namespace
 
-TEMPLATE_LIST_TEST_CASE("A group is left when its children have ended", "", EveryLoop) {
+LOOP_TEST_CASE("A group is left when its children have ended", EveryLoop) {
     int ended = 0;
-    TestType loop;
+    AnyLoop loop;
     int const result = loop.runner.with_context(TaskGroup(), [&](TaskGroup& group) {
         loop.runner.call([&] {
             group.start_soon([&]() -> asio::awaitable<void> {
@@ -78,9 +78,9 @@ TEMPLATE_LIST_TEST_CASE("A group is left when its children have ended", "", Ever
     CHECK(ended == 1);
 }
 
-TEMPLATE_LIST_TEST_CASE("A guard of a group waits for the children", "", EveryLoop) {
+LOOP_TEST_CASE("A guard of a group waits for the children", EveryLoop) {
     int ended = 0;
-    TestType loop;
+    AnyLoop loop;
     {
         auto group = loop.runner.wrap_context(TaskGroup());
         start_soon(loop.runner, *group, forever_counted(ended));
@@ -89,10 +89,9 @@ TEMPLATE_LIST_TEST_CASE("A guard of a group waits for the children", "", EveryLo
     CHECK(ended == 1);
 }
 
-TEMPLATE_LIST_TEST_CASE(
-    "A child that fails while the body runs surfaces at the exit", "", EveryLoop) {
+LOOP_TEST_CASE("A child that fails while the body runs surfaces at the exit", EveryLoop) {
     int ended = 0;
-    TestType loop;
+    AnyLoop loop;
     CHECK(failures_of([&] {
               loop.runner.with_context(TaskGroup(), [&](TaskGroup& group) {
                   start_soon(loop.runner, group, forever_counted(ended));
@@ -134,8 +133,8 @@ TEST_CASE("Where the body fails and a child fails, the one is nested in the othe
     CHECK(inner == "body");
 }
 
-TEMPLATE_LIST_TEST_CASE("A context of one's own may hold a group", "", EveryLoop) {
-    TestType loop;
+LOOP_TEST_CASE("A context of one's own may hold a group", EveryLoop) {
+    AnyLoop loop;
     int const beats = loop.runner.with_context(Service(), [&](Service& service) {
         loop.runner.run(sleep_for(5ms));
         return loop.runner.call([&] { return service.beats(); });
@@ -177,10 +176,10 @@ TEST_CASE("A group may be entered again, and has forgotten what was before") {
         group, [&](TaskGroup&) { start_soon(loop.runner, group, sleep_for(1ms)); });
 }
 
-TEMPLATE_LIST_TEST_CASE("Closing the runner leaves its open groups", "", EveryLoop) {
+LOOP_TEST_CASE("Closing the runner leaves its open groups", EveryLoop) {
     int ended = 0;
     {
-        TestType loop;
+        AnyLoop loop;
         auto& group = loop.runner.enter_context([] { return TaskGroup(); });
         start_soon(loop.runner, group, sleep_for(1ms));
         auto guard = loop.runner.wrap_context(TaskGroup());

@@ -61,8 +61,8 @@ struct NoDefault {
 
 }  // namespace
 
-TEMPLATE_LIST_TEST_CASE("start gives the value with which the task is ready", "", EveryLoop) {
-    TestType loop;
+LOOP_TEST_CASE("start gives the value with which the task is ready", EveryLoop) {
+    AnyLoop loop;
     auto const body = [](TaskGroup& group) -> asio::awaitable<int> {
         int const first = co_await group.start<int>(serve);
         int const second = co_await group.start<int>(serve_later);
@@ -198,10 +198,10 @@ TEST_CASE("A task that fails after it was ready is a failure of the group") {
           }) == Failures{"boom"});
 }
 
-TEMPLATE_LIST_TEST_CASE("To cancel a start is to cancel its task, and to wait", "", EveryLoop) {
+LOOP_TEST_CASE("To cancel a start is to cancel its task, and to wait", EveryLoop) {
     bool cleaned = false;
     bool aborted = false;
-    TestType loop;
+    AnyLoop loop;
     auto const body = [&](TaskGroup& group) -> asio::awaitable<void> {
         auto const task = [&](Ready<int> ready) -> asio::awaitable<void> {
             co_await until_cancelled();

@@ -64,8 +64,8 @@ asio::awaitable<void> unwind_for(std::chrono::milliseconds time) {
 
 }  // namespace
 
-TEMPLATE_LIST_TEST_CASE("A task that completes in time gives its result", "", EveryLoop) {
-    TestType loop;
+LOOP_TEST_CASE("A task that completes in time gives its result", EveryLoop) {
+    AnyLoop loop;
     CHECK(loop.runner.run(fail_after(1h, twice(1))) == 2);
     CHECK(loop.runner.run(fail_after(1h, [] { return twice_later(2); })) == 4);
     CHECK(loop.runner.run(move_on_after(1h, twice_later(3))) == 6);
@@ -82,9 +82,9 @@ TEMPLATE_LIST_TEST_CASE("A task that completes in time gives its result", "", Ev
     });
 }
 
-TEMPLATE_LIST_TEST_CASE("When the time is up, the task is cancelled", "", EveryLoop) {
+LOOP_TEST_CASE("When the time is up, the task is cancelled", EveryLoop) {
     int ended = 0;
-    TestType loop;
+    AnyLoop loop;
     CHECK(code_of([&] {
               loop.runner.run(fail_after(1ms, forever_counted(ended)));
           }) == Errc::timed_out);
@@ -160,9 +160,8 @@ TEST_CASE("Any duration is a time-out") {
         code_of([&] { loop.runner.run(fail_after(Years(1e-12), forever())); }) == Errc::timed_out);
 }
 
-TEMPLATE_LIST_TEST_CASE(
-    "The time-out of a task inside passes one whose time is left", "", EveryLoop) {
-    TestType loop;
+LOOP_TEST_CASE("The time-out of a task inside passes one whose time is left", EveryLoop) {
+    AnyLoop loop;
     CHECK(code_of([&] {
               loop.runner.run(fail_after(1h, fail_after(1ms, forever())));
           }) == Errc::timed_out);
@@ -172,8 +171,8 @@ TEMPLATE_LIST_TEST_CASE(
     CHECK(loop.runner.run(fail_after(1h, move_on_after(1ms, forever_int()))) == std::nullopt);
 }
 
-TEMPLATE_LIST_TEST_CASE("When the time outside is up, it is that time-out", "", EveryLoop) {
-    TestType loop;
+LOOP_TEST_CASE("When the time outside is up, it is that time-out", EveryLoop) {
+    AnyLoop loop;
     CHECK(code_of([&] {
               loop.runner.run(fail_after(1ms, fail_after(1h, forever())));
           }) == Errc::timed_out);
@@ -191,9 +190,9 @@ TEST_CASE("When both times are up before the task has unwound, it is the outer t
           }) == Errc::timed_out);
 }
 
-TEMPLATE_LIST_TEST_CASE("A task is cancelled from outside through its time-out", "", EveryLoop) {
+LOOP_TEST_CASE("A task is cancelled from outside through its time-out", EveryLoop) {
     int ended = 0;
-    TestType loop;
+    AnyLoop loop;
     CHECK(code_of([&] {
               loop.runner.run_for(1ms, fail_after(1h, forever_counted(ended)));
           }) == Errc::timed_out);

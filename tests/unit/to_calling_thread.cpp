@@ -62,9 +62,9 @@ syncopate::AsyncGenerator<std::thread::id> calling_threads(int count) {
 
 }  // namespace
 
-TEMPLATE_LIST_TEST_CASE("The thread that is blocked in run() calls the function", "", EveryLoop) {
+LOOP_TEST_CASE("The thread that is blocked in run() calls the function", EveryLoop) {
     auto const self = std::this_thread::get_id();
-    TestType loop;
+    AnyLoop loop;
     CHECK(loop.runner.run(calling_thread_id()) == self);
     CHECK(loop.runner.run([] { return calling_thread_id(); }) == self);
     CHECK(loop.runner.run_for(1h, calling_thread_id()) == self);
@@ -78,15 +78,15 @@ TEMPLATE_LIST_TEST_CASE("The thread that is blocked in run() calls the function"
     CHECK(elsewhere == expected);
 }
 
-TEMPLATE_LIST_TEST_CASE("The caller goes on waiting, and is called again", "", EveryLoop) {
+LOOP_TEST_CASE("The caller goes on waiting, and is called again", EveryLoop) {
     std::vector<std::thread::id> threads;
-    TestType loop;
+    AnyLoop loop;
     CHECK(loop.runner.run(counted_on_calling_thread(threads)) == 3);
     CHECK(threads == std::vector(3, std::this_thread::get_id()));
 }
 
-TEMPLATE_LIST_TEST_CASE("Each caller does what its own task wants", "", TurningLoops) {
-    TestType loop;
+LOOP_TEST_CASE("Each caller does what its own task wants", TurningLoops) {
+    AnyLoop loop;
     std::vector<std::jthread> callers;
     std::atomic<int> wrong{0};
     for (int caller = 0; caller < 8; ++caller)
@@ -99,9 +99,9 @@ TEMPLATE_LIST_TEST_CASE("Each caller does what its own task wants", "", TurningL
     CHECK(wrong == 0);
 }
 
-TEMPLATE_LIST_TEST_CASE("Coroutines that the task starts find its caller", "", EveryLoop) {
+LOOP_TEST_CASE("Coroutines that the task starts find its caller", EveryLoop) {
     auto const self = std::this_thread::get_id();
-    TestType loop;
+    AnyLoop loop;
     auto const spawned = [&]() -> asio::awaitable<std::thread::id> {
         auto const executor = co_await asio::this_coro::executor;
         co_return co_await asio::co_spawn(executor, calling_thread_id(), asio::use_awaitable);
@@ -114,17 +114,17 @@ TEMPLATE_LIST_TEST_CASE("Coroutines that the task starts find its caller", "", E
     CHECK(loop.runner.run(on_strand) == self);
 }
 
-TEMPLATE_LIST_TEST_CASE("What a worker runs on the loop finds the caller", "", EveryLoop) {
-    TestType loop;
+LOOP_TEST_CASE("What a worker runs on the loop finds the caller", EveryLoop) {
+    AnyLoop loop;
     auto const through_worker = [] {
         return to_thread([] { return from_thread::run(calling_thread_id()); });
     };
     CHECK(loop.runner.run(through_worker) == std::this_thread::get_id());
 }
 
-TEMPLATE_LIST_TEST_CASE("The children of the task find its caller", "", EveryLoop) {
+LOOP_TEST_CASE("The children of the task find its caller", EveryLoop) {
     auto const self = std::this_thread::get_id();
-    TestType loop;
+    AnyLoop loop;
     auto const [one, two] =
         loop.runner.run([] { return syncopate::gather(calling_thread_id(), calling_thread_id()); });
     CHECK(one == self);
@@ -147,8 +147,8 @@ TEST_CASE("A worker that is blocked in run() is the caller of that task") {
     CHECK(same);
 }
 
-TEMPLATE_LIST_TEST_CASE("The items of a range are made with its reader's thread", "", EveryLoop) {
-    TestType loop;
+LOOP_TEST_CASE("The items of a range are made with its reader's thread", EveryLoop) {
+    AnyLoop loop;
     int count = 0;
     for (auto const id : loop.runner.wrap_iter(calling_threads(3))) {
         CHECK(id == std::this_thread::get_id());
@@ -157,9 +157,9 @@ TEMPLATE_LIST_TEST_CASE("The items of a range are made with its reader's thread"
     CHECK(count == 3);
 }
 
-TEMPLATE_LIST_TEST_CASE("Several functions are called in the order of asking", "", EveryLoop) {
+LOOP_TEST_CASE("Several functions are called in the order of asking", EveryLoop) {
     std::vector<int> order;
-    TestType loop;
+    AnyLoop loop;
     loop.runner.run([&]() -> asio::awaitable<void> {
         auto const executor = co_await asio::this_coro::executor;
         std::atomic<int> left = 10;
@@ -176,8 +176,8 @@ TEMPLATE_LIST_TEST_CASE("Several functions are called in the order of asking", "
     CHECK(order == std::vector{0, 1, 2, 3, 4, 5, 6, 7, 8, 9});
 }
 
-TEMPLATE_LIST_TEST_CASE("An exception of the function is the task's", "", EveryLoop) {
-    TestType loop;
+LOOP_TEST_CASE("An exception of the caller's function is the task's", EveryLoop) {
+    AnyLoop loop;
     bool caught = false;
     loop.runner.run([&]() -> asio::awaitable<void> {
         try {
@@ -190,24 +190,24 @@ TEMPLATE_LIST_TEST_CASE("An exception of the function is the task's", "", EveryL
     CHECK_THROWS_AS(loop.runner.run(to_calling_thread([] { throw 'x'; })), char);
 }
 
-TEMPLATE_LIST_TEST_CASE("The function may use the runner", "", EveryLoop) {
-    TestType loop;
+LOOP_TEST_CASE("The function may use the runner", EveryLoop) {
+    AnyLoop loop;
     auto const nested = [&] {
         return to_calling_thread([&] { return loop.runner.run(calling_thread_id()); });
     };
     CHECK(loop.runner.run(nested) == std::this_thread::get_id());
 }
 
-TEMPLATE_LIST_TEST_CASE("The function must not close its runner", "", EveryLoop) {
-    TestType loop;
+LOOP_TEST_CASE("The function must not close its runner", EveryLoop) {
+    AnyLoop loop;
     auto const task = [&] { return to_calling_thread([&] { loop.runner.close(); }); };
     CHECK(code_of([&] { loop.runner.run(task); }) == Errc::would_deadlock);
     CHECK(loop.runner.run(twice(21)) == 42);
 }
 
-TEMPLATE_LIST_TEST_CASE("A task that nobody is blocked on has no calling thread", "", EveryLoop) {
+LOOP_TEST_CASE("A task that nobody is blocked on has no calling thread", EveryLoop) {
     ErrorLog errors;
-    TestType loop(syncopate::Options().on_error(errors.handler()));
+    AnyLoop loop(syncopate::Options().on_error(errors.handler()));
     auto future = loop.runner.run_as_future(calling_thread_id());
     loop.runner.start_soon([]() -> asio::awaitable<void> { co_await calling_thread_id(); });
     while (future.wait_for(0s) != std::future_status::ready)
@@ -272,10 +272,10 @@ TEST_CASE("What a task leaves behind while it waits for the caller is refused") 
     CHECK(loop.runner.call([&] { return code; }) == Errc::no_calling_thread);
 }
 
-TEMPLATE_LIST_TEST_CASE(
-    "A task that is cancelled while the caller does its work ends after that", "", EveryLoop) {
+LOOP_TEST_CASE(
+    "A task that is cancelled while the caller does its work ends after that", EveryLoop) {
     bool ended = false;
-    TestType loop;
+    AnyLoop loop;
     CHECK(code_of([&] {
               std::stop_source source;
               loop.runner.run(
@@ -288,12 +288,12 @@ TEMPLATE_LIST_TEST_CASE(
     CHECK(ended);
 }
 
-TEMPLATE_LIST_TEST_CASE("A function that waits for its turn is not called", "", TurningLoops) {
+LOOP_TEST_CASE("A function that waits for its turn is not called", TurningLoops) {
     bool ran = false;
     Gate busy;
     Gate taken_back;
     std::stop_source source;
-    TestType loop;
+    AnyLoop loop;
     auto const task = [&]() -> asio::awaitable<void> {
         auto first = [&]() -> asio::awaitable<void> {
             co_await to_calling_thread([&] {

@@ -67,8 +67,8 @@ private:
 
 }  // namespace
 
-TEMPLATE_LIST_TEST_CASE("to_thread calls a function on another thread", "", EveryLoop) {
-    TestType loop;
+LOOP_TEST_CASE("to_thread calls a function on another thread", EveryLoop) {
+    AnyLoop loop;
     auto const ids = loop.runner.run([]() -> asio::awaitable<std::array<std::thread::id, 3>> {
         auto const before = std::this_thread::get_id();
         auto const worker = co_await worker_id();
@@ -89,9 +89,9 @@ TEST_CASE("After to_thread the task goes on, on the thread of its loop") {
     CHECK(thread == loop_thread_of(loop.runner));
 }
 
-TEMPLATE_LIST_TEST_CASE("to_thread gives every kind of result", "", EveryLoop) {
+LOOP_TEST_CASE("to_thread gives every kind of result", EveryLoop) {
     int number = 7;
-    TestType loop;
+    AnyLoop loop;
     CHECK(loop.runner.run(to_thread([] { return 42; })) == 42);
     CHECK(*loop.runner.run(to_thread([] { return std::make_unique<int>(42); })) == 42);
     CHECK(loop.runner.run(to_thread([] { return NotDefault(42); })).value() == 42);
@@ -100,8 +100,8 @@ TEMPLATE_LIST_TEST_CASE("to_thread gives every kind of result", "", EveryLoop) {
     CHECK(number == 8);
 }
 
-TEMPLATE_LIST_TEST_CASE("An exception of the function is the task's", "", EveryLoop) {
-    TestType loop;
+LOOP_TEST_CASE("An exception of the function is the task's", EveryLoop) {
+    AnyLoop loop;
     CHECK_THROWS_AS(loop.runner.run(to_thread([]() -> int { throw 'x'; })), char);
     CHECK_THROWS_WITH(
         loop.runner.run(to_thread([] { throw std::runtime_error("from the worker"); })),
@@ -123,9 +123,9 @@ TEST_CASE("The function is destroyed on the worker before the task goes on") {
     CHECK(destroyed_before == worker);
 }
 
-TEMPLATE_LIST_TEST_CASE("The loop goes on while a function blocks", "", EveryLoop) {
+LOOP_TEST_CASE("The loop goes on while a function blocks", EveryLoop) {
     Gate gate;
-    TestType loop;
+    AnyLoop loop;
     auto blocked = loop.runner.run_as_future(to_thread([&] { gate.wait(); }));
     loop.runner.run([&]() -> asio::awaitable<void> {
         co_await twice_later(1);
@@ -203,10 +203,10 @@ TEST_CASE("Runners share a pool, which outlives them") {
     CHECK(in_pool(third.runner) == first);
 }
 
-TEMPLATE_LIST_TEST_CASE("run_in_executor uses the pool that it is given", "", EveryLoop) {
+LOOP_TEST_CASE("run_in_executor uses the pool that it is given", EveryLoop) {
     asio::thread_pool asios(1);
     WorkerPool pool(WorkerPool::Options().name("pool").max_workers(1));
-    TestType loop;
+    AnyLoop loop;
     CHECK(loop.runner.run(syncopate::run_in_executor(pool, this_thread_name)) == "pool-1");
     auto const in_asios = [&] {
         return syncopate::run_in_executor(asios, std::this_thread::get_id);
@@ -280,12 +280,12 @@ TEST_CASE("An io_context that is destroyed waits for what a worker does for it")
     CHECK(released);
 }
 
-TEMPLATE_LIST_TEST_CASE("Queued work of a cancelled task never runs", "", EveryLoop) {
+LOOP_TEST_CASE("Queued work of a cancelled task never runs", EveryLoop) {
     Gate gate;
     Gate running;
     bool ran = false;
     WorkerPool pool(1);
-    TestType loop;
+    AnyLoop loop;
     auto const blocked = std::async(std::launch::async, [&] {
         syncopate::ThreadRunner other;
         other.run(syncopate::run_in_executor(pool, [&] {
@@ -303,11 +303,11 @@ TEMPLATE_LIST_TEST_CASE("Queued work of a cancelled task never runs", "", EveryL
     CHECK_FALSE(ran);
 }
 
-TEMPLATE_LIST_TEST_CASE("Running work of a cancelled task is awaited", "", EveryLoop) {
+LOOP_TEST_CASE("Running work of a cancelled task is awaited", EveryLoop) {
     Gate started;
     Gate cancelled;
     bool ended = false;
-    TestType loop;
+    AnyLoop loop;
     auto const work = [&] {
         started.open();
         cancelled.wait();
@@ -320,11 +320,10 @@ TEMPLATE_LIST_TEST_CASE("Running work of a cancelled task is awaited", "", Every
     CHECK(ended);
 }
 
-TEMPLATE_LIST_TEST_CASE(
-    "A failure of work that was cancelled meanwhile is not lost", "", EveryLoop) {
+LOOP_TEST_CASE("A failure of work that was cancelled meanwhile is not lost", EveryLoop) {
     Gate started;
     Gate cancelled;
-    TestType loop;
+    AnyLoop loop;
     auto const work = [&] {
         started.open();
         cancelled.wait();
