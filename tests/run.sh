@@ -17,6 +17,8 @@ targets_for() {
     [ $# -eq 2 ] || return 0
     if [ "$1" = -L ] && [[ $2 =~ ^(unit|model|http|process|stress)$ ]]; then
         echo "tests_$2"
+    elif [ "$1" = -L ] && [[ $2 =~ ^(headers|layers|compile_fail|consume|reference)$ ]]; then
+        echo syncopate_test_support # They run no program of the build's.
     elif [ "$1" = -R ] && ! ctest --preset dev -N -R "$2" | grep -E ': (example |demo |docs:|macros:)' > /dev/null; then
         programs_that_say "$2"
     fi
