@@ -14,7 +14,7 @@ namespace syncopate {
 /// Throws:    from its operations Errc::runner_closed once main has ended: it is closed among the
 ///            objects with static storage, and may be named even after that.
 /// Threads:   any.
-inline ThreadRunner& default_runner() {
+[[gnu::visibility("default")]] inline ThreadRunner& default_runner() {
     // The object is never destroyed, so that a later destructor that still calls it gets an error.
     static ThreadRunner& runner = *new ThreadRunner(Options().name("default_runner"));
     struct CloseAtExit {

@@ -45,7 +45,7 @@ enum class Errc {
 
 namespace detail {
 
-class ErrorCategory final : public std::error_category {
+class [[gnu::visibility("default")]] ErrorCategory final : public std::error_category {
 public:
     char const* name() const noexcept override { return "syncopate"; }
 
@@ -70,7 +70,8 @@ public:
 
 /// The category of Errc. Its name is "syncopate".
 // Not inlined: GCC 16 warns of the category's bounds where it is, and there is nothing wrong with them.
-[[gnu::noinline]] inline std::error_category const& error_category() noexcept {
+[[gnu::noinline, gnu::visibility("default")]] inline std::error_category const&
+error_category() noexcept {
     return detail::immortal<detail::ErrorCategory>();
 }
 
@@ -88,7 +89,7 @@ namespace syncopate {
 
 /// Thrown instead of hanging, before anything is started: the call would wait, directly or through
 /// others, for the thread that makes it.
-class DeadlockError : public std::system_error {
+class [[gnu::visibility("default")]] DeadlockError : public std::system_error {
 public:
     /// Names the cycle.
     ///
@@ -106,7 +107,7 @@ private:
 
 /// What a task group ends with when tasks of it have failed. `what()` tells how many, and what the
 /// first of them threw.
-class TaskGroupError : public std::runtime_error {
+class [[gnu::visibility("default")]] TaskGroupError : public std::runtime_error {
 public:
     /// Holds these failures.
     ///

@@ -73,7 +73,7 @@ enum class Errc {
 
 namespace detail {
 
-class ErrorCategory final : public std::error_category {
+class [[gnu::visibility("default")]] ErrorCategory final : public std::error_category {
 public:
     char const* name() const noexcept override { return "syncopate.http"; }
 
@@ -127,7 +127,8 @@ public:
 
 /// The category of http::Errc. Its name is "syncopate.http".
 // Not inlined: see syncopate::error_category().
-[[gnu::noinline]] inline std::error_category const& error_category() noexcept {
+[[gnu::noinline, gnu::visibility("default")]] inline std::error_category const&
+error_category() noexcept {
     return syncopate::detail::immortal<detail::ErrorCategory>();
 }
 

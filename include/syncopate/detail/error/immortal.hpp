@@ -5,7 +5,7 @@ namespace syncopate::detail {
 
 /// For what is still used after main has ended: a std::error_category, to which every error code refers.
 template <class T>
-T const& immortal() noexcept {
+[[gnu::visibility("default")]] T const& immortal() noexcept {
     union Holder {
         T object{};
         constexpr Holder() noexcept {}

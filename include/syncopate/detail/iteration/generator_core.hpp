@@ -49,7 +49,8 @@ struct GeneratorRegistry {
 };
 
 // Ends the generators of an execution context when that is destroyed, as asyncio's shutdown_asyncgens does.
-class GeneratorService final : public asio::execution_context::service {
+class [[gnu::visibility("default")]] GeneratorService final
+    : public asio::execution_context::service {
 public:
     inline static asio::execution_context::id id;
 

@@ -163,7 +163,8 @@ private:
     std::shared_ptr<OwnedWorkExecutor> workers_;
 };
 
-class ContextGateService final : public boost::asio::execution_context::service {
+class [[gnu::visibility("default")]] ContextGateService final
+    : public boost::asio::execution_context::service {
 public:
     inline static boost::asio::execution_context::id id;
 

@@ -21,7 +21,8 @@ protected:
 };
 
 /// A service of the execution context.
-class PortalRegistry : public boost::asio::execution_context::service {
+class [[gnu::visibility("default")]] PortalRegistry
+    : public boost::asio::execution_context::service {
 public:
     static inline boost::asio::execution_context::id id;
 

@@ -11,7 +11,7 @@ namespace syncopate::detail {
 class Work;
 
 /// Lives while the thread does it. Scopes of one thread nest.
-class ServingScope {
+class [[gnu::visibility("default")]] ServingScope {
 public:
     /// own_thread:    the thread turns the loop.
     /// caller_driven: the same, inside a blocking call of this very thread: code on the loop must not

@@ -20,7 +20,7 @@ namespace syncopate::detail {
 /// if A's thread turns the loop that B waits for, or does work that is part of the call that B waits for.
 /// A wait that would close a cycle is refused, so the graph that is searched has none. A wait whose event
 /// is set holds nobody up, although its thread may not have noticed yet.
-class BlockingWait : public ListHook<BlockingWait> {
+class [[gnu::visibility("default")]] BlockingWait : public ListHook<BlockingWait> {
 public:
     /// blocking: refuses also any wait on a thread whose loop turns inside a call.
     /// cycles:   refuses only a wait that could never end: for a destructor, which waits if it can.

@@ -36,7 +36,8 @@ protected:
 
 /// The sessions that have sockets in one execution context. At the end of the context it has them close their
 /// sockets, which must not outlive it; the sessions and responses may.
-class SessionService final : public asio::execution_context::service {
+class [[gnu::visibility("default")]] SessionService final
+    : public asio::execution_context::service {
 public:
     inline static asio::execution_context::id id;
 

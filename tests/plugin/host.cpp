@@ -1,0 +1,71 @@
+// A host and its plug-in have one library between them, although the plug-in's symbols are hidden: what a
+// thread does, who waits for whom, whose pool it is, the errors, the default runner.
+
+#include "plugin.hpp"
+#include "support/stress.hpp"
+#include <syncopate/default_runner.hpp>
+#include <syncopate/options.hpp>
+#include <syncopate/to_thread.hpp>
+#include <syncopate/worker_pool.hpp>
+
+#include <memory>
+
+#include <dlfcn.h>
+
+namespace {
+
+using namespace support;
+using syncopate::Options;
+using syncopate::ThreadRunner;
+using syncopate::WorkerPool;
+using syncopate::WorkerPoolOptions;
+
+class Library {
+public:
+    explicit Library(char const* path) : handle_(::dlopen(path, RTLD_NOW | RTLD_LOCAL)) {
+        require(handle_ != nullptr, "the plug-in is loaded");
+    }
+    Library(Library const&) = delete;
+    Library& operator=(Library const&) = delete;
+    ~Library() { require(::dlclose(handle_) == 0, "the plug-in is unloaded"); }
+
+    Plugin const& plugin() const {
+        auto* const function =
+            reinterpret_cast<Plugin const* (*)()>(::dlsym(handle_, "syncopate_plugin"));
+        require(function != nullptr, "the plug-in has its function");
+        return *function();
+    }
+
+private:
+    void* handle_;
+};
+
+void share_a_runner(Plugin const& plugin) {
+    auto const pool = std::make_shared<WorkerPool>(WorkerPoolOptions().name("hostpool"));
+    ThreadRunner runner(Options().worker_pool(pool));
+    require(
+        plugin.works_on_the_hosts_pool(runner, pool->size()), "work goes to the runner's own pool");
+    require(
+        runner.call([&] { return plugin.run_is_refused(runner); }),
+        "run() on the loop's own thread is refused");
+    require(
+        runner.run(syncopate::to_thread([&] { return plugin.finds_its_worker(); })),
+        "from_thread:: leads back to the loop");
+    runner.close();
+    require(plugin.throws_the_hosts_error(runner), "its errors are the host's");
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    require(argc == 2, "the plug-in is the argument");
+    for (int round = 0; round < 3; ++round) {
+        Library const library(argv[1]);
+        share_a_runner(library.plugin());
+        require(library.plugin().uses_its_own() == 48, "a runner of its own works");
+    }
+    Library const library(argv[1]);
+    require(
+        library.plugin().has_the_default_runner(syncopate::default_runner()),
+        "the process has one default runner");
+}

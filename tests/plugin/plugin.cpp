@@ -1,0 +1,88 @@
+// A plug-in, built with hidden symbols, that is handed its host's runner.
+
+#include "plugin.hpp"
+
+#include <syncopate/async_generator.hpp>
+#include <syncopate/default_runner.hpp>
+#include <syncopate/error.hpp>
+#include <syncopate/from_thread.hpp>
+#include <syncopate/to_thread.hpp>
+
+#include <boost/asio/awaitable.hpp>
+
+#include <string_view>
+#include <system_error>
+
+#include <pthread.h>
+
+namespace {
+
+namespace asio = boost::asio;
+using syncopate::Errc;
+using syncopate::ThreadRunner;
+
+asio::awaitable<int> answer() {
+    co_return 42;
+}
+
+syncopate::AsyncGenerator<int> count(int n) {
+    for (int i = 0; i < n; ++i)
+        co_yield co_await syncopate::to_thread([i] { return i; });
+}
+
+bool run_is_refused(ThreadRunner& runner) {
+    try {
+        runner.run(answer());
+    } catch (syncopate::DeadlockError const&) {
+        return true;
+    }
+    return false;
+}
+
+bool finds_its_worker() {
+    try {
+        syncopate::from_thread::check_cancelled();
+    } catch (std::system_error const&) {
+        return false;
+    }
+    return syncopate::from_thread::run(answer) == 42;
+}
+
+bool throws_the_hosts_error(ThreadRunner& runner) {
+    try {
+        runner.run(answer());
+    } catch (std::system_error const& error) {
+        return error.code() == Errc::runner_closed;
+    }
+    return false;
+}
+
+bool works_on_the_hosts_pool(ThreadRunner& runner, std::size_t workers_before) {
+    auto const named_by_host = [] {
+        char name[16] = {};
+        pthread_getname_np(pthread_self(), name, sizeof name);
+        return std::string_view(name).starts_with("hostpool");
+    };
+    return workers_before == 0 && runner.run(syncopate::to_thread(named_by_host));
+}
+
+bool has_the_default_runner(ThreadRunner& runner) {
+    return &syncopate::default_runner() == &runner;
+}
+
+int uses_its_own() {
+    ThreadRunner runner;
+    int sum = runner.run(answer);
+    for (int i : runner.wrap_iter(count(4)))
+        sum += i;
+    return sum;
+}
+
+}  // namespace
+
+extern "C" [[gnu::visibility("default")]] Plugin const* syncopate_plugin() {
+    static constexpr Plugin plugin{run_is_refused,         finds_its_worker,
+                                   throws_the_hosts_error, works_on_the_hosts_pool,
+                                   has_the_default_runner, uses_its_own};
+    return &plugin;
+}

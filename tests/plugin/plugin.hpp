@@ -1,0 +1,16 @@
+// What the plug-in offers its host.
+#pragma once
+
+#include <syncopate/thread_runner.hpp>
+
+#include <cstddef>
+
+struct Plugin {
+    /// Each returns whether it found what it should.
+    bool (*run_is_refused)(syncopate::ThreadRunner&);
+    bool (*finds_its_worker)();
+    bool (*throws_the_hosts_error)(syncopate::ThreadRunner&);
+    bool (*works_on_the_hosts_pool)(syncopate::ThreadRunner&, std::size_t workers_before);
+    bool (*has_the_default_runner)(syncopate::ThreadRunner&);
+    int (*uses_its_own)();
+};
