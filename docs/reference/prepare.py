@@ -201,7 +201,9 @@ def main():
     if missing := [name for name in subjects if name not in names]:
         sys.exit(f"{SUBJECTS} names what is not there: {' '.join(missing)}")
     for header, name in zip(headers, names):
-        lines = header.read_text(encoding="utf-8").splitlines()
+        text = header.read_text(encoding="utf-8")
+        # The version's namespace is inline: nobody writes its name.
+        lines = re.sub(r"\bsyncopate::inline v\d+_\d+", "syncopate", text).splitlines()
         write(output / "include/syncopate" / name, prepared(lines, subjects[name]))
 
     pages = {page.name: page for page in PAGES.glob("*.md") if page.name not in NO_PAGES}

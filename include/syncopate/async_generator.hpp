@@ -14,7 +14,7 @@
 #include <optional>
 #include <type_traits>
 
-namespace syncopate {
+namespace syncopate::inline v0_1 {
 
 /// The type of an AsyncGenerator's items: a movable object type without const.
 template <class T>
@@ -116,4 +116,4 @@ struct AsyncGenerator<T>::promise_type : detail::GeneratorPromise<T> {
     }
 };
 
-}  // namespace syncopate
+}  // namespace syncopate::inline v0_1

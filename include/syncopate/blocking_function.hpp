@@ -7,7 +7,7 @@
 #include <functional>
 #include <type_traits>
 
-namespace syncopate {
+namespace syncopate::inline v0_1 {
 
 /// A callable without arguments, which is moved to another thread and called there once.
 ///
@@ -24,4 +24,4 @@ concept BlockingFunction =
 template <class F>
 using blocking_result_t = std::invoke_result_t<std::decay_t<F>>;
 
-}  // namespace syncopate
+}  // namespace syncopate::inline v0_1

@@ -3,9 +3,9 @@
 
 #include <syncopate/runner_base.hpp>
 
-namespace syncopate {
+namespace syncopate::inline v0_1 {
 
 /// The former name of RunnerBase.
 using BlockingOperations = RunnerBase;
 
-}  // namespace syncopate
+}  // namespace syncopate::inline v0_1

@@ -13,7 +13,7 @@
 #include <memory>
 #include <utility>
 
-namespace syncopate {
+namespace syncopate::inline v0_1 {
 
 /// An executor of Asio's, as `asio::any_io_executor` takes it.
 template <class E>
@@ -67,4 +67,4 @@ private:
     detail::PortalLoop& loop_;
 };
 
-}  // namespace syncopate
+}  // namespace syncopate::inline v0_1

@@ -10,7 +10,7 @@
 #include <ranges>
 #include <utility>
 
-namespace syncopate {
+namespace syncopate::inline v0_1 {
 
 /// Has the loop produce items ahead of the consumer of a range, so that many cross between the threads at a
 /// time.
@@ -116,4 +116,4 @@ private:
     std::unique_ptr<State> state_;
 };
 
-}  // namespace syncopate
+}  // namespace syncopate::inline v0_1

@@ -12,7 +12,7 @@
 #include <stdexcept>
 #include <utility>
 
-namespace syncopate {
+namespace syncopate::inline v0_1 {
 
 /// Limits how many tasks run at once: each holds a token. The others wait, first come, first served.
 ///
@@ -112,4 +112,4 @@ private:
     std::shared_ptr<detail::TokenCounter> const counter_;
 };
 
-}  // namespace syncopate
+}  // namespace syncopate::inline v0_1

@@ -14,7 +14,7 @@
 #include <type_traits>
 #include <utility>
 
-namespace syncopate {
+namespace syncopate::inline v0_1 {
 
 namespace detail {
 
@@ -202,4 +202,4 @@ concept ClosableIterable = AsyncIterable<I> && requires(std::remove_reference_t<
     { iterable.aclose() } -> std::same_as<boost::asio::awaitable<void>>;
 };
 
-}  // namespace syncopate
+}  // namespace syncopate::inline v0_1

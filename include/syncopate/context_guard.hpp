@@ -11,7 +11,7 @@
 #include <type_traits>
 #include <utility>
 
-namespace syncopate {
+namespace syncopate::inline v0_1 {
 
 /// Holds an asynchronous context open, and leaves it at the end of the scope. wrap_context() makes one.
 ///
@@ -102,4 +102,4 @@ private:
     int uncaught_before_ = std::uncaught_exceptions();
 };
 
-}  // namespace syncopate
+}  // namespace syncopate::inline v0_1

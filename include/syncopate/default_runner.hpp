@@ -7,7 +7,7 @@
 
 #include <exception>
 
-namespace syncopate {
+namespace syncopate::inline v0_1 {
 
 /// The process-wide ThreadRunner. It is made, and its thread started, on first use.
 ///
@@ -30,4 +30,4 @@ namespace syncopate {
     return runner;
 }
 
-}  // namespace syncopate
+}  // namespace syncopate::inline v0_1

@@ -13,7 +13,7 @@
 #include <utility>
 #include <vector>
 
-namespace syncopate {
+namespace syncopate::inline v0_1 {
 
 /// Errors of the bridge itself, as the code of a `std::system_error`.
 ///
@@ -80,12 +80,12 @@ inline std::error_code make_error_code(Errc code) noexcept {
     return {static_cast<int>(code), error_category()};
 }
 
-}  // namespace syncopate
+}  // namespace syncopate::inline v0_1
 
 template <>
 struct std::is_error_code_enum<syncopate::Errc> : std::true_type {};
 
-namespace syncopate {
+namespace syncopate::inline v0_1 {
 
 /// Thrown instead of hanging, before anything is started: the call would wait, directly or through
 /// others, for the thread that makes it.
@@ -131,4 +131,4 @@ private:
     std::shared_ptr<std::vector<std::exception_ptr> const> errors_;  // copying must not throw
 };
 
-}  // namespace syncopate
+}  // namespace syncopate::inline v0_1

@@ -16,7 +16,7 @@
 
 /// The functions for code that a task has called with to_thread() or run_in_executor(). On any other thread
 /// each of them throws Errc::not_in_worker.
-namespace syncopate::from_thread {
+namespace syncopate::inline v0_1::from_thread {
 
 /// Runs a task on the loop whose task awaits this worker, and gives what it returns.
 ///
@@ -57,4 +57,4 @@ inline void check_cancelled() {
         throw std::system_error(make_error_code(Errc::cancelled));
 }
 
-}  // namespace syncopate::from_thread
+}  // namespace syncopate::inline v0_1::from_thread

@@ -19,7 +19,7 @@
 #include <variant>
 #include <vector>
 
-namespace syncopate {
+namespace syncopate::inline v0_1 {
 
 /// The result of a task as gather() gives it: std::monostate for void.
 template <Task T>
@@ -120,4 +120,4 @@ boost::asio::awaitable<std::conditional_t<std::is_void_v<T>, void, std::vector<T
     return detail::gather_vector(std::move(tasks));
 }
 
-}  // namespace syncopate
+}  // namespace syncopate::inline v0_1

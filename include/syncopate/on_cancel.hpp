@@ -1,7 +1,7 @@
 // OnCancel: what a task does when it is cancelled while a worker thread runs a function for it.
 #pragma once
 
-namespace syncopate {
+namespace syncopate::inline v0_1 {
 
 /// What becomes of the cancellation of a task that awaits a function in a worker thread. A function that
 /// has not been called yet is not called, either way.
@@ -13,4 +13,4 @@ enum class OnCancel {
     abandon,
 };
 
-}  // namespace syncopate
+}  // namespace syncopate::inline v0_1

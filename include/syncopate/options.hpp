@@ -12,7 +12,7 @@
 #include <string>
 #include <utility>
 
-namespace syncopate {
+namespace syncopate::inline v0_1 {
 
 class WorkerPool;
 
@@ -98,4 +98,4 @@ private:
     std::chrono::nanoseconds close_timeout_ = std::chrono::seconds(10);
 };
 
-}  // namespace syncopate
+}  // namespace syncopate::inline v0_1

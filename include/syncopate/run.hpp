@@ -8,7 +8,7 @@
 #include <source_location>
 #include <utility>
 
-namespace syncopate {
+namespace syncopate::inline v0_1 {
 
 /// Runs a task on a new loop, on the calling thread, and gives what it returns.
 ///
@@ -24,4 +24,4 @@ task_result_t<T> run(T&& task, std::source_location where = std::source_location
     return runner.run(std::forward<T>(task), where);
 }
 
-}  // namespace syncopate
+}  // namespace syncopate::inline v0_1

@@ -10,7 +10,7 @@
 #include <memory>
 #include <utility>
 
-namespace syncopate {
+namespace syncopate::inline v0_1 {
 
 /// Owns an io_context that turns only inside the blocking members, on the thread that calls them: no
 /// thread hop, and nothing happens in between. Its operations are those of RunnerBase.
@@ -53,4 +53,4 @@ private:
     detail::CallerLoop& loop_;
 };
 
-}  // namespace syncopate
+}  // namespace syncopate::inline v0_1

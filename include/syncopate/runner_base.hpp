@@ -22,7 +22,7 @@
 #include <type_traits>
 #include <utility>
 
-namespace syncopate {
+namespace syncopate::inline v0_1 {
 
 /// The base of ThreadRunner, Runner and BlockingPortal. Code that works with each of them takes a
 /// RunnerBase&.
@@ -284,4 +284,4 @@ private:
     std::shared_ptr<detail::Loop> const loop_;
 };
 
-}  // namespace syncopate
+}  // namespace syncopate::inline v0_1

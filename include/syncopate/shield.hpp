@@ -13,7 +13,7 @@
 
 #include <utility>
 
-namespace syncopate {
+namespace syncopate::inline v0_1 {
 
 namespace detail {
 
@@ -48,4 +48,4 @@ boost::asio::awaitable<task_result_t<T>> shield(T&& task) {
     return detail::shield(detail::OwnedOrRef<T>(std::forward<T>(task)));
 }
 
-}  // namespace syncopate
+}  // namespace syncopate::inline v0_1

@@ -23,7 +23,7 @@
 #include <utility>
 #include <variant>
 
-namespace syncopate {
+namespace syncopate::inline v0_1 {
 
 class TaskGroup;
 
@@ -293,4 +293,4 @@ boost::asio::awaitable<task_group_result_t<F>> with_task_group(F&& body) {
     return detail::run_task_group<F>(detail::OwnedOrRef<F>(std::forward<F>(body)));
 }
 
-}  // namespace syncopate
+}  // namespace syncopate::inline v0_1

@@ -9,7 +9,7 @@
 
 #include <utility>
 
-namespace syncopate {
+namespace syncopate::inline v0_1 {
 
 /// Owns an io_context and the thread that runs it, and lets the other threads call into it. Its
 /// operations are those of RunnerBase.
@@ -56,4 +56,4 @@ private:
     detail::ThreadLoop& loop_;
 };
 
-}  // namespace syncopate
+}  // namespace syncopate::inline v0_1

@@ -16,7 +16,7 @@
 #include <type_traits>
 #include <utility>
 
-namespace syncopate {
+namespace syncopate::inline v0_1 {
 
 /// The result of move_on_after(): an optional of the task's result; for void, whether it completed.
 template <Task T>
@@ -98,4 +98,4 @@ boost::asio::awaitable<move_on_result_t<T>> move_on_after(
     return detail::move_on_after(delay, detail::OwnedOrRef<T>(std::forward<T>(task)));
 }
 
-}  // namespace syncopate
+}  // namespace syncopate::inline v0_1

@@ -17,7 +17,7 @@
 #include <type_traits>
 #include <utility>
 
-namespace syncopate {
+namespace syncopate::inline v0_1 {
 
 namespace detail {
 
@@ -60,4 +60,4 @@ boost::asio::awaitable<blocking_result_t<F>> to_calling_thread(
         std::decay_t<F>(std::forward<F>(function)), detail::BlockedCaller(), OnCancel::wait, where);
 }
 
-}  // namespace syncopate
+}  // namespace syncopate::inline v0_1

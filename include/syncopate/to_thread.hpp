@@ -16,7 +16,7 @@
 #include <type_traits>
 #include <utility>
 
-namespace syncopate {
+namespace syncopate::inline v0_1 {
 
 /// Calls a blocking function on a thread of the pool, and gives what it returns. The loop goes on meanwhile.
 ///
@@ -109,4 +109,4 @@ boost::asio::awaitable<blocking_result_t<F>> to_thread(
         std::decay_t<F>(std::forward<F>(function)), limiter, on_cancel, where);
 }
 
-}  // namespace syncopate
+}  // namespace syncopate::inline v0_1

@@ -17,7 +17,7 @@
 #include <thread>
 #include <utility>
 
-namespace syncopate {
+namespace syncopate::inline v0_1 {
 
 class WorkerPool;
 
@@ -167,4 +167,4 @@ inline std::shared_ptr<WorkerThreads> const& threads_of(WorkerPool const& pool) 
 
 }  // namespace detail
 
-}  // namespace syncopate
+}  // namespace syncopate::inline v0_1

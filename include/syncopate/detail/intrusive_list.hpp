@@ -3,7 +3,7 @@
 
 #include <utility>
 
-namespace syncopate::detail {
+namespace syncopate::inline v0_1::detail {
 
 /// Derive from it to be listed, in one list at a time for each Tag.
 template <class Tag>
@@ -68,4 +68,4 @@ private:
     Root root_;
 };
 
-}  // namespace syncopate::detail
+}  // namespace syncopate::inline v0_1::detail

@@ -23,7 +23,7 @@
 #include <utility>
 #include <vector>
 
-namespace syncopate::http {
+namespace syncopate::inline v0_1::http {
 
 /// Sends requests, waits for the responses, and keeps the connections in between. One client serves a whole
 /// program; each new one would begin without connections.
@@ -272,4 +272,4 @@ private:
     std::shared_ptr<detail::ClientCore> core_;
 };
 
-}  // namespace syncopate::http
+}  // namespace syncopate::inline v0_1::http

@@ -13,7 +13,7 @@
 #include <utility>
 #include <vector>
 
-namespace syncopate::http {
+namespace syncopate::inline v0_1::http {
 
 /// A response with its body, which has been read to its end. It needs no loop, and outlives its client.
 ///
@@ -125,4 +125,4 @@ private:
     std::exception_ptr error_;
 };
 
-}  // namespace syncopate::http
+}  // namespace syncopate::inline v0_1::http

@@ -18,7 +18,7 @@
 #include <utility>
 #include <vector>
 
-namespace syncopate::http {
+namespace syncopate::inline v0_1::http {
 
 /// A response whose body is read as it is asked for, in memory that does not grow with it. The end of the
 /// scope ends the exchange, whether the body has been read or not.
@@ -123,4 +123,4 @@ private:
     std::size_t max_line_size_;
 };
 
-}  // namespace syncopate::http
+}  // namespace syncopate::inline v0_1::http

@@ -15,7 +15,7 @@
 #include <string_view>
 #include <utility>
 
-namespace syncopate::http {
+namespace syncopate::inline v0_1::http {
 
 /// An AsyncIterable of pieces of a body, decoded. It is read from the connection as it is asked for; 256 KiB at
 /// most wait to be taken.
@@ -160,4 +160,4 @@ private:
     bool is_closed_ = false;
 };
 
-}  // namespace syncopate::http
+}  // namespace syncopate::inline v0_1::http

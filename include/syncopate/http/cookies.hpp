@@ -18,7 +18,7 @@
 #include <libpsl.h>
 #endif
 
-namespace syncopate::http {
+namespace syncopate::inline v0_1::http {
 
 /// The parts of a URL that decide which cookies are kept and sent.
 struct CookieOrigin {
@@ -290,4 +290,4 @@ private:
     std::uint64_t uses_ = 0;
 };
 
-}  // namespace syncopate::http
+}  // namespace syncopate::inline v0_1::http

@@ -6,7 +6,7 @@
 #include <string>
 #include <system_error>
 
-namespace syncopate::http {
+namespace syncopate::inline v0_1::http {
 
 /// The reason why a request failed, as the code of a `std::system_error`, whose message names the server.
 ///
@@ -146,7 +146,7 @@ namespace detail {
 
 }  // namespace detail
 
-}  // namespace syncopate::http
+}  // namespace syncopate::inline v0_1::http
 
 template <>
 struct std::is_error_code_enum<syncopate::http::Errc> : std::true_type {};

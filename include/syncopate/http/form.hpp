@@ -8,7 +8,7 @@
 #include <string>
 #include <string_view>
 
-namespace syncopate::http {
+namespace syncopate::inline v0_1::http {
 
 /// Pairs of a name and a value, in whichever container.
 template <class Fields>
@@ -37,4 +37,4 @@ std::string form_encoded(Fields&& fields) {
     return form;
 }
 
-}  // namespace syncopate::http
+}  // namespace syncopate::inline v0_1::http

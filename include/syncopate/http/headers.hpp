@@ -10,7 +10,7 @@
 #include <string_view>
 #include <vector>
 
-namespace syncopate::http {
+namespace syncopate::inline v0_1::http {
 
 namespace detail {
 
@@ -193,4 +193,4 @@ private:
     std::vector<Entry> entries_;
 };
 
-}  // namespace syncopate::http
+}  // namespace syncopate::inline v0_1::http

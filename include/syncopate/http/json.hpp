@@ -16,7 +16,7 @@
 #include <string_view>
 #include <utility>
 
-namespace syncopate::http {
+namespace syncopate::inline v0_1::http {
 
 namespace detail {
 
@@ -46,4 +46,4 @@ inline boost::json::value ClientResponse::json() const {
     return detail::parse_json(body_);
 }
 
-}  // namespace syncopate::http
+}  // namespace syncopate::inline v0_1::http

@@ -10,7 +10,7 @@
 #include <utility>
 #include <vector>
 
-namespace syncopate::http {
+namespace syncopate::inline v0_1::http {
 
 /// The fields and files of a form, in their order:
 /// `Multipart().field("user", "Ann").file("photo", "ann.png", bytes, "image/png")`.
@@ -130,4 +130,4 @@ private:
     std::vector<std::string> pieces_;  // a part's header, its data, the next part's header, …
 };
 
-}  // namespace syncopate::http
+}  // namespace syncopate::inline v0_1::http

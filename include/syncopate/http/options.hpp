@@ -13,7 +13,7 @@
 #include <string_view>
 #include <utility>
 
-namespace syncopate::http {
+namespace syncopate::inline v0_1::http {
 
 /// The settings of ClientSession and Client. Each setter returns the object, so that they chain:
 /// `SessionOptions().connect_timeout(2s).proxy("http://localhost:3128")`. Called without an argument, it returns
@@ -275,4 +275,4 @@ private:
     Trace trace_;
 };
 
-}  // namespace syncopate::http
+}  // namespace syncopate::inline v0_1::http

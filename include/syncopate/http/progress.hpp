@@ -5,7 +5,7 @@
 #include <functional>
 #include <optional>
 
-namespace syncopate::http {
+namespace syncopate::inline v0_1::http {
 
 /// Bytes of bodies, as they are on the wire, without the overhead of chunks.
 struct Progress {
@@ -28,4 +28,4 @@ struct Progress {
 ///            destroy there. Of Client::download(): it is called on the calling thread.
 using ProgressFunction = std::function<void(Progress const&)>;
 
-}  // namespace syncopate::http
+}  // namespace syncopate::inline v0_1::http

@@ -28,7 +28,7 @@ namespace boost::json {
 class value;  // NOLINT(readability-identifier-naming)
 }
 
-namespace syncopate::http {
+namespace syncopate::inline v0_1::http {
 
 /// The methods, `Verb::get` and so on; `string_to_verb("GET")` makes one from a string.
 using Verb = boost::beast::http::verb;
@@ -169,4 +169,4 @@ private:
     detail::RequestParts parts_;
 };
 
-}  // namespace syncopate::http
+}  // namespace syncopate::inline v0_1::http

@@ -26,7 +26,7 @@ namespace boost::json {
 class value;  // NOLINT(readability-identifier-naming)
 }
 
-namespace syncopate::http {
+namespace syncopate::inline v0_1::http {
 
 namespace detail {
 class RequestFlow;
@@ -160,4 +160,4 @@ private:
     std::unique_ptr<State, Leave> state_;
 };
 
-}  // namespace syncopate::http
+}  // namespace syncopate::inline v0_1::http

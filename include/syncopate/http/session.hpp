@@ -20,7 +20,7 @@
 #include <string>
 #include <utility>
 
-namespace syncopate::http {
+namespace syncopate::inline v0_1::http {
 
 // Only what includes websocket.hpp needs Beast's WebSocket.
 class WebSocket;
@@ -183,4 +183,4 @@ private:
     std::shared_ptr<detail::SessionCore> core_;
 };
 
-}  // namespace syncopate::http
+}  // namespace syncopate::inline v0_1::http

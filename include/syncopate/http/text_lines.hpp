@@ -8,7 +8,7 @@
 #include <string_view>
 #include <utility>
 
-namespace syncopate::http {
+namespace syncopate::inline v0_1::http {
 
 /// A view of the lines of a text, as std::string_view, without the LF or CRLF that ends them.
 ///
@@ -92,4 +92,4 @@ using Lines = TextLines;
 /// The older name of OwnedTextLines.
 using OwnedLines = OwnedTextLines;
 
-}  // namespace syncopate::http
+}  // namespace syncopate::inline v0_1::http

@@ -8,7 +8,7 @@
 #include <string_view>
 #include <utility>
 
-namespace syncopate::http {
+namespace syncopate::inline v0_1::http {
 
 namespace detail {
 class TraceReporter;
@@ -83,4 +83,4 @@ private:
     std::function<void(Request const&, std::exception_ptr)> request_error_;
 };
 
-}  // namespace syncopate::http
+}  // namespace syncopate::inline v0_1::http

@@ -12,7 +12,7 @@
 #include <string_view>
 #include <utility>
 
-namespace syncopate::http {
+namespace syncopate::inline v0_1::http {
 
 /// An absolute http, https, ws or wss URL.
 ///
@@ -185,4 +185,4 @@ inline void Url::add_query(std::string_view name, std::string_view value) {
     parts_.query_end += added.size();
 }
 
-}  // namespace syncopate::http
+}  // namespace syncopate::inline v0_1::http

@@ -23,7 +23,7 @@
 #include <string_view>
 #include <utility>
 
-namespace syncopate::http {
+namespace syncopate::inline v0_1::http {
 
 /// A WebSocket, open. An AsyncContext: leaving it closes it; and an AsyncIterable of the messages that come.
 ///
@@ -168,4 +168,4 @@ inline boost::asio::awaitable<WebSocket> ClientSession::websocket(WebSocketReque
     return WebSocket::open(core_, std::move(request));
 }
 
-}  // namespace syncopate::http
+}  // namespace syncopate::inline v0_1::http

@@ -4,7 +4,7 @@
 #include <string>
 #include <utility>
 
-namespace syncopate::http {
+namespace syncopate::inline v0_1::http {
 
 /// A whole message: text, which is UTF-8, or binary, which is any bytes.
 class WebSocketMessage {
@@ -37,4 +37,4 @@ private:
     bool is_text_ = true;
 };
 
-}  // namespace syncopate::http
+}  // namespace syncopate::inline v0_1::http

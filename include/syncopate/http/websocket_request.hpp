@@ -15,7 +15,7 @@
 #include <utility>
 #include <vector>
 
-namespace syncopate::http {
+namespace syncopate::inline v0_1::http {
 
 namespace detail {
 class WebSocketHandshake;
@@ -118,4 +118,4 @@ private:
     std::optional<Duration> idle_timeout_;
 };
 
-}  // namespace syncopate::http
+}  // namespace syncopate::inline v0_1::http

@@ -17,7 +17,7 @@
 #include <source_location>
 #include <utility>
 
-namespace syncopate::detail {
+namespace syncopate::inline v0_1::detail {
 
 /// Lies where its user puts it, in the frame of a blocked caller or on the heap, and must stay there until
 /// the loop calls released(), its last use of the call.
@@ -158,4 +158,4 @@ private:
     Errc requested_{};  // written before cancel_ is submitted
 };
 
-}  // namespace syncopate::detail
+}  // namespace syncopate::inline v0_1::detail

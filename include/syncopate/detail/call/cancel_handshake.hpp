@@ -5,7 +5,7 @@
 
 #include <atomic>
 
-namespace syncopate::detail {
+namespace syncopate::inline v0_1::detail {
 
 /// A call ends once. Any number of threads may request its cancellation, which is submitted once, and then
 /// runs once on the loop, or fails to be submitted. Each of the two, the end and the submitted cancellation,
@@ -53,4 +53,4 @@ private:
 
 using CancelHandshake = BasicCancelHandshake<>;
 
-}  // namespace syncopate::detail
+}  // namespace syncopate::inline v0_1::detail

@@ -24,7 +24,7 @@
 #include <type_traits>
 #include <utility>
 
-namespace syncopate::detail {
+namespace syncopate::inline v0_1::detail {
 
 /// A task factory that declares itself clean-up: see Call::is_clean_up.
 template <class T>
@@ -212,4 +212,4 @@ private:
     OneShotEvent done_;
 };
 
-}  // namespace syncopate::detail
+}  // namespace syncopate::inline v0_1::detail

@@ -17,7 +17,7 @@
 #include <type_traits>
 #include <utility>
 
-namespace syncopate::detail {
+namespace syncopate::inline v0_1::detail {
 
 /// A context that is owned, or a reference to one of the user's.
 template <class C>
@@ -111,4 +111,4 @@ private:
     std::optional<std::conditional_t<std::is_void_v<Entered>, NoValue, Entered>> value_;
 };
 
-}  // namespace syncopate::detail
+}  // namespace syncopate::inline v0_1::detail

@@ -21,7 +21,7 @@
 #include <source_location>
 #include <utility>
 
-namespace syncopate::detail {
+namespace syncopate::inline v0_1::detail {
 
 /// aenter and aexit run in one task, because some contexts must not change tasks in between: a task group, a
 /// timeout scope. The task owns itself until it has been released; its guard may own it for longer.
@@ -209,4 +209,4 @@ private:
     Outcome<bool> exit_outcome_;
 };
 
-}  // namespace syncopate::detail
+}  // namespace syncopate::inline v0_1::detail

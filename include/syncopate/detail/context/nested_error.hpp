@@ -14,7 +14,7 @@
 #include <system_error>
 #include <typeinfo>
 
-namespace syncopate::detail {
+namespace syncopate::inline v0_1::detail {
 
 /// If the error is an E, and not of a derived type: throws it with the exception that is being handled nested
 /// in it. Without type information nobody can tell, and the error is thrown as it is.
@@ -62,4 +62,4 @@ template <class Lost>
     std::rethrow_exception(std::move(outer));
 }
 
-}  // namespace syncopate::detail
+}  // namespace syncopate::inline v0_1::detail

@@ -17,7 +17,7 @@
 #include <type_traits>
 #include <utility>
 
-namespace syncopate::detail {
+namespace syncopate::inline v0_1::detail {
 
 /// Leaves a context after its body. Where that cannot be awaited, the loop leaves it later.
 inline Outcome<bool> leave_after_body(ContextTask& context, std::exception_ptr error) {
@@ -55,4 +55,4 @@ with_context_result_t<context_t<S>, Body> call_in_context(
     return outcome.take();
 }
 
-}  // namespace syncopate::detail
+}  // namespace syncopate::inline v0_1::detail

@@ -4,7 +4,7 @@
 #include <exception>
 #include <string>
 
-namespace syncopate::detail {
+namespace syncopate::inline v0_1::detail {
 
 /// error: not null.
 inline std::string exception_text(std::exception_ptr const& error) {
@@ -17,4 +17,4 @@ inline std::string exception_text(std::exception_ptr const& error) {
     }
 }
 
-}  // namespace syncopate::detail
+}  // namespace syncopate::inline v0_1::detail

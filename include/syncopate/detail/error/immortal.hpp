@@ -1,7 +1,7 @@
 // immortal: the one object of a type, which is never destroyed.
 #pragma once
 
-namespace syncopate::detail {
+namespace syncopate::inline v0_1::detail {
 
 /// For what is still used after main has ended: a std::error_category, to which every error code refers.
 template <class T>
@@ -15,4 +15,4 @@ template <class T>
     return holder.object;
 }
 
-}  // namespace syncopate::detail
+}  // namespace syncopate::inline v0_1::detail

@@ -10,7 +10,7 @@
 #include <string_view>
 #include <utility>
 
-namespace syncopate::detail {
+namespace syncopate::inline v0_1::detail {
 
 using ErrorHandler = std::function<void(std::exception_ptr)>;
 
@@ -35,4 +35,4 @@ inline void report(
     }
 }
 
-}  // namespace syncopate::detail
+}  // namespace syncopate::inline v0_1::detail

@@ -15,7 +15,7 @@
 #include <type_traits>
 #include <utility>
 
-namespace syncopate::detail {
+namespace syncopate::inline v0_1::detail {
 
 class Nursery;
 
@@ -106,4 +106,4 @@ private:
     Outcome<Result>& outcome_;
 };
 
-}  // namespace syncopate::detail
+}  // namespace syncopate::inline v0_1::detail

@@ -24,7 +24,7 @@
 #include <utility>
 #include <vector>
 
-namespace syncopate::detail {
+namespace syncopate::inline v0_1::detail {
 
 /// Runs children for one coroutine, their supervisor. The first failure cancels all of them. Everything
 /// happens on one loop or strand, the supervisor's, so there are no locks.
@@ -271,4 +271,4 @@ void start_task(Nursery& nursery, A&& task, Outcome<task_result_t<A>>& outcome) 
     nursery.start_or_fail<ResultChild<A>>(OwnedOrRef<A>(std::forward<A>(task)), outcome);
 }
 
-}  // namespace syncopate::detail
+}  // namespace syncopate::inline v0_1::detail

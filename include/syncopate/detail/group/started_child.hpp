@@ -18,7 +18,7 @@
 #include <system_error>
 #include <utility>
 
-namespace syncopate {
+namespace syncopate::inline v0_1 {
 
 template <class V>
 class Ready;
@@ -129,4 +129,4 @@ boost::asio::awaitable<V> start_child(Nursery& nursery, OwnedOrRef<F> function) 
 }
 
 }  // namespace detail
-}  // namespace syncopate
+}  // namespace syncopate::inline v0_1

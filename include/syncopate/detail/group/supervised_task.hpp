@@ -17,7 +17,7 @@
 #include <optional>
 #include <utility>
 
-namespace syncopate::detail {
+namespace syncopate::inline v0_1::detail {
 
 /// Lies in the frame of the coroutine that supervises the task. T: as for OwnedOrRef.
 template <Task T>
@@ -109,4 +109,4 @@ private:
     std::optional<Alarm<Expire>> alarm_;
 };
 
-}  // namespace syncopate::detail
+}  // namespace syncopate::inline v0_1::detail

@@ -19,7 +19,7 @@
 #include <utility>
 #include <variant>
 
-namespace syncopate::detail {
+namespace syncopate::inline v0_1::detail {
 
 // The this_coro requests, which Asio's coroutines can await even when cancelled. They are listed because
 // Asio's promise cannot be asked: an int converts to throw_if_cancelled(), so it would take `co_await 1`.
@@ -266,4 +266,4 @@ inline asio::awaitable<void> close_generator(GeneratorCore* core) {
     co_return;
 }
 
-}  // namespace syncopate::detail
+}  // namespace syncopate::inline v0_1::detail

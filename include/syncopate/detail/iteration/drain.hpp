@@ -8,7 +8,7 @@
 #include <concepts>
 #include <type_traits>
 
-namespace syncopate::detail {
+namespace syncopate::inline v0_1::detail {
 
 /// Why drain_ready() has returned.
 enum class Drained {
@@ -34,4 +34,4 @@ concept DrainableIterable = AsyncIterable<I> && requires(
     { drain_ready(iterable, executor, sink) } -> std::same_as<Drained>;
 };
 
-}  // namespace syncopate::detail
+}  // namespace syncopate::inline v0_1::detail

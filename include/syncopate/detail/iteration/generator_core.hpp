@@ -22,7 +22,7 @@
 #include <stdexcept>
 #include <utility>
 
-namespace syncopate::detail {
+namespace syncopate::inline v0_1::detail {
 
 namespace asio = boost::asio;
 
@@ -230,4 +230,4 @@ private:
     bool body_goes_on_ = false;
 };
 
-}  // namespace syncopate::detail
+}  // namespace syncopate::inline v0_1::detail

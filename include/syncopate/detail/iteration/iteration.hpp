@@ -13,7 +13,7 @@
 #include <optional>
 #include <utility>
 
-namespace syncopate::detail {
+namespace syncopate::inline v0_1::detail {
 
 /// Closed after the last item, an exception, or a clean-up: then the iterable is not used any more, and one
 /// that was owned has been destroyed on the loop. I: as for OwnedOrRef.
@@ -81,4 +81,4 @@ private:
     std::optional<OwnedOrRef<I>> iterable_;
 };
 
-}  // namespace syncopate::detail
+}  // namespace syncopate::inline v0_1::detail

@@ -14,7 +14,7 @@
 #include <source_location>
 #include <utility>
 
-namespace syncopate::detail {
+namespace syncopate::inline v0_1::detail {
 
 /// Gives items to one consumer thread. After the end, or an exception, there are no more.
 template <class T>
@@ -90,4 +90,4 @@ private:
     std::shared_ptr<Iteration<I>> iteration_;
 };
 
-}  // namespace syncopate::detail
+}  // namespace syncopate::inline v0_1::detail

@@ -28,7 +28,7 @@
 #include <source_location>
 #include <utility>
 
-namespace syncopate::detail {
+namespace syncopate::inline v0_1::detail {
 
 /// Asks for an item only when the ring has room for it. Owns itself until it has been released. Cleans up the
 /// iteration when it is stopped.
@@ -207,4 +207,4 @@ private:
     std::shared_ptr<Pump<I>> pump_;
 };
 
-}  // namespace syncopate::detail
+}  // namespace syncopate::inline v0_1::detail

@@ -10,7 +10,7 @@
 #include <optional>
 #include <utility>
 
-namespace syncopate::detail {
+namespace syncopate::inline v0_1::detail {
 
 /// Items cross in order. Each side knows its own position exactly, and keeps the last it has seen of the
 /// other's, so that the shared cache lines move between the cores once a batch and not once an item. The
@@ -164,4 +164,4 @@ private:
     std::size_t woken_at_ = 0;
 };
 
-}  // namespace syncopate::detail
+}  // namespace syncopate::inline v0_1::detail

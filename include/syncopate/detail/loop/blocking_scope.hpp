@@ -6,7 +6,7 @@
 #include <syncopate/detail/task/blocked_worker.hpp>
 #include <syncopate/detail/wait/one_shot_event.hpp>
 
-namespace syncopate::detail {
+namespace syncopate::inline v0_1::detail {
 
 /// Base of the scopes in which a thread waits for a loop. Made before anything is submitted that leads to
 /// the end of the wait.
@@ -43,4 +43,4 @@ private:
     BlockedWorkerPointer worker_;
 };
 
-}  // namespace syncopate::detail
+}  // namespace syncopate::inline v0_1::detail

@@ -14,7 +14,7 @@
 #include <thread>
 #include <utility>
 
-namespace syncopate::detail {
+namespace syncopate::inline v0_1::detail {
 
 class CallerLoop final : public OwnLoop {
 public:
@@ -100,4 +100,4 @@ private:
     bool are_remains_destroyed_ = false;
 };
 
-}  // namespace syncopate::detail
+}  // namespace syncopate::inline v0_1::detail

@@ -23,7 +23,7 @@
 #include <thread>
 #include <utility>
 
-namespace syncopate::detail {
+namespace syncopate::inline v0_1::detail {
 
 class Suspension;
 
@@ -197,4 +197,4 @@ inline void ContextGate::shut(std::shared_ptr<ContextGate> const& gate) noexcept
         static_cast<void>(LastHandler(gate, std::move(executor)).post());
 }
 
-}  // namespace syncopate::detail
+}  // namespace syncopate::inline v0_1::detail

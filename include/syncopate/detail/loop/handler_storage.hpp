@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <new>
 
-namespace syncopate::detail {
+namespace syncopate::inline v0_1::detail {
 
 /// For a handler of which no two exist at a time.
 class HandlerStorage {
@@ -42,4 +42,4 @@ private:
     alignas(alignment) std::byte bytes_[128];
 };
 
-}  // namespace syncopate::detail
+}  // namespace syncopate::inline v0_1::detail

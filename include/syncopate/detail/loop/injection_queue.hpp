@@ -8,7 +8,7 @@
 #include <cstddef>
 #include <utility>
 
-namespace syncopate::detail {
+namespace syncopate::inline v0_1::detail {
 
 /// Producers push onto a stack with one compare-exchange; the consumer takes all of it with one
 /// exchange and turns it round, so that operations run in the order in which they were pushed.
@@ -84,4 +84,4 @@ private:
 
 using InjectionQueue = BasicInjectionQueue<>;
 
-}  // namespace syncopate::detail
+}  // namespace syncopate::inline v0_1::detail

@@ -18,7 +18,7 @@
 #include <string>
 #include <utility>
 
-namespace syncopate::detail {
+namespace syncopate::inline v0_1::detail {
 
 /// Whatever uses a loop for longer than a call shares its ownership: a guard or a range may outlive its
 /// runner, and then finds the loop closed.
@@ -142,4 +142,4 @@ private:
     OneShotEvent closed_;
 };
 
-}  // namespace syncopate::detail
+}  // namespace syncopate::inline v0_1::detail

@@ -3,7 +3,7 @@
 
 #include <string>
 
-namespace syncopate::detail {
+namespace syncopate::inline v0_1::detail {
 
 struct LoopIdentity {
     std::string const* name;
@@ -17,4 +17,4 @@ struct LoopIdentity {
     }
 };
 
-}  // namespace syncopate::detail
+}  // namespace syncopate::inline v0_1::detail

@@ -14,7 +14,7 @@
 #include <string>
 #include <utility>
 
-namespace syncopate::detail {
+namespace syncopate::inline v0_1::detail {
 
 /// Base of Loop. Closing goes in this order:
 ///
@@ -151,4 +151,4 @@ private:
     std::exception_ptr exit_error_;
 };
 
-}  // namespace syncopate::detail
+}  // namespace syncopate::inline v0_1::detail

@@ -9,7 +9,7 @@
 #include <system_error>
 #include <utility>
 
-namespace syncopate::detail {
+namespace syncopate::inline v0_1::detail {
 
 /// Base of Loop. From any thread.
 class LoopReports {
@@ -58,4 +58,4 @@ private:
     Options const options_;
 };
 
-}  // namespace syncopate::detail
+}  // namespace syncopate::inline v0_1::detail

@@ -13,7 +13,7 @@
 #include <functional>
 #include <type_traits>
 
-namespace syncopate::detail {
+namespace syncopate::inline v0_1::detail {
 
 struct LoopThreads {
     /// Whether the calling thread is one of them.
@@ -72,4 +72,4 @@ LoopThreads threads_of(Executor const& executor) {
     }
 }
 
-}  // namespace syncopate::detail
+}  // namespace syncopate::inline v0_1::detail

@@ -2,7 +2,7 @@
 // MemberOperation: the same for a member function.
 #pragma once
 
-namespace syncopate::detail {
+namespace syncopate::inline v0_1::detail {
 
 /// It is a member of the object on which it works, so that submitting it allocates nothing. Whoever
 /// submits it keeps it alive until it has run.
@@ -38,4 +38,4 @@ private:
     Owner& owner_;
 };
 
-}  // namespace syncopate::detail
+}  // namespace syncopate::inline v0_1::detail

@@ -22,7 +22,7 @@
 #include <mutex>
 #include <string>
 
-namespace syncopate::detail {
+namespace syncopate::inline v0_1::detail {
 
 /// One turn is one handler of the io_context: it runs a part of the queue, and then lets the io_context run
 /// its other handlers. While the loop is parked no turn is posted, and the push that finds it so posts one.
@@ -155,4 +155,4 @@ private:
     MemberOperation<LoopLifetime, &LoopLifetime::start_closing> close_{*this};
 };
 
-}  // namespace syncopate::detail
+}  // namespace syncopate::inline v0_1::detail

@@ -23,7 +23,7 @@
 #include <mutex>
 #include <utility>
 
-namespace syncopate::detail {
+namespace syncopate::inline v0_1::detail {
 
 class PortalLoop final : public Loop, private RegisteredPortal {
 public:
@@ -194,4 +194,4 @@ private:
     bool is_detached_ = false;
 };
 
-}  // namespace syncopate::detail
+}  // namespace syncopate::inline v0_1::detail

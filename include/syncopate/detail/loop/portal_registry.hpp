@@ -8,7 +8,7 @@
 #include <cstddef>
 #include <mutex>
 
-namespace syncopate::detail {
+namespace syncopate::inline v0_1::detail {
 
 /// A portal, which is told when the execution context ends.
 class RegisteredPortal : public ListHook<RegisteredPortal> {
@@ -63,4 +63,4 @@ private:
     std::size_t blocked_threads_ = 0;
 };
 
-}  // namespace syncopate::detail
+}  // namespace syncopate::inline v0_1::detail

@@ -10,7 +10,7 @@
 #include <mutex>
 #include <string>
 
-namespace syncopate::detail {
+namespace syncopate::inline v0_1::detail {
 
 /// The loop writes; other threads read to name what runs. A task is listed until it has completed, and is
 /// counted until it has been released.
@@ -69,4 +69,4 @@ private:
     mutable IntrusiveList<TaskRecord> cancelled_;
 };
 
-}  // namespace syncopate::detail
+}  // namespace syncopate::inline v0_1::detail

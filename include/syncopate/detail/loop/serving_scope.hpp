@@ -6,7 +6,7 @@
 
 #include <utility>
 
-namespace syncopate::detail {
+namespace syncopate::inline v0_1::detail {
 
 class Work;
 
@@ -83,4 +83,4 @@ private:
     WorkInHand work_;
 };
 
-}  // namespace syncopate::detail
+}  // namespace syncopate::inline v0_1::detail

@@ -23,7 +23,7 @@
 #include <system_error>
 #include <utility>
 
-namespace syncopate::detail {
+namespace syncopate::inline v0_1::detail {
 
 /// Shared by the coroutine and by the thread that will resume it, once. What is awaited derives from this.
 ///
@@ -158,4 +158,4 @@ inline bool ContextGate::drop_what_is_released() noexcept {
     return was_all;
 }
 
-}  // namespace syncopate::detail
+}  // namespace syncopate::inline v0_1::detail

@@ -9,7 +9,7 @@
 #include <source_location>
 #include <string>
 
-namespace syncopate::detail {
+namespace syncopate::inline v0_1::detail {
 
 /// A task from its start until it has completed: where it was asked for, and how to cancel it.
 class TaskRecord : public ListHook<TaskRecord> {
@@ -40,4 +40,4 @@ protected:
     ~OpenContext() = default;
 };
 
-}  // namespace syncopate::detail
+}  // namespace syncopate::inline v0_1::detail

@@ -20,7 +20,7 @@
 #include <thread>
 #include <utility>
 
-namespace syncopate::detail {
+namespace syncopate::inline v0_1::detail {
 
 class ThreadLoop final : public OwnLoop {
 public:
@@ -111,4 +111,4 @@ private:
     std::thread thread_;
 };
 
-}  // namespace syncopate::detail
+}  // namespace syncopate::inline v0_1::detail

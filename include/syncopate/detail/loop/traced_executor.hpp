@@ -8,7 +8,7 @@
 #include <memory>
 #include <utility>
 
-namespace syncopate::detail {
+namespace syncopate::inline v0_1::detail {
 
 /// What it executes runs in a ServingScope. By that, a blocking call from a task of the loop is recognised.
 /// Pending handlers share the ownership of the loop.
@@ -33,4 +33,4 @@ public:
 template <class Inner>
 TracedExecutor(Inner, std::shared_ptr<Loop>) -> TracedExecutor<Inner>;
 
-}  // namespace syncopate::detail
+}  // namespace syncopate::inline v0_1::detail

@@ -7,7 +7,7 @@
 #include <exception>
 #include <utility>
 
-namespace syncopate::detail {
+namespace syncopate::inline v0_1::detail {
 
 /// To the on_error of the runner whose loop this thread turns. On a loop without a runner it is logged.
 inline void report_unhandled(std::exception_ptr error) noexcept {
@@ -17,4 +17,4 @@ inline void report_unhandled(std::exception_ptr error) noexcept {
         report("event loop", {}, std::move(error));
 }
 
-}  // namespace syncopate::detail
+}  // namespace syncopate::inline v0_1::detail

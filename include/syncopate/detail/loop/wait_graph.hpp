@@ -11,7 +11,7 @@
 #include <string>
 #include <utility>
 
-namespace syncopate::detail {
+namespace syncopate::inline v0_1::detail {
 
 /// While it lives, the calling thread waits for a loop to set an event.
 ///
@@ -128,4 +128,4 @@ private:
     mutable unsigned seen_in_ = 0;
 };
 
-}  // namespace syncopate::detail
+}  // namespace syncopate::inline v0_1::detail

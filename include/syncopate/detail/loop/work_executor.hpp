@@ -5,7 +5,7 @@
 
 #include <string>
 
-namespace syncopate::detail {
+namespace syncopate::inline v0_1::detail {
 
 class Work;
 
@@ -36,4 +36,4 @@ public:
     virtual std::string description() const = 0;
 };
 
-}  // namespace syncopate::detail
+}  // namespace syncopate::inline v0_1::detail

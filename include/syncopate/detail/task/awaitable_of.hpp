@@ -9,7 +9,7 @@
 #include <system_error>
 #include <utility>
 
-namespace syncopate::detail {
+namespace syncopate::inline v0_1::detail {
 
 [[noreturn]] inline void throw_spent_awaitable() {
     throw std::system_error(
@@ -47,4 +47,4 @@ decltype(auto) awaitable_of(OwnedOrRef<T>& task) {
         return std::move(task.get());
 }
 
-}  // namespace syncopate::detail
+}  // namespace syncopate::inline v0_1::detail

@@ -7,7 +7,7 @@
 #include <atomic>
 #include <utility>
 
-namespace syncopate::detail {
+namespace syncopate::inline v0_1::detail {
 
 /// Through this, running work tells its pool that the thread blocks.
 class PoolWorker {
@@ -49,4 +49,4 @@ private:
 
 using BlockedWorkerPointer = boost::intrusive_ptr<BlockedWorker>;
 
-}  // namespace syncopate::detail
+}  // namespace syncopate::inline v0_1::detail

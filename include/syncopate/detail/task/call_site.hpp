@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-namespace syncopate::detail {
+namespace syncopate::inline v0_1::detail {
 
 /// Such as "file.cpp:12 in main()".
 inline std::string description(std::source_location where) {
@@ -14,4 +14,4 @@ inline std::string description(std::source_location where) {
     return std::string(file) + ':' + std::to_string(where.line()) + " in " + where.function_name();
 }
 
-}  // namespace syncopate::detail
+}  // namespace syncopate::inline v0_1::detail

@@ -11,7 +11,7 @@
 
 #include <utility>
 
-namespace syncopate::detail {
+namespace syncopate::inline v0_1::detail {
 
 template <class Inner>
 class CallerExecutor : public ForwardingExecutor<CallerExecutor, Inner, CallerLinkPointer> {
@@ -82,4 +82,4 @@ inline bool runs_on_io_context(boost::asio::any_io_executor const& executor) noe
     return executor.target<IoExecutor>() || executor.target<CallerIoExecutor>();
 }
 
-}  // namespace syncopate::detail
+}  // namespace syncopate::inline v0_1::detail

@@ -8,7 +8,7 @@
 
 #include <utility>
 
-namespace syncopate::detail {
+namespace syncopate::inline v0_1::detail {
 
 class WorkExecutor;
 
@@ -51,4 +51,4 @@ private:
 
 using CallerLinkPointer = boost::intrusive_ptr<CallerLink>;
 
-}  // namespace syncopate::detail
+}  // namespace syncopate::inline v0_1::detail

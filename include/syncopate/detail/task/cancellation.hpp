@@ -8,7 +8,7 @@
 
 #include <exception>
 
-namespace syncopate::detail {
+namespace syncopate::inline v0_1::detail {
 
 /// Whether the exception says that an operation was cancelled. error: not null.
 inline bool is_cancellation(std::exception_ptr const& error) noexcept {
@@ -33,4 +33,4 @@ inline std::exception_ptr cancellation_error() noexcept {
         boost::system::system_error(boost::asio::error::operation_aborted));
 }
 
-}  // namespace syncopate::detail
+}  // namespace syncopate::inline v0_1::detail

@@ -14,7 +14,7 @@
 #include <type_traits>
 #include <utility>
 
-namespace syncopate::detail {
+namespace syncopate::inline v0_1::detail {
 
 /// T:    the type of a Task as the user passed it, with its value category.
 /// Base: a SpawnedTask that has has_left_loop() and return_to_loop(), for a task that has moved to another
@@ -59,4 +59,4 @@ private:
     Outcome<task_result_t<T>> outcome_;
 };
 
-}  // namespace syncopate::detail
+}  // namespace syncopate::inline v0_1::detail

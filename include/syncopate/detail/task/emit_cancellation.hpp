@@ -8,7 +8,7 @@
 #pragma push_macro("emit")
 #undef emit
 
-namespace syncopate::detail {
+namespace syncopate::inline v0_1::detail {
 
 /// Delivers every kind of cancellation to whoever waits at the signal's slot.
 /// Throws: std::bad_alloc, and what a user's cancellation handler throws.
@@ -16,6 +16,6 @@ inline void emit_cancellation(boost::asio::cancellation_signal& signal) {
     signal.emit(boost::asio::cancellation_type::all);
 }
 
-}  // namespace syncopate::detail
+}  // namespace syncopate::inline v0_1::detail
 
 #pragma pop_macro("emit")

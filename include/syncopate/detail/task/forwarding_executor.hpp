@@ -8,7 +8,7 @@
 #include <type_traits>
 #include <utility>
 
-namespace syncopate::detail {
+namespace syncopate::inline v0_1::detail {
 
 /// Wrapper:    the template that derives from this. What require() and prefer() give is wrapped again.
 /// Attachment: what the wrapper adds to the inner executor, and what copies of it share.
@@ -58,4 +58,4 @@ private:
     Attachment attachment_;
 };
 
-}  // namespace syncopate::detail
+}  // namespace syncopate::inline v0_1::detail

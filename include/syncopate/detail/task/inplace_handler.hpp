@@ -7,7 +7,7 @@
 #include <type_traits>
 #include <utility>
 
-namespace syncopate::detail {
+namespace syncopate::inline v0_1::detail {
 
 /// The handler is moved out before it is called or destroyed, because either may destroy this object.
 class InplaceHandler {
@@ -52,4 +52,4 @@ private:
     void (*take_)(std::byte*, Then) = nullptr;
 };
 
-}  // namespace syncopate::detail
+}  // namespace syncopate::inline v0_1::detail

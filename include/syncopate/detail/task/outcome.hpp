@@ -9,7 +9,7 @@
 #include <type_traits>
 #include <utility>
 
-namespace syncopate::detail {
+namespace syncopate::inline v0_1::detail {
 
 /// Holds nothing, a value, or an exception. T may be void or a reference, and need not be
 /// default-constructible.
@@ -92,4 +92,4 @@ void capture(Outcome<T>& outcome, F&& f) noexcept {
     }
 }
 
-}  // namespace syncopate::detail
+}  // namespace syncopate::inline v0_1::detail

@@ -6,7 +6,7 @@
 #include <type_traits>
 #include <utility>
 
-namespace syncopate::detail {
+namespace syncopate::inline v0_1::detail {
 
 /// Keeps an argument. T is its type as a forwarding reference deduces it.
 template <class T>
@@ -42,4 +42,4 @@ std::conditional_t<std::is_lvalue_reference_v<T>, std::decay_t<T>, T&&> owned(T&
     return std::forward<T>(value);
 }
 
-}  // namespace syncopate::detail
+}  // namespace syncopate::inline v0_1::detail

@@ -11,7 +11,7 @@
 #include <concepts>
 #include <utility>
 
-namespace syncopate::detail {
+namespace syncopate::inline v0_1::detail {
 
 /// `co_await park(place, connect, parked)` suspends the coroutine. `place.call()` resumes it inside that
 /// call; `place.drop()` destroys it. Awaited as deferred, and so without a frame of its own.
@@ -30,4 +30,4 @@ auto park(InplaceHandler& place, Connect connect, Parked parked) {
         boost::asio::deferred);
 }
 
-}  // namespace syncopate::detail
+}  // namespace syncopate::inline v0_1::detail

@@ -7,7 +7,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
-namespace syncopate::detail {
+namespace syncopate::inline v0_1::detail {
 
 /// A coroutine that is parked with park() belongs to whoever keeps its handler. Here it belongs to the
 /// execution context, as the wait for a timer that never expires: a context that ends first destroys the
@@ -34,4 +34,4 @@ private:
     boost::asio::steady_timer* timer_ = nullptr;
 };
 
-}  // namespace syncopate::detail
+}  // namespace syncopate::inline v0_1::detail

@@ -15,7 +15,7 @@
 #include <concepts>
 #include <utility>
 
-namespace syncopate::detail {
+namespace syncopate::inline v0_1::detail {
 
 /// The coroutine waits until it is resumed. Its own cancellation does not end the wait.
 class ParkedCoroutine {
@@ -85,4 +85,4 @@ private:
     bool resumed_by_other_task_ = false;
 };
 
-}  // namespace syncopate::detail
+}  // namespace syncopate::inline v0_1::detail

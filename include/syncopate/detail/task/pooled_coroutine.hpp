@@ -22,7 +22,7 @@
 #include <memory>
 #include <utility>
 
-namespace syncopate::detail {
+namespace syncopate::inline v0_1::detail {
 
 class PooledCoroutine;
 
@@ -204,4 +204,4 @@ inline void SpawnedTask::emit_cancellation() {
     detail::emit_cancellation(coroutine_ ? coroutine_->signal_ : signal_);
 }
 
-}  // namespace syncopate::detail
+}  // namespace syncopate::inline v0_1::detail

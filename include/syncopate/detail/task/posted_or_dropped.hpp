@@ -5,7 +5,7 @@
 #include <type_traits>
 #include <utility>
 
-namespace syncopate::detail {
+namespace syncopate::inline v0_1::detail {
 
 /// The target of a PostedOrDropped. It also has `called(arguments...) noexcept`, for what the handler is
 /// called with.
@@ -40,4 +40,4 @@ private:
     std::optional<T> target_;
 };
 
-}  // namespace syncopate::detail
+}  // namespace syncopate::inline v0_1::detail

@@ -9,7 +9,7 @@
 
 #include <utility>
 
-namespace syncopate::detail {
+namespace syncopate::inline v0_1::detail {
 
 /// The bottom of a stack of coroutines. Its body must not throw, must itself tell of its end, and does not
 /// count as work of the executor. co_spawn cares for these things, in a frame that is twice as large; and
@@ -30,4 +30,4 @@ inline void spawn(
         .launch();
 }
 
-}  // namespace syncopate::detail
+}  // namespace syncopate::inline v0_1::detail

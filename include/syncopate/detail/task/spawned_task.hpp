@@ -11,7 +11,7 @@
 #include <exception>
 #include <utility>
 
-namespace syncopate::detail {
+namespace syncopate::inline v0_1::detail {
 
 class PooledCoroutine;
 
@@ -92,4 +92,4 @@ private:
     CallerLinkPointer caller_;
 };
 
-}  // namespace syncopate::detail
+}  // namespace syncopate::inline v0_1::detail

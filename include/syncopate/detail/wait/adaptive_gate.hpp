@@ -1,7 +1,7 @@
 // AdaptiveGate: decides whether an attempt that may fail is worth its cost.
 #pragma once
 
-namespace syncopate::detail {
+namespace syncopate::inline v0_1::detail {
 
 /// Each success gives credit for some failures. Without credit, one attempt in many is let through.
 class AdaptiveGate {
@@ -19,4 +19,4 @@ private:
     unsigned skipped_ = 0;
 };
 
-}  // namespace syncopate::detail
+}  // namespace syncopate::inline v0_1::detail

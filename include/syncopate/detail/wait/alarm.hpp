@@ -11,7 +11,7 @@
 #include <memory>
 #include <utility>
 
-namespace syncopate::detail {
+namespace syncopate::inline v0_1::detail {
 
 /// Belongs to one loop, which calls the function. A timer alone would not do: once the time has come, its
 /// handler is called even if the timer is destroyed first.
@@ -37,4 +37,4 @@ private:
     boost::asio::steady_timer timer_;
 };
 
-}  // namespace syncopate::detail
+}  // namespace syncopate::inline v0_1::detail

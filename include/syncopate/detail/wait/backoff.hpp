@@ -3,7 +3,7 @@
 
 #include <syncopate/detail/wait/processor.hpp>
 
-namespace syncopate::detail {
+namespace syncopate::inline v0_1::detail {
 
 /// A consumer that takes each item as it comes shares every cache line with the producer, and both wait for
 /// the lines. So the consumer pauses, and finds several items. The pause grows while it finds some, and is
@@ -26,4 +26,4 @@ private:
     int pauses_ = 1;
 };
 
-}  // namespace syncopate::detail
+}  // namespace syncopate::inline v0_1::detail

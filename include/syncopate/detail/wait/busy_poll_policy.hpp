@@ -11,7 +11,7 @@
 #include <optional>
 #include <utility>
 
-namespace syncopate::detail {
+namespace syncopate::inline v0_1::detail {
 
 /// A loop that polls takes one turn after another; between the turns the io_context runs its other
 /// handlers. It polls while calls come in quick succession, and for a short time after the last.
@@ -81,4 +81,4 @@ private:
     Clock::time_point asleep_since_;
 };
 
-}  // namespace syncopate::detail
+}  // namespace syncopate::inline v0_1::detail

@@ -3,7 +3,7 @@
 
 #include <chrono>
 
-namespace syncopate::detail {
+namespace syncopate::inline v0_1::detail {
 
 using Deadline = std::chrono::steady_clock::time_point;
 
@@ -28,4 +28,4 @@ inline Deadline deadline_from(Deadline begin, std::chrono::nanoseconds delay) no
     return delay < no_deadline - begin ? begin + delay : no_deadline;
 }
 
-}  // namespace syncopate::detail
+}  // namespace syncopate::inline v0_1::detail

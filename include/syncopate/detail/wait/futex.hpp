@@ -13,7 +13,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-namespace syncopate::detail {
+namespace syncopate::inline v0_1::detail {
 
 using FutexWord = std::atomic<std::uint32_t>;
 static_assert(sizeof(FutexWord) == sizeof(std::uint32_t) && FutexWord::is_always_lock_free);
@@ -56,4 +56,4 @@ inline void futex_wake_all(FutexWord const* word) noexcept {
     ::syscall(futex_call, word, FUTEX_WAKE_PRIVATE, INT_MAX, nullptr, nullptr, 0);
 }
 
-}  // namespace syncopate::detail
+}  // namespace syncopate::inline v0_1::detail

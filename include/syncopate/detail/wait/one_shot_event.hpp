@@ -9,7 +9,7 @@
 #include <atomic>
 #include <cstdint>
 
-namespace syncopate::detail {
+namespace syncopate::inline v0_1::detail {
 
 /// Set once, by one thread; awaited by any number. It may lie in the frame of a waiting function, which
 /// returns, and destroys the event, as soon as it sees the event set.
@@ -89,4 +89,4 @@ private:
 
 using OneShotEvent = BasicOneShotEvent<>;
 
-}  // namespace syncopate::detail
+}  // namespace syncopate::inline v0_1::detail

@@ -5,7 +5,7 @@
 
 #include <atomic>
 
-namespace syncopate::detail {
+namespace syncopate::inline v0_1::detail {
 
 /// The consumer is awake, or parked: then it does not look at the queue until a producer wakes it.
 ///
@@ -40,4 +40,4 @@ private:
 
 using ParkingSpot = BasicParkingSpot<>;
 
-}  // namespace syncopate::detail
+}  // namespace syncopate::inline v0_1::detail

@@ -11,7 +11,7 @@
 #include <cstddef>
 #include <cstdint>
 
-namespace syncopate::detail {
+namespace syncopate::inline v0_1::detail {
 
 /// The distance between members that different threads write. A constant, because
 /// std::hardware_destructive_interference_size changes with the compiler's flags, and the layout must not.
@@ -41,4 +41,4 @@ concept Platform =
         { P::futex_wake_all(&word) } noexcept;
     };
 
-}  // namespace syncopate::detail
+}  // namespace syncopate::inline v0_1::detail

@@ -3,7 +3,7 @@
 
 #include <sched.h>
 
-namespace syncopate::detail {
+namespace syncopate::inline v0_1::detail {
 
 /// Tells the processor that this is a spinning loop. Costs 5 to 60 ns, depending on its kind.
 inline void cpu_pause() noexcept {
@@ -22,4 +22,4 @@ inline bool has_one_processor() noexcept {
     return ::sched_getaffinity(0, sizeof set, &set) == 0 && CPU_COUNT(&set) == 1;
 }
 
-}  // namespace syncopate::detail
+}  // namespace syncopate::inline v0_1::detail

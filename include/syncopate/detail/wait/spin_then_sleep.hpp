@@ -9,7 +9,7 @@
 #include <chrono>
 #include <optional>
 
-namespace syncopate::detail {
+namespace syncopate::inline v0_1::detail {
 
 /// limit:   how long to spin, as Options::spin has it. Empty: adaptive. Zero or less: not at all.
 /// Returns: whether the event was signalled before the deadline.
@@ -24,4 +24,4 @@ inline bool spin_then_sleep(
     return SpinWait::spin_until((std::min)(deadline_after(*limit), deadline), found) || sleep();
 }
 
-}  // namespace syncopate::detail
+}  // namespace syncopate::inline v0_1::detail

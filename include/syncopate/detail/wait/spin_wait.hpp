@@ -9,7 +9,7 @@
 #include <chrono>
 #include <utility>
 
-namespace syncopate::detail {
+namespace syncopate::inline v0_1::detail {
 
 /// Belongs to one thread. A wait has three steps:
 ///
@@ -102,4 +102,4 @@ private:
     bool has_woken_loop_ = false;
 };
 
-}  // namespace syncopate::detail
+}  // namespace syncopate::inline v0_1::detail

@@ -9,7 +9,7 @@
 
 #include <pthread.h>
 
-namespace syncopate::detail {
+namespace syncopate::inline v0_1::detail {
 
 /// Blocks all signals on the calling thread, until it is destroyed.
 class SignalBlocker {
@@ -49,4 +49,4 @@ inline void name_this_thread(std::string const& name) noexcept {
     ::pthread_setname_np(::pthread_self(), kept);
 }
 
-}  // namespace syncopate::detail
+}  // namespace syncopate::inline v0_1::detail

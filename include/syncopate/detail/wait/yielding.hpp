@@ -6,7 +6,7 @@
 
 #include <sched.h>
 
-namespace syncopate::detail {
+namespace syncopate::inline v0_1::detail {
 
 /// sched_yield gives the core to the thread that is awaited, which soon gives it back. But where other
 /// threads compute on all cores, each of them first uses up its time slice, which takes milliseconds. A
@@ -43,4 +43,4 @@ private:
     inline static std::atomic<Clock::rep> barred_until_{0};
 };
 
-}  // namespace syncopate::detail
+}  // namespace syncopate::inline v0_1::detail

@@ -15,7 +15,7 @@
 #include <mutex>
 #include <system_error>
 
-namespace syncopate::detail {
+namespace syncopate::inline v0_1::detail {
 
 /// The loop queues work under a lock, and then notifies the caller through the event for which that waits. At
 /// the end of the task the loop closes the queue, and then sets the event. Only the loop submits work, so none
@@ -83,4 +83,4 @@ private:
     WorkQueue queue_;
 };
 
-}  // namespace syncopate::detail
+}  // namespace syncopate::inline v0_1::detail

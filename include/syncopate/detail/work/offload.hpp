@@ -15,7 +15,7 @@
 #include <source_location>
 #include <utility>
 
-namespace syncopate::detail {
+namespace syncopate::inline v0_1::detail {
 
 /// Called on the loop with the coroutine's executor: gives a pointer to the WorkExecutor that is to do the
 /// work. An owning pointer is kept until the coroutine has gone on.
@@ -35,4 +35,4 @@ boost::asio::awaitable<blocking_result_t<F>> offload(
     co_return work->take_result();
 }
 
-}  // namespace syncopate::detail
+}  // namespace syncopate::inline v0_1::detail

@@ -16,7 +16,7 @@
 #include <mutex>
 #include <utility>
 
-namespace syncopate::detail {
+namespace syncopate::inline v0_1::detail {
 
 /// A token that is given back is granted under the lock, so nobody overtakes. A request that is cancelled
 /// either is still in the queue, or has been granted a token, which it then gives back.
@@ -139,4 +139,4 @@ private:
     IntrusiveList<TokenRequest> requests_;
 };
 
-}  // namespace syncopate::detail
+}  // namespace syncopate::inline v0_1::detail

@@ -25,7 +25,7 @@
 #include <type_traits>
 #include <utility>
 
-namespace syncopate::detail {
+namespace syncopate::inline v0_1::detail {
 
 /// A task that the function of some work runs on the loop: it is cancelled with the work.
 class DependentTask {
@@ -246,4 +246,4 @@ private:
     Outcome<Result> outcome_;
 };
 
-}  // namespace syncopate::detail
+}  // namespace syncopate::inline v0_1::detail

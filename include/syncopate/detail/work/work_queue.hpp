@@ -6,7 +6,7 @@
 
 #include <boost/smart_ptr/intrusive_ptr.hpp>
 
-namespace syncopate::detail {
+namespace syncopate::inline v0_1::detail {
 
 using WorkPointer = boost::intrusive_ptr<Work>;
 
@@ -47,4 +47,4 @@ private:
     mutable IntrusiveList<Work> works_;
 };
 
-}  // namespace syncopate::detail
+}  // namespace syncopate::inline v0_1::detail

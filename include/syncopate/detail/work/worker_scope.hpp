@@ -5,7 +5,7 @@
 #include <syncopate/detail/task/blocked_worker.hpp>
 #include <syncopate/detail/work/work.hpp>
 
-namespace syncopate::detail {
+namespace syncopate::inline v0_1::detail {
 
 /// While it lives, from_thread:: finds the work, and the wait graph knows for which call the thread works.
 class WorkerScope : public ServingScope {
@@ -21,4 +21,4 @@ public:
         : ServingScope(work.loop(), {nullptr, nullptr, nullptr, work.call()}) {}
 };
 
-}  // namespace syncopate::detail
+}  // namespace syncopate::inline v0_1::detail

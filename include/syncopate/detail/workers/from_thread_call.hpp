@@ -21,7 +21,7 @@
 #include <system_error>
 #include <utility>
 
-namespace syncopate::detail {
+namespace syncopate::inline v0_1::detail {
 
 /// The part that does not depend on the task's type. close() of the loop does not wait for it: it waits for
 /// the task that awaits the worker.
@@ -119,4 +119,4 @@ public:
     }
 };
 
-}  // namespace syncopate::detail
+}  // namespace syncopate::inline v0_1::detail

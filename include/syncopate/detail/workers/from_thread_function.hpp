@@ -17,7 +17,7 @@
 #include <type_traits>
 #include <utility>
 
-namespace syncopate::detail {
+namespace syncopate::inline v0_1::detail {
 
 /// Lies in the frame of the blocked worker. F: as for OwnedOrRef.
 template <std::invocable F>
@@ -62,4 +62,4 @@ private:
     OneShotEvent done_;
 };
 
-}  // namespace syncopate::detail
+}  // namespace syncopate::inline v0_1::detail

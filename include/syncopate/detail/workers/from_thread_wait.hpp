@@ -8,7 +8,7 @@
 #include <syncopate/detail/wait/spin_then_sleep.hpp>
 #include <syncopate/detail/work/work.hpp>
 
-namespace syncopate::detail {
+namespace syncopate::inline v0_1::detail {
 
 class FromThreadWait : public BlockingScope {
 public:
@@ -28,4 +28,4 @@ private:
     bool const may_spin_;
 };
 
-}  // namespace syncopate::detail
+}  // namespace syncopate::inline v0_1::detail

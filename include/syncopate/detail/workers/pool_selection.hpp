@@ -24,7 +24,7 @@
 #include <system_error>
 #include <utility>
 
-namespace syncopate::detail {
+namespace syncopate::inline v0_1::detail {
 
 /// A WorkerPool that the user names.
 class ChosenPool {
@@ -121,4 +121,4 @@ private:
     }
 };
 
-}  // namespace syncopate::detail
+}  // namespace syncopate::inline v0_1::detail

@@ -29,7 +29,7 @@
 #include <utility>
 #include <vector>
 
-namespace syncopate::detail {
+namespace syncopate::inline v0_1::detail {
 
 /// Each thread shares the ownership, because one of them may destroy the pool.
 ///
@@ -292,4 +292,4 @@ private:
     bool is_closed_ = false;
 };
 
-}  // namespace syncopate::detail
+}  // namespace syncopate::inline v0_1::detail

@@ -14,7 +14,7 @@
 #include <system_error>
 #include <utility>
 
-namespace syncopate::http::detail {
+namespace syncopate::inline v0_1::http::detail {
 
 /// The session of a client and the runner of its loop. Shared by the client and its streams.
 class ClientCore {
@@ -67,4 +67,4 @@ private:
     ClientSession session_;
 };
 
-}  // namespace syncopate::http::detail
+}  // namespace syncopate::inline v0_1::http::detail

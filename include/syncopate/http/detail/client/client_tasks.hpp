@@ -19,7 +19,7 @@
 #include <utility>
 #include <vector>
 
-namespace syncopate::http::detail {
+namespace syncopate::inline v0_1::http::detail {
 
 inline asio::awaitable<ClientResponse> fetch_whole(ClientSession& session, Request request) {
     auto response = co_await session.request(std::move(request));
@@ -94,4 +94,4 @@ inline asio::awaitable<Batch::Outcomes> fetch_all(
     co_return batch.take_outcomes();
 }
 
-}  // namespace syncopate::http::detail
+}  // namespace syncopate::inline v0_1::http::detail

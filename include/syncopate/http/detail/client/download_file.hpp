@@ -13,7 +13,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-namespace syncopate::http::detail {
+namespace syncopate::inline v0_1::http::detail {
 
 /// Written under another name in the same directory. The destructor removes it unless commit() was called.
 class DownloadFile {
@@ -75,4 +75,4 @@ private:
     int file_ = -1;
 };
 
-}  // namespace syncopate::http::detail
+}  // namespace syncopate::inline v0_1::http::detail

@@ -25,7 +25,7 @@
 
 #include <sys/socket.h>
 
-namespace syncopate::http::detail {
+namespace syncopate::inline v0_1::http::detail {
 
 namespace asio = boost::asio;
 using boost::system::error_code;
@@ -274,4 +274,4 @@ private:
 
 using ConnectionPointer = boost::intrusive_ptr<Connection>;
 
-}  // namespace syncopate::http::detail
+}  // namespace syncopate::inline v0_1::http::detail

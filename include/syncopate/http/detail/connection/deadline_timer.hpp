@@ -19,7 +19,7 @@
 #include <memory>
 #include <utility>
 
-namespace syncopate::http::detail {
+namespace syncopate::inline v0_1::http::detail {
 
 namespace asio = boost::asio;
 using ::syncopate::detail::Deadline;
@@ -155,4 +155,4 @@ void TimedPark::suspend(Handler handler, Deadline deadline, DeadlineTimer& timer
     timer.add(*this);
 }
 
-}  // namespace syncopate::http::detail
+}  // namespace syncopate::inline v0_1::http::detail

@@ -12,7 +12,7 @@
 #include <string>
 #include <utility>
 
-namespace syncopate::http::detail {
+namespace syncopate::inline v0_1::http::detail {
 
 /// The proxies that the environment names.
 ///
@@ -65,4 +65,4 @@ private:
     NoProxyRules no_proxy_;
 };
 
-}  // namespace syncopate::http::detail
+}  // namespace syncopate::inline v0_1::http::detail

@@ -20,7 +20,7 @@
 #include <string>
 #include <utility>
 
-namespace syncopate::http::detail {
+namespace syncopate::inline v0_1::http::detail {
 
 namespace asio = boost::asio;
 
@@ -138,4 +138,4 @@ private:
     syncopate::detail::IntrusiveList<LookupRequest> requests_;
 };
 
-}  // namespace syncopate::http::detail
+}  // namespace syncopate::inline v0_1::http::detail

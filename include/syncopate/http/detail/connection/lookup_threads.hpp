@@ -11,7 +11,7 @@
 #include <mutex>
 #include <utility>
 
-namespace syncopate::http::detail {
+namespace syncopate::inline v0_1::http::detail {
 
 /// Up to max_threads threads that do look-ups. A thread ends when the queue is empty. Look-ups beyond wait in
 /// the queue, first come, first served.
@@ -67,4 +67,4 @@ private:
     std::size_t running_ = 0;
 };
 
-}  // namespace syncopate::http::detail
+}  // namespace syncopate::inline v0_1::http::detail

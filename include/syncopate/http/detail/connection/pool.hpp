@@ -23,7 +23,7 @@
 #include <utility>
 #include <vector>
 
-namespace syncopate::http::detail {
+namespace syncopate::inline v0_1::http::detail {
 
 class Pool;
 
@@ -308,4 +308,4 @@ inline Permit::~Permit() {
     pool_->serve(Deadline::clock::now());
 }
 
-}  // namespace syncopate::http::detail
+}  // namespace syncopate::inline v0_1::http::detail

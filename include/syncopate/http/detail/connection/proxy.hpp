@@ -12,7 +12,7 @@
 #include <string_view>
 #include <utility>
 
-namespace syncopate::http::detail {
+namespace syncopate::inline v0_1::http::detail {
 
 /// The address and the credentials of an HTTP proxy, to which the connection has no TLS of its own.
 class Proxy {
@@ -54,4 +54,4 @@ private:
     std::string authorization_;
 };
 
-}  // namespace syncopate::http::detail
+}  // namespace syncopate::inline v0_1::http::detail

@@ -19,7 +19,7 @@
 #include <string>
 #include <string_view>
 
-namespace syncopate::http::detail {
+namespace syncopate::inline v0_1::http::detail {
 
 /// The most bytes that a proxy may answer before the tunnel is there.
 inline constexpr std::size_t max_tunnel_header_size = std::size_t{32} * 1024;
@@ -100,4 +100,4 @@ inline asio::awaitable<void> open_tunnel(Socket& socket, std::string authority, 
         throw_error(Errc::proxy_failed, proxy.origin() + ": " + status);
 }
 
-}  // namespace syncopate::http::detail
+}  // namespace syncopate::inline v0_1::http::detail

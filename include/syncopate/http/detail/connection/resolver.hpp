@@ -16,7 +16,7 @@
 #include <unordered_map>
 #include <utility>
 
-namespace syncopate::http::detail {
+namespace syncopate::inline v0_1::http::detail {
 
 namespace asio = boost::asio;
 
@@ -67,4 +67,4 @@ private:
     std::unordered_map<std::string, std::shared_ptr<Lookup>> lookups_;
 };
 
-}  // namespace syncopate::http::detail
+}  // namespace syncopate::inline v0_1::http::detail

@@ -19,7 +19,7 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
-namespace syncopate::http::detail {
+namespace syncopate::inline v0_1::http::detail {
 
 namespace asio = boost::asio;
 
@@ -66,4 +66,4 @@ inline Addresses look_up(std::string host) {
     return addresses;
 }
 
-}  // namespace syncopate::http::detail
+}  // namespace syncopate::inline v0_1::http::detail

@@ -33,7 +33,7 @@
 #include <fcntl.h>
 #include <sys/socket.h>
 
-namespace syncopate::http::detail {
+namespace syncopate::inline v0_1::http::detail {
 
 /// The time after which the next attempt to connect starts beside a pending one: RFC 8305, 8.
 inline constexpr std::chrono::milliseconds connection_attempt_delay{250};
@@ -175,4 +175,4 @@ inline asio::awaitable<Socket> connect_unix(
     }
 }
 
-}  // namespace syncopate::http::detail
+}  // namespace syncopate::inline v0_1::http::detail

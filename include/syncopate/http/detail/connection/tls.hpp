@@ -24,7 +24,7 @@
 #include <system_error>
 #include <utility>
 
-namespace syncopate::http::detail {
+namespace syncopate::inline v0_1::http::detail {
 
 /// OpenSSL frees itself by atexit(). Initialised here, before other static objects, it outlives them: a static
 /// runner may have sessions until its destructor ends.
@@ -147,4 +147,4 @@ private:
     std::optional<asio::ssl::context> context_;
 };
 
-}  // namespace syncopate::http::detail
+}  // namespace syncopate::inline v0_1::http::detail

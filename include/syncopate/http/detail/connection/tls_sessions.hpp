@@ -12,7 +12,7 @@
 #include <string_view>
 #include <utility>
 
-namespace syncopate::http::detail {
+namespace syncopate::inline v0_1::http::detail {
 
 struct TlsSessionDeleter {
     void operator()(SSL_SESSION* session) const noexcept { SSL_SESSION_free(session); }
@@ -58,4 +58,4 @@ private:
     std::deque<std::pair<std::string, TlsSession>> entries_;
 };
 
-}  // namespace syncopate::http::detail
+}  // namespace syncopate::inline v0_1::http::detail

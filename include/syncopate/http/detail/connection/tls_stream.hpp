@@ -22,7 +22,7 @@
 #include <string>
 #include <utility>
 
-namespace syncopate::http::detail {
+namespace syncopate::inline v0_1::http::detail {
 
 /// The reason for a failure, as OpenSSL or the system words it.
 inline std::string tls_error_text(boost::system::error_code const& error) {
@@ -136,4 +136,4 @@ private:
     std::string origin_;
 };
 
-}  // namespace syncopate::http::detail
+}  // namespace syncopate::inline v0_1::http::detail

@@ -10,7 +10,7 @@
 #include <optional>
 #include <string_view>
 
-namespace syncopate::http::detail {
+namespace syncopate::inline v0_1::http::detail {
 
 using CookieTime = std::chrono::system_clock::time_point;
 
@@ -121,4 +121,4 @@ private:
     std::optional<int> year_;
 };
 
-}  // namespace syncopate::http::detail
+}  // namespace syncopate::inline v0_1::http::detail

@@ -13,7 +13,7 @@
 #include <optional>
 #include <string_view>
 
-namespace syncopate::http::detail {
+namespace syncopate::inline v0_1::http::detail {
 
 /// A cookie as the field asks for it. CookieJar decides whether the server may set it. Views into the field's
 /// text.
@@ -85,4 +85,4 @@ inline std::optional<SetCookie> parse_set_cookie(std::string_view text, CookieTi
     return cookie;
 }
 
-}  // namespace syncopate::http::detail
+}  // namespace syncopate::inline v0_1::http::detail

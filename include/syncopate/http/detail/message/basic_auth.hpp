@@ -10,7 +10,7 @@
 #include <string>
 #include <string_view>
 
-namespace syncopate::http::detail {
+namespace syncopate::inline v0_1::http::detail {
 
 inline std::string to_base64(std::string_view data) {
     std::string text(4 * ((data.size() + 2) / 3), '\0');
@@ -32,4 +32,4 @@ inline std::string basic_credentials(std::string_view user, std::string_view pas
     return "Basic " + to_base64(std::string(user).append(":").append(password));
 }
 
-}  // namespace syncopate::http::detail
+}  // namespace syncopate::inline v0_1::http::detail

@@ -17,7 +17,7 @@
 
 #include <zlib.h>
 
-namespace syncopate::http::detail {
+namespace syncopate::inline v0_1::http::detail {
 
 /// Decodes one encoding, by zlib.
 class Inflater {
@@ -209,4 +209,4 @@ private:
     std::vector<Layer> layers_;
 };
 
-}  // namespace syncopate::http::detail
+}  // namespace syncopate::inline v0_1::http::detail

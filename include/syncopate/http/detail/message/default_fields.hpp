@@ -10,7 +10,7 @@
 #include <string>
 #include <string_view>
 
-namespace syncopate::http::detail {
+namespace syncopate::inline v0_1::http::detail {
 
 inline void append_field(std::string& out, std::string_view name, std::string_view value) {
     out.append(name).append(std::string_view(": ")).append(value).append(std::string_view("\r\n"));
@@ -50,4 +50,4 @@ private:
     std::string text_;
 };
 
-}  // namespace syncopate::http::detail
+}  // namespace syncopate::inline v0_1::http::detail

@@ -8,7 +8,7 @@
 #include <string>
 #include <string_view>
 
-namespace syncopate::http::detail {
+namespace syncopate::inline v0_1::http::detail {
 
 /// A character of a token: RFC 9110, 5.6.2.
 constexpr bool is_token_char(char c) noexcept {
@@ -38,4 +38,4 @@ inline void require_field(std::string_view name, std::string_view value) {
             "the value of the header " + std::string(name) + " holds a control byte");
 }
 
-}  // namespace syncopate::http::detail
+}  // namespace syncopate::inline v0_1::http::detail

@@ -9,7 +9,7 @@
 #include <memory>
 #include <string_view>
 
-namespace syncopate::http::detail {
+namespace syncopate::inline v0_1::http::detail {
 
 /// Contiguous, since a header is parsed as a whole. A read that fills the buffer makes it grow: so a long body
 /// takes few reads, and a short one little memory.
@@ -74,4 +74,4 @@ private:
     bool wants_more_ = false;
 };
 
-}  // namespace syncopate::http::detail
+}  // namespace syncopate::inline v0_1::http::detail

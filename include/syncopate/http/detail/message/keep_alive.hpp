@@ -10,7 +10,7 @@
 #include <optional>
 #include <string_view>
 
-namespace syncopate::http::detail {
+namespace syncopate::inline v0_1::http::detail {
 
 /// The seconds of `Keep-Alive: timeout=N`; nothing if the server does not say. Text behind the number is
 /// passed over, since servers write it: `timeout=5; max=100`.
@@ -28,4 +28,4 @@ inline std::optional<std::chrono::seconds> keep_alive_timeout(Headers const& hea
     return std::nullopt;
 }
 
-}  // namespace syncopate::http::detail
+}  // namespace syncopate::inline v0_1::http::detail

@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <string_view>
 
-namespace syncopate::http::detail {
+namespace syncopate::inline v0_1::http::detail {
 
 /// The text without the spaces and tabs around it.
 constexpr std::string_view trimmed(std::string_view text) noexcept {
@@ -22,4 +22,4 @@ constexpr std::string_view take_element(std::string_view& list, char delimiter) 
     return trimmed(element);
 }
 
-}  // namespace syncopate::http::detail
+}  // namespace syncopate::inline v0_1::http::detail

@@ -15,7 +15,7 @@
 #include <utility>
 #include <vector>
 
-namespace syncopate::http::detail {
+namespace syncopate::inline v0_1::http::detail {
 
 namespace asio = boost::asio;
 
@@ -101,4 +101,4 @@ private:
     std::shared_ptr<BodyStream> stream_;
 };
 
-}  // namespace syncopate::http::detail
+}  // namespace syncopate::inline v0_1::http::detail

@@ -14,7 +14,7 @@
 #include <utility>
 #include <vector>
 
-namespace syncopate::http::detail {
+namespace syncopate::inline v0_1::http::detail {
 
 struct RequestParts {
     RequestParts(boost::beast::http::verb method, std::string target)
@@ -45,4 +45,4 @@ public:
     }
 };
 
-}  // namespace syncopate::http::detail
+}  // namespace syncopate::inline v0_1::http::detail

@@ -20,7 +20,7 @@
 #include <string>
 #include <string_view>
 
-namespace syncopate::http::detail {
+namespace syncopate::inline v0_1::http::detail {
 
 namespace asio = boost::asio;
 namespace beast = boost::beast;
@@ -222,4 +222,4 @@ inline bool is_interim(ResponseHead const& head) noexcept {
     return head.status >= 100 && head.status < 200;
 }
 
-}  // namespace syncopate::http::detail
+}  // namespace syncopate::inline v0_1::http::detail

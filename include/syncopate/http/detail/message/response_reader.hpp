@@ -14,7 +14,7 @@
 #include <string>
 #include <string_view>
 
-namespace syncopate::http::detail {
+namespace syncopate::inline v0_1::http::detail {
 
 /// Consumes what a connection has received. It does no input and output, and never waits.
 class ResponseReader {
@@ -151,4 +151,4 @@ private:
     bool may_have_decoded_more_ = false;
 };
 
-}  // namespace syncopate::http::detail
+}  // namespace syncopate::inline v0_1::http::detail

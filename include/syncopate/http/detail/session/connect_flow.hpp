@@ -29,7 +29,7 @@
 #include <utility>
 #include <vector>
 
-namespace syncopate::http::detail {
+namespace syncopate::inline v0_1::http::detail {
 
 /// Whether a proxy is asked for a tunnel to the server, and not for the URL itself.
 inline bool needs_tunnel(Url const& url) noexcept {
@@ -141,4 +141,4 @@ private:
     Errc phase_ = Errc::connect_timed_out;
 };
 
-}  // namespace syncopate::http::detail
+}  // namespace syncopate::inline v0_1::http::detail

@@ -15,7 +15,7 @@
 #include <string_view>
 #include <utility>
 
-namespace syncopate::http::detail {
+namespace syncopate::inline v0_1::http::detail {
 
 /// On the session's loop, by one coroutine at a time. It is attached to the loop from its construction until
 /// detach(), and has a lease for a part of that time. The end of the session closes the connection.
@@ -119,4 +119,4 @@ private:
     bool is_aborted_ = false;
 };
 
-}  // namespace syncopate::http::detail
+}  // namespace syncopate::inline v0_1::http::detail

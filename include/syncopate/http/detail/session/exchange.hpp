@@ -30,7 +30,7 @@
 #include <string_view>
 #include <utility>
 
-namespace syncopate::http::detail {
+namespace syncopate::inline v0_1::http::detail {
 
 /// The connection goes back to the pool as soon as the message is complete. It is closed if the exchange fails,
 /// or is left before that.
@@ -293,4 +293,4 @@ inline void Exchange::note_sent() {
         progress_function_(progress_);
 }
 
-}  // namespace syncopate::http::detail
+}  // namespace syncopate::inline v0_1::http::detail

@@ -22,7 +22,7 @@
 #include <string_view>
 #include <utility>
 
-namespace syncopate::http::detail {
+namespace syncopate::inline v0_1::http::detail {
 
 /// What RequestFlow and WebSocketHandshake are made of. Each step is a function that the coroutine of the flow
 /// calls; only the wait for a connection is a coroutine, which idle connections spare.
@@ -128,4 +128,4 @@ private:
     Proxy const* proxy_ = nullptr;
 };
 
-}  // namespace syncopate::http::detail
+}  // namespace syncopate::inline v0_1::http::detail

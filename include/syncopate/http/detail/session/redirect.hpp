@@ -11,7 +11,7 @@
 #include <system_error>
 #include <utility>
 
-namespace syncopate::http::detail {
+namespace syncopate::inline v0_1::http::detail {
 
 struct Redirect {
     Url url;
@@ -73,4 +73,4 @@ inline std::optional<Redirect> redirect_of(
     return Redirect{*std::move(next), changed};
 }
 
-}  // namespace syncopate::http::detail
+}  // namespace syncopate::inline v0_1::http::detail

@@ -28,7 +28,7 @@
 #include <utility>
 #include <vector>
 
-namespace syncopate::http::detail {
+namespace syncopate::inline v0_1::http::detail {
 
 /// Lies in the frame of run().
 class RequestFlow final : public ExchangeFlow {
@@ -156,4 +156,4 @@ private:
     std::vector<Response> history_;  // the redirects before it, oldest first
 };
 
-}  // namespace syncopate::http::detail
+}  // namespace syncopate::inline v0_1::http::detail

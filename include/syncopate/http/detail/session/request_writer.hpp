@@ -21,7 +21,7 @@
 #include <string_view>
 #include <utility>
 
-namespace syncopate::http::detail {
+namespace syncopate::inline v0_1::http::detail {
 
 /// The method that is sent in the end, and the parts of the request that are not left out.
 struct RedirectRewrite {
@@ -231,4 +231,4 @@ private:
     bool is_first_chunk_ = true;
 };
 
-}  // namespace syncopate::http::detail
+}  // namespace syncopate::inline v0_1::http::detail

@@ -24,7 +24,7 @@
 #include <stdexcept>
 #include <utility>
 
-namespace syncopate::http::detail {
+namespace syncopate::inline v0_1::http::detail {
 
 using SessionLoopPointer = std::shared_ptr<SessionLoop>;
 
@@ -125,4 +125,4 @@ private:
     SessionLoopPointer loop_;
 };
 
-}  // namespace syncopate::http::detail
+}  // namespace syncopate::inline v0_1::http::detail

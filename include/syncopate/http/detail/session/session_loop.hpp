@@ -19,7 +19,7 @@
 #include <utility>
 #include <vector>
 
-namespace syncopate::http::detail {
+namespace syncopate::inline v0_1::http::detail {
 
 class SessionLoop;
 
@@ -125,4 +125,4 @@ inline void SessionService::shutdown() {
     }
 }
 
-}  // namespace syncopate::http::detail
+}  // namespace syncopate::inline v0_1::http::detail

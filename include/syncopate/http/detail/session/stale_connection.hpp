@@ -12,7 +12,7 @@
 #include <boost/asio/error.hpp>
 #include <boost/asio/ssl/error.hpp>
 
-namespace syncopate::http::detail {
+namespace syncopate::inline v0_1::http::detail {
 
 /// How thoroughly a connection is probed before the request is sent. If the request may be sent a second time,
 /// its failure tells early enough that the server has closed the connection.
@@ -44,4 +44,4 @@ inline bool is_stale(
            (request.may_be_repeated() || connection.bytes_written() == 0);
 }
 
-}  // namespace syncopate::http::detail
+}  // namespace syncopate::inline v0_1::http::detail

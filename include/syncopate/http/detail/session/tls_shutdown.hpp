@@ -15,7 +15,7 @@
 #include <utility>
 #include <vector>
 
-namespace syncopate::http::detail {
+namespace syncopate::inline v0_1::http::detail {
 
 /// Sends close_notify on each TLS connection, and waits for the servers' own, half a second at most. Then all
 /// of the connections are closed, also those without TLS.
@@ -41,4 +41,4 @@ inline asio::awaitable<void> shut_down_tls(
             ::syncopate::detail::deadline_after(longest_wait), *loop->deadline_timer);
 }
 
-}  // namespace syncopate::http::detail
+}  // namespace syncopate::inline v0_1::http::detail

@@ -11,7 +11,7 @@
 #include <exception>
 #include <string_view>
 
-namespace syncopate::http::detail {
+namespace syncopate::inline v0_1::http::detail {
 
 /// What a function of the trace throws comes out of the call, except from request_failed().
 class TraceReporter {
@@ -60,4 +60,4 @@ private:
     Url const* url_ = nullptr;
 };
 
-}  // namespace syncopate::http::detail
+}  // namespace syncopate::inline v0_1::http::detail

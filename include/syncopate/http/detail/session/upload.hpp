@@ -19,7 +19,7 @@
 #include <string>
 #include <utility>
 
-namespace syncopate::http::detail {
+namespace syncopate::inline v0_1::http::detail {
 
 /// Lies in the frame of RequestFlow::run(). The response is watched for while the body is produced and sent, as
 /// a server may answer before it has read all.
@@ -127,4 +127,4 @@ private:
     bool is_late_ = false;
 };
 
-}  // namespace syncopate::http::detail
+}  // namespace syncopate::inline v0_1::http::detail

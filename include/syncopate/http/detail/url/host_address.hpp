@@ -13,7 +13,7 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
-namespace syncopate::http::detail {
+namespace syncopate::inline v0_1::http::detail {
 
 /// Whether the last label is a number. Then inet_aton, and so getaddrinfo, may take the name for an address.
 inline bool ends_in_number(std::string_view name) noexcept {
@@ -59,4 +59,4 @@ inline std::string canonical_ipv6_address(std::string_view address) {
     return inet_ntop(AF_INET6, &bytes, text.data(), text.size());
 }
 
-}  // namespace syncopate::http::detail
+}  // namespace syncopate::inline v0_1::http::detail

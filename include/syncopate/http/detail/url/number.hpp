@@ -8,7 +8,7 @@
 #include <string_view>
 #include <system_error>
 
-namespace syncopate::http::detail {
+namespace syncopate::inline v0_1::http::detail {
 
 /// Takes the number at the beginning of the text. Nothing, and nothing taken, if there is none or T
 /// cannot hold it. Only a signed T takes a minus sign, none a plus sign or a space.
@@ -30,4 +30,4 @@ std::optional<T> whole_number(std::string_view text) noexcept {
     return text.empty() ? number : std::nullopt;
 }
 
-}  // namespace syncopate::http::detail
+}  // namespace syncopate::inline v0_1::http::detail

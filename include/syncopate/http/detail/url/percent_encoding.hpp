@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-namespace syncopate::http::detail {
+namespace syncopate::inline v0_1::http::detail {
 
 /// A set of bytes that can be used in constant expressions.
 class CharacterSet {
@@ -109,4 +109,4 @@ inline std::optional<std::string> unescaped(std::string_view text) {
     return result;
 }
 
-}  // namespace syncopate::http::detail
+}  // namespace syncopate::inline v0_1::http::detail

@@ -15,7 +15,7 @@
 #include <string_view>
 #include <utility>
 
-namespace syncopate::http::detail {
+namespace syncopate::inline v0_1::http::detail {
 
 inline constexpr std::size_t max_url_size = std::size_t{64} * 1024;
 
@@ -317,4 +317,4 @@ inline UrlParts parse_url(std::string text, UrlPolicy policy) {
     return url;
 }
 
-}  // namespace syncopate::http::detail
+}  // namespace syncopate::inline v0_1::http::detail

@@ -29,7 +29,7 @@
 #include <string>
 #include <utility>
 
-namespace syncopate::http::detail {
+namespace syncopate::inline v0_1::http::detail {
 
 /// A read is always under way, unless a message waits to be taken. So pings are answered and the end is noticed
 /// whatever the user does, and only one message is held. A coroutine that is cancelled while it waits does not
@@ -301,4 +301,4 @@ private:
     WebSocketEnd end_;
 };
 
-}  // namespace syncopate::http::detail
+}  // namespace syncopate::inline v0_1::http::detail

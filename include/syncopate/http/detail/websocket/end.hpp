@@ -10,7 +10,7 @@
 #include <string>
 #include <utility>
 
-namespace syncopate::http::detail {
+namespace syncopate::inline v0_1::http::detail {
 
 class WebSocketEnd {
 public:
@@ -53,4 +53,4 @@ private:
     std::string reason_;
 };
 
-}  // namespace syncopate::http::detail
+}  // namespace syncopate::inline v0_1::http::detail

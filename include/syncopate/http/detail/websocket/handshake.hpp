@@ -36,7 +36,7 @@
 #include <string_view>
 #include <utility>
 
-namespace syncopate::http::detail {
+namespace syncopate::inline v0_1::http::detail {
 
 /// Lies in the frame of run().
 ///
@@ -190,4 +190,4 @@ private:
     ResponseHead head_;
 };
 
-}  // namespace syncopate::http::detail
+}  // namespace syncopate::inline v0_1::http::detail

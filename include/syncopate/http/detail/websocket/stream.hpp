@@ -25,7 +25,7 @@
 #include <string>
 #include <utility>
 
-namespace syncopate::http::detail {
+namespace syncopate::inline v0_1::http::detail {
 
 /// The Errc for an error of Beast's, or of the connection.
 inline Errc websocket_errc(error_code const& error) noexcept {
@@ -168,4 +168,4 @@ private:
 
 using WebSocketStreamPointer = boost::intrusive_ptr<WebSocketStream>;
 
-}  // namespace syncopate::http::detail
+}  // namespace syncopate::inline v0_1::http::detail

@@ -17,7 +17,7 @@
 #include <type_traits>
 #include <utility>
 
-namespace syncopate::http::detail {
+namespace syncopate::inline v0_1::http::detail {
 
 namespace beast = boost::beast;
 
@@ -122,7 +122,7 @@ private:
     std::uint64_t writes_ = 0;
 };
 
-}  // namespace syncopate::http::detail
+}  // namespace syncopate::inline v0_1::http::detail
 
 /// Gives ConnectionHandler the executor, the cancellation slot and the allocator of the handler in it.
 template <template <class, class> class Associator, class Handler, class Default>
