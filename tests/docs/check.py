@@ -2,15 +2,15 @@
 """Checks the C++ blocks of a page: every one is compiled, and what a program prints is compared.
 
   check.py --settings FILE --work FOLDER PAGE      checks a page
-  check.py --settings FILE --work FOLDER           only compiles the headers that the pages share
+  check.py --settings FILE --work FOLDER           only parses the header that the pages share
 
 SETTINGS is written by CMake, a line "name=value" for each: see CMakeLists.txt.
 
 What a block is:
 
-- A ```cpp block with a main() is a program. It is compiled as a reader would; where a ```text block follows at
-  once, it is linked and run, too, and has to print that text. "<!-- arguments: {site}/hello -->" before it
-  gives it arguments: see server.py.
+- A ```cpp block with a main() is a program. Where a ```text block follows at once, it is compiled as a reader
+  would, and run, and has to print that text; without one it is only compiled, and a page has one such at most.
+  "<!-- arguments: {site}/hello -->" before it gives it arguments: see server.py.
 - Any other is a fragment. One that begins the definition of a function or a class at the left margin stands
   in a namespace, and any other inside a coroutine; the names it uses are those of preamble.hpp, or of
   preamble_NAME.hpp with a "<!-- preamble: NAME -->" anywhere on the page. The fragments of a page are compiled
@@ -134,29 +134,27 @@ class Compiler:
 
     def compile(self, source: Path, *arguments: str | Path) -> tuple[bool, str]:
         """With the header that is parsed already, where the source includes it first of all the library's."""
-        parsed = self.shared / f"{FIRST_INCLUDE.search(source.read_text())[1]}.hpp"
-        is_checked_only = "-fsyntax-only" in arguments
-        # With more than that, GCC 12 fails on what it takes from the other one.
-        if parsed.with_suffix(".hpp.gch").exists() and (is_checked_only or parsed.stem == "syncopate"):
+        parsed = self.shared / "syncopate.hpp"
+        if FIRST_INCLUDE.search(source.read_text())[1] == "syncopate" and parsed.with_suffix(".hpp.gch").exists():
             compiled, report = self.run("-include", parsed, source, *arguments)
+            # GCC 12 fails on some of what it takes from there; of http.hpp, on most.
             if "internal compiler error" not in report:
                 return compiled, report
         return self.run(source, *arguments)
 
     def share(self) -> None:
-        """Parses the umbrella headers once for all pages."""
+        """Parses the umbrella header once for all pages."""
         self.shared.mkdir(parents=True, exist_ok=True)
+        header, parsed, stamp = (self.shared / f"syncopate.{each}" for each in ("hpp", "hpp.gch", "command"))
         command = shlex.join(self.command)
         newest = max(each.stat().st_mtime for each in Path(self.settings["include"]).rglob("*.hpp"))
-        for name in ["syncopate", "http"] if self.settings["has_http"] == "1" else ["syncopate"]:
-            header, parsed, stamp = (self.shared / f"{name}.{each}" for each in ("hpp", "hpp.gch", "command"))
-            if stamp.exists() and parsed.stat().st_mtime > newest and stamp.read_text() == command:
-                continue
-            header.write_text(f"#include <syncopate/{name}.hpp>\n")
-            compiled, report = self.run("-x", "c++-header", header, "-o", parsed)
-            if not compiled:
-                raise Failure(report + f"<syncopate/{name}.hpp> does not compile")
-            stamp.write_text(command)
+        if stamp.exists() and parsed.stat().st_mtime > newest and stamp.read_text() == command:
+            return
+        header.write_text("#include <syncopate/syncopate.hpp>\n")
+        compiled, report = self.run("-x", "c++-header", header, "-o", parsed)
+        if not compiled:
+            raise Failure(report + "<syncopate/syncopate.hpp> does not compile")
+        stamp.write_text(command)
 
 
 def write(path: Path, text: str) -> Path:
@@ -176,17 +174,18 @@ def require_compiled(page: Page, line: int, compiled: bool, report: str) -> None
 
 def check_program(page: Page, block: Block, compiler: Compiler) -> None:
     source = write(compiler.work / f"line_{block.line}.cpp", with_line(page, block))
-    if block.output is None:
-        require_compiled(page, block.line, *compiler.compile(source, "-fsyntax-only"))
-        return
     program = source.with_suffix("")
     libraries = shlex.split(compiler.settings["libraries"].replace(";", " "))
     require_compiled(page, block.line, *compiler.compile(source, "-o", program, *libraries))
     check_output(page, block, program)
 
 
-def check_fragments(page: Page, blocks: list[Block], compiler: Compiler) -> None:
-    source = write(compiler.work / "fragments.cpp", with_preamble(page, blocks))
+def check_unrun(page: Page, blocks: list[Block], compiler: Compiler) -> None:
+    """Programs come first, so that they have no headers but their own."""
+    programs = "".join(with_line(page, block) for block in blocks if block.is_program)
+    fragments = [block for block in blocks if not block.is_program]
+    text = programs + (with_preamble(page, fragments) if fragments else "")
+    source = write(compiler.work / "unrun.cpp", text)
     require_compiled(page, blocks[0].line, *compiler.compile(source, "-fsyntax-only", *LENIENT))
 
 
@@ -235,17 +234,17 @@ def check_wrong(page: Page, block: Block, compiler: Compiler) -> None:
 
 
 def check_page(page: Page, compiler: Compiler) -> None:
-    fragments = []
+    unrun = []
     checks = []
     for block in page.blocks:
         if block.wrong is not None:
             checks.append(lambda each=block: check_wrong(page, each, compiler))
-        elif block.is_program:
+        elif block.output is not None:
             checks.append(lambda each=block: check_program(page, each, compiler))
         else:
-            fragments.append(block)
-    if fragments:
-        checks.append(lambda: check_fragments(page, fragments, compiler))
+            unrun.append(block)
+    if unrun:
+        checks.append(lambda: check_unrun(page, unrun, compiler))
     failures = []
     for check in checks:
         try:
