@@ -17,7 +17,7 @@
 namespace syncopate::inline v0_1::http::detail {
 
 struct RequestParts {
-    RequestParts(boost::beast::http::verb method, std::string target)
+    RequestParts(boost::beast::http::verb method, std::string&& target)
         : verb(method), url(std::move(target)) {}
 
     boost::beast::http::verb verb;
