@@ -172,7 +172,8 @@ private:
     }
 
     boost::asio::awaitable<Response> send(Verb verb, std::string url) {
-        return request(Request(verb, std::move(url)));
+        require_core();
+        return detail::RequestFlow::run(core_, Request(verb, std::move(url)));  // spares a move
     }
     boost::asio::awaitable<Response> send(Verb verb, std::string url, std::string body) {
         Request made(verb, std::move(url));
