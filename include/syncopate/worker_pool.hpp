@@ -1,7 +1,9 @@
 // WorkerPool: threads that call blocking functions for coroutines. WorkerPoolOptions: its settings.
 #pragma once
 
+#include <syncopate/detail/loop/wait_graph.hpp>
 #include <syncopate/detail/wait/deadline.hpp>
+#include <syncopate/detail/wait/one_shot_event.hpp>
 #include <syncopate/detail/workers/worker_threads.hpp>
 #include <syncopate/error.hpp>
 
@@ -80,8 +82,8 @@ private:
 /// work of this very pool, the latest of that work is refused with DeadlockError: it could begin only if one
 /// of those tasks ended without it.
 ///
-/// Blocks:    the destructor, until the functions that run have returned. On a thread of the pool it does
-///            not wait: the threads end by themselves.
+/// Blocks:    the destructor, until the functions that run have returned. Where close() would be refused it
+///            does not wait: the threads end by themselves.
 /// Threads:   every member from any thread. Any number of loops may share a pool, which must outlive the
 ///            work that they give to it.
 /// Semantics: `concurrent.futures.ThreadPoolExecutor`; but idle threads end, as anyio's do, and close()
@@ -105,17 +107,19 @@ public:
     WorkerPool(WorkerPool const&) = delete;
     WorkerPool& operator=(WorkerPool const&) = delete;
     ~WorkerPool() {
-        if (threads_->running_in_this_thread())
-            threads_->abandon();
-        else
-            threads_->close_until(detail::no_deadline);
+        try {
+            close_until(detail::no_deadline);
+        } catch (...) {
+            threads_->abandon();  // the wait could never end
+        }
     }
 
     /// Refuses the queued work, and all that comes later, with Errc::runner_closed. A second time it only
     /// waits.
     ///
     /// Blocks:    until the functions that run have returned, and all threads have ended.
-    /// Throws:    on a thread of the pool -> DeadlockError; nothing has been done then.
+    /// Throws:    on a thread of the pool, or of a loop for which one of the functions waits -> DeadlockError;
+    ///            nothing has been done then.
     /// Semantics: `ThreadPoolExecutor.shutdown(cancel_futures=True)`.
     void close() { close_until(detail::no_deadline); }
 
@@ -153,6 +157,10 @@ private:
         if (threads_->running_in_this_thread())
             throw DeadlockError(
                 '"' + threads_->settings().name + "\" is closed by a worker of its own");
+        detail::OneShotEvent const never;
+        detail::BlockingWait const waiting(
+            threads_->identity(), never, detail::BlockingWait::Refuse::cycles,
+            detail::BlockingWait::For::end);
         return threads_->close_until(deadline);
     }
 

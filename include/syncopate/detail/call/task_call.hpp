@@ -103,6 +103,7 @@ public:
 
 private:
     void submit(Loop::Blocking const& blocking) noexcept {
+        thread_.call = blocking.call();
         thread_.worker = blocking.worker();
         this->set_blocked_thread(thread_);
         Call::submit();

@@ -4,6 +4,7 @@
 #include <syncopate/detail/loop/loop_identity.hpp>
 #include <syncopate/detail/loop/wait_graph.hpp>
 #include <syncopate/detail/task/blocked_worker.hpp>
+#include <syncopate/detail/task/call_id.hpp>
 #include <syncopate/detail/wait/one_shot_event.hpp>
 
 namespace syncopate::inline v0_1::detail {
@@ -25,6 +26,8 @@ public:
     }
     BlockingScope(BlockingScope const&) = delete;
     BlockingScope& operator=(BlockingScope const&) = delete;
+
+    CallId call() const noexcept { return wait_.id(); }
 
     /// Set if the thread is a worker of a pool.
     BlockedWorkerPointer const& worker() const noexcept { return worker_; }

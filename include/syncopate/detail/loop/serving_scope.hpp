@@ -3,6 +3,7 @@
 
 #include <syncopate/detail/loop/loop_identity.hpp>
 #include <syncopate/detail/task/blocked_worker.hpp>
+#include <syncopate/detail/task/call_id.hpp>
 
 #include <utility>
 
@@ -61,7 +62,7 @@ protected:
         Work* work = nullptr;
         PoolWorker* worker = nullptr;             // the thread, if it is a pool's
         BlockedWorker* waiting_worker = nullptr;  // the worker that waits for the work, if one does
-        void const* call = nullptr;               // the event of the call that the work is part of
+        CallId call = 0;                          // the call that the work is part of
     };
 
     ServingScope(LoopIdentity loop, WorkInHand work) noexcept : ServingScope(loop, Kind::worker) {
@@ -70,6 +71,9 @@ protected:
 
 private:
     friend class BlockingWait;
+
+    /// The pool whose worker does the work, or null.
+    void const* pool() const noexcept { return work_.worker ? work_.worker->pool() : nullptr; }
 
     // Not inlined: Clang keeps the address of a thread_local object in a coroutine's frame, also over a
     // suspension after which another thread goes on.

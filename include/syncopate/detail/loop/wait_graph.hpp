@@ -4,6 +4,7 @@
 #include <syncopate/detail/intrusive_list.hpp>
 #include <syncopate/detail/loop/loop_identity.hpp>
 #include <syncopate/detail/loop/serving_scope.hpp>
+#include <syncopate/detail/task/call_id.hpp>
 #include <syncopate/detail/wait/one_shot_event.hpp>
 #include <syncopate/error.hpp>
 
@@ -25,7 +26,8 @@ public:
     /// blocking: refuses also any wait on a thread whose loop turns inside a call.
     /// cycles:   refuses only a wait that could never end: for a destructor, which waits if it can.
     enum class Refuse { blocking, cycles };
-    /// What the thread waits for: the end of one call, or of everything on the loop.
+    /// What the thread waits for: the end of one call, or of everything on the loop, or in the pool whose
+    /// identity the target is.
     enum class For { call, end };
 
     /// Throws: DeadlockError, which names the cycle.
@@ -35,6 +37,7 @@ public:
         if (!waiting_thread_)
             return;
         std::lock_guard lock(registry().mutex);
+        id_ = ++registry().last_call;
         for (auto const* scope = waiting_thread_; scope; scope = scope->outer_) {
             if (refused == Refuse::blocking)
                 refuse_blocking(*scope);
@@ -53,6 +56,9 @@ public:
     /// The innermost scope of the waiting thread; null if it holds nobody up.
     ServingScope const* waiting_thread() const noexcept { return waiting_thread_; }
 
+    /// Zero if the graph does not know the wait.
+    CallId id() const noexcept { return id_; }
+
 private:
     using Kind = ServingScope::Kind;
 
@@ -60,6 +66,7 @@ private:
         std::mutex mutex;
         IntrusiveList<BlockingWait> waits;
         unsigned searches = 0;
+        CallId last_call = 0;
     };
 
     // Never destroyed: a runner with static storage may be closed after any other static object is gone.
@@ -112,8 +119,8 @@ private:
     bool is_held_up_by(ServingScope const& scope) const noexcept {
         if (scope.kind_ != Kind::worker)
             return target_.is_held_up_by(scope.loop_);
-        return scope.work_.call == &event_ ||
-               (what_ == For::end && scope.loop_.loop == target_.loop);
+        return scope.work_.call == id_ || (what_ == For::end && (scope.loop_.loop == target_.loop ||
+                                                                 scope.pool() == target_.loop));
     }
 
     static std::string name(ServingScope const& scope) {
@@ -125,6 +132,7 @@ private:
     OneShotEvent const& event_;
     For what_;
     ServingScope const* waiting_thread_;
+    CallId id_ = 0;
     mutable unsigned seen_in_ = 0;
 };
 

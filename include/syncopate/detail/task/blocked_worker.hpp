@@ -14,6 +14,8 @@ class PoolWorker {
 public:
     virtual void begin_blocking() noexcept = 0;
     virtual void end_blocking() noexcept = 0;
+    /// The address of its pool, which identifies that as long as the worker is there.
+    virtual void const* pool() const noexcept = 0;
 
 protected:
     ~PoolWorker() = default;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <syncopate/detail/task/blocked_worker.hpp>
+#include <syncopate/detail/task/call_id.hpp>
 
 #include <boost/smart_ptr/intrusive_ptr.hpp>
 #include <boost/smart_ptr/intrusive_ref_counter.hpp>
@@ -14,8 +15,8 @@ class WorkExecutor;
 
 /// A thread that is blocked until a task has completed.
 struct BlockedThread {
-    /// The event that it waits for. Identifies the call.
-    void const* event = nullptr;
+    /// The call in which it is blocked.
+    CallId call = 0;
     /// Hands functions to it while it waits; null if it takes none.
     WorkExecutor* caller_queue = nullptr;
     /// Set if it is a worker of a pool.

@@ -22,10 +22,7 @@ namespace syncopate::inline v0_1::detail {
 /// comes after that.
 class CallingThread final : public BlockedThread, public WorkExecutor {
 public:
-    explicit CallingThread(OneShotEvent& done) noexcept : done_(done) {
-        event = &done;
-        caller_queue = this;
-    }
+    explicit CallingThread(OneShotEvent& done) noexcept : done_(done) { caller_queue = this; }
     CallingThread(CallingThread const&) = delete;
     CallingThread& operator=(CallingThread const&) = delete;
 

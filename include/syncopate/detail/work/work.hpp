@@ -5,6 +5,7 @@
 #include <syncopate/detail/intrusive_list.hpp>
 #include <syncopate/detail/loop/suspension.hpp>
 #include <syncopate/detail/loop/work_executor.hpp>
+#include <syncopate/detail/task/call_id.hpp>
 #include <syncopate/detail/task/call_site.hpp>
 #include <syncopate/detail/task/caller_executor.hpp>
 #include <syncopate/detail/task/caller_link.hpp>
@@ -58,7 +59,7 @@ public:
         if (auto const* const portal = ServingScope::loop_here(); portal && !gate().loop())
             loop_.loop = portal;
         if (auto const* const thread = caller_ ? caller_->thread() : nullptr) {
-            call_ = thread->event;
+            call_ = thread->call;
             waiting_worker_ = thread->worker;
         }
     }
@@ -104,8 +105,8 @@ public:
 
     bool is_cancelled() const noexcept { return is_cancelled_.load(std::memory_order_relaxed); }
 
-    /// Identifies the blocking call whose task awaits the work; null if no thread is blocked on that.
-    void const* call() const noexcept { return call_; }
+    /// The blocking call whose task awaits the work; zero if no thread of the wait graph is blocked on that.
+    CallId call() const noexcept { return call_; }
 
     /// The worker thread that is blocked on the task that awaits the work, or null.
     BlockedWorkerPointer const& waiting_worker() const noexcept { return waiting_worker_; }
@@ -201,7 +202,7 @@ private:
 
     LoopIdentity loop_;
     CallerLinkPointer caller_;
-    void const* call_ = nullptr;
+    CallId call_ = 0;
     BlockedWorkerPointer waiting_worker_;
     WorkExecutor& work_executor_;
     OnCancel const on_cancel_;

@@ -38,7 +38,7 @@ protected:
     /// Throws: DeadlockError.
     void run_on_loop() {
         FromThreadWait waiting(work_, done_);
-        thread_.event = &done_;
+        thread_.call = waiting.call();
         thread_.worker = waiting.worker();
         set_blocked_thread(thread_);
         work_.post(Start(*this));

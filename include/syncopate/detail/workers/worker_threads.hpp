@@ -3,6 +3,7 @@
 #pragma once
 
 #include <syncopate/detail/intrusive_list.hpp>
+#include <syncopate/detail/loop/loop_identity.hpp>
 #include <syncopate/detail/loop/work_executor.hpp>
 #include <syncopate/detail/task/blocked_worker.hpp>
 #include <syncopate/detail/wait/deadline.hpp>
@@ -102,7 +103,12 @@ public:
         std::lock_guard const lock(mutex_);
         for (auto& worker : workers_)
             worker.thread.detach();
+        for (auto& worker : left_)
+            worker.thread.detach();
     }
+
+    /// Names the pool for the wait graph.
+    LoopIdentity identity() const noexcept { return {&settings_.name, this, nullptr}; }
 
     /// Whether the calling thread is one of them.
     bool running_in_this_thread() const noexcept {
@@ -129,20 +135,22 @@ public:
 
 private:
     struct Worker final : PoolWorker, ListHook<Worker> {
-        Worker(WorkerThreads& owner, Work& first) : pool(owner), work(&first) {}
+        Worker(WorkerThreads& threads, Work& first) : owner(threads), work(&first) {}
 
         void begin_blocking() noexcept override {
-            std::lock_guard const lock(pool.mutex_);
+            std::lock_guard const lock(owner.mutex_);
             if (blocking_calls++ == 0)
-                ++pool.blocked_workers_;
+                ++owner.blocked_workers_;
         }
         void end_blocking() noexcept override {
-            std::lock_guard const lock(pool.mutex_);
+            std::lock_guard const lock(owner.mutex_);
             if (--blocking_calls == 0)
-                --pool.blocked_workers_;
+                --owner.blocked_workers_;
         }
 
-        WorkerThreads& pool;
+        void const* pool() const noexcept override { return &owner; }
+
+        WorkerThreads& owner;
         std::thread thread;
         std::string name;
         WorkPointer work;  // that it does, or is about to do

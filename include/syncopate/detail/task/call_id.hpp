@@ -1,0 +1,11 @@
+// CallId: names one blocking call for good. Its address may be that of another call soon.
+#pragma once
+
+#include <cstdint>
+
+namespace syncopate::detail {
+
+/// Zero is no call, or the call of a thread that holds nobody up: the wait graph does not know that one.
+using CallId = std::uint64_t;
+
+}  // namespace syncopate::detail
