@@ -3,9 +3,9 @@
 
 #include <cstdint>
 
-namespace syncopate::detail {
+namespace syncopate::inline v0_1::detail {
 
 /// Zero is no call, or the call of a thread that holds nobody up: the wait graph does not know that one.
 using CallId = std::uint64_t;
 
-}  // namespace syncopate::detail
+}  // namespace syncopate::inline v0_1::detail
