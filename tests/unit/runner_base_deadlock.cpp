@@ -16,6 +16,7 @@
 #include <boost/asio/dispatch.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/strand.hpp>
+#include <boost/asio/this_coro.hpp>
 #include <boost/asio/thread_pool.hpp>
 
 #include <chrono>
@@ -254,6 +255,31 @@ TEST_CASE("A portal to a runner's own loop is that loop") {
     CHECK(portal.run(twice(21)) == 42);
     CHECK(is_refused_in_task(runner, [&] { portal.run(nothing()); }));
     CHECK(is_refused_in_task(portal, [&] { runner.run(nothing()); }));
+}
+
+TEST_CASE("A portal to the executor of a runner's task is that runner's loop") {
+    ThreadRunner runner;
+    bool const refused = runner.run([]() -> asio::awaitable<bool> {
+        asio::any_io_executor const executor = co_await asio::this_coro::executor;
+        BlockingPortal portal(executor);
+        BlockingPortal on_strand(asio::make_strand(executor));
+        co_return is_refused([&] { portal.run(nothing()); }) &&
+            is_refused([&] { on_strand.run(nothing()); });
+    });
+    CHECK(refused);
+}
+
+TEMPLATE_LIST_TEST_CASE(
+    "A portal to another portal's executor must not be called from there", "", EveryPortal) {
+    TestType loop;
+    BlockingPortal portal(loop.runner.get_executor());
+    BlockingPortal third(portal.get_executor());
+    CHECK(is_refused_in_task(loop.runner, [&] { portal.run(nothing()); }));
+    CHECK(is_refused_in_task(portal, [&] { loop.runner.run(nothing()); }));
+    CHECK(is_refused_in_task(third, [&] { loop.runner.run(nothing()); }));
+    CHECK(is_refused_in_task(loop.runner, [&] { third.run(nothing()); }));
+    CHECK(portal.run(twice_later(21)) == 42);
+    CHECK(third.run(twice_later(21)) == 42);
 }
 
 TEST_CASE("Two portals to an io_context must not block on each other") {

@@ -1,6 +1,9 @@
 // LoopThreads, threads_of(): what an executor tells of the threads that run it.
 #pragma once
 
+#include <syncopate/detail/loop/traced_executor.hpp>
+#include <syncopate/detail/task/caller_executor.hpp>
+
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/execution/occupancy.hpp>
 #include <boost/asio/io_context.hpp>
@@ -12,6 +15,7 @@
 #include <cstddef>
 #include <functional>
 #include <type_traits>
+#include <utility>
 
 namespace syncopate::inline v0_1::detail {
 
@@ -19,7 +23,8 @@ struct LoopThreads {
     /// Whether the calling thread is one of them.
     std::function<bool()> include_this_one = [] { return false; };
     std::size_t count = 0;  // 0: unknown
-    /// Whether the executor is a strand, and the calling thread holds it: then no other thread can run.
+    /// Whether the executor is a strand, or runs on one, and the calling thread holds it: then no other thread
+    /// can run.
     std::function<bool()> wait_for_this_one = [] { return false; };
 };
 
@@ -28,14 +33,27 @@ concept KnowsItsThreads = requires(Executor const& executor) {
     { executor.running_in_this_thread() } -> std::convertible_to<bool>;
 };
 
+// All of them, because each finds only what has been declared before it: the executors are Asio's.
 template <class Executor>
 LoopThreads threads_of(Executor const& executor);
+template <class Inner>
+LoopThreads threads_of(boost::asio::strand<Inner> const& executor);
+template <class Inner>
+LoopThreads threads_of(TracedExecutor<Inner> const& executor);
+LoopThreads threads_of(boost::asio::any_io_executor const& executor);
 
 template <class Inner>
 LoopThreads threads_of(boost::asio::strand<Inner> const& executor) {
     auto threads = threads_of(executor.get_inner_executor());
-    threads.wait_for_this_one = [executor] { return executor.running_in_this_thread(); };
+    threads.wait_for_this_one = [executor, inner = std::move(threads.wait_for_this_one)] {
+        return executor.running_in_this_thread() || inner();
+    };
     return threads;
+}
+
+template <class Inner>
+LoopThreads threads_of(TracedExecutor<Inner> const& executor) {
+    return threads_of(executor.inner());
 }
 
 template <class Target>
@@ -46,14 +64,23 @@ bool take_threads_of(boost::asio::any_io_executor const& executor, LoopThreads& 
     return target != nullptr;
 }
 
+template <class... Targets>
+void take_threads_of_one(boost::asio::any_io_executor const& executor, LoopThreads& threads) {
+    static_cast<void>((take_threads_of<Targets>(executor, threads) || ...));
+}
+
+/// Looks into what the runners and the portals give out, too: the executor of a task, and get_executor().
 inline LoopThreads threads_of(boost::asio::any_io_executor const& executor) {
+    using Any = boost::asio::any_io_executor;
     using Io = boost::asio::io_context::executor_type;
     using Pool = boost::asio::thread_pool::executor_type;
+    using boost::asio::strand;
+    auto const inner = without_caller(executor);
     LoopThreads threads;
-    take_threads_of<Io>(executor, threads) || take_threads_of<Pool>(executor, threads) ||
-        take_threads_of<boost::asio::strand<Io>>(executor, threads) ||
-        take_threads_of<boost::asio::strand<Pool>>(executor, threads) ||
-        take_threads_of<boost::asio::strand<boost::asio::any_io_executor>>(executor, threads);
+    take_threads_of_one<
+        Io, Pool, strand<Io>, strand<Pool>, strand<Any>, strand<TracedExecutor<Io>>,
+        strand<TracedExecutor<Pool>>, strand<TracedExecutor<Any>>, TracedExecutor<strand<Io>>,
+        TracedExecutor<strand<Pool>>, TracedExecutor<strand<Any>>>(inner, threads);
     return threads;
 }
 
