@@ -1,4 +1,6 @@
 // expected-error: nobody waits for this task, so a callable given as an lvalue is copied
+// expected-error: std::move\(callable\), or std::ref\(callable\)
+// The error stands in a header: it is a static_assert.
 #include <syncopate/thread_runner.hpp>
 
 #include <memory>

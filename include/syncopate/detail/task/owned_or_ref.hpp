@@ -35,11 +35,15 @@ private:
 /// The argument itself if it is an rvalue; a copy of an lvalue, which may be gone before the copy is used.
 template <class T>
 std::conditional_t<std::is_lvalue_reference_v<T>, std::decay_t<T>, T&&> owned(T&& value) {
-    static_assert(
-        std::is_constructible_v<std::decay_t<T>, T>,
-        "syncopate: nobody waits for this task, so a callable given as an lvalue is copied, and this one "
-        "cannot be: pass std::move(callable), or std::ref(callable) if it outlives the task");
-    return std::forward<T>(value);
+    if constexpr (std::is_constructible_v<std::decay_t<T>, T>) {
+        return std::forward<T>(value);
+    } else {
+        static_assert(
+            !sizeof(T),
+            "syncopate: nobody waits for this task, so a callable given as an lvalue is copied, and this one "
+            "cannot be: pass std::move(callable), or std::ref(callable) if it outlives the task");
+        throw;  // in no program
+    }
 }
 
 }  // namespace syncopate::inline v0_1::detail
