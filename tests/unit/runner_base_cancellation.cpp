@@ -10,14 +10,21 @@
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/deferred.hpp>
+#include <boost/asio/error.hpp>
+#include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/asio/experimental/channel.hpp>
+#include <boost/asio/experimental/channel_error.hpp>
+#include <boost/asio/multiple_exceptions.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/system/error_code.hpp>
+#include <boost/system/system_error.hpp>
 
 #include <chrono>
+#include <cstddef>
+#include <exception>
 #include <future>
 #include <latch>
 #include <limits>
@@ -58,6 +65,29 @@ std::stop_token stopped() {
     std::stop_source source;
     source.request_stop();
     return source.get_token();
+}
+
+// The ways in which operations of Asio's, of the standard library's and of ours say that they were cancelled.
+std::vector<std::exception_ptr> cancellations() {
+    auto const aborted = make_error_code(asio::error::operation_aborted);
+    auto const channel = make_error_code(asio::experimental::error::channel_cancelled);
+    std::vector<std::exception_ptr> all{
+        std::make_exception_ptr(boost::system::system_error(aborted)),
+        std::make_exception_ptr(boost::system::system_error(channel)),
+        std::make_exception_ptr(std::system_error(std::error_code(aborted))),
+        std::make_exception_ptr(std::system_error(std::error_code(channel))),
+        std::make_exception_ptr(
+            std::system_error(std::make_error_code(std::errc::operation_canceled))),
+        std::make_exception_ptr(std::system_error(make_error_code(Errc::cancelled))),
+    };
+    for (std::size_t i = 0, count = all.size(); i < count; ++i)
+        all.push_back(std::make_exception_ptr(asio::multiple_exceptions(all[i])));
+    return all;
+}
+
+asio::awaitable<void> fail_with_when_cancelled(std::exception_ptr error) {
+    co_await until_cancelled();
+    std::rethrow_exception(error);
 }
 
 }  // namespace
@@ -341,4 +371,19 @@ LOOP_TEST_CASE(
         co_return 42;
     };
     CHECK(code_of([&] { loop.runner.run_for(1ms, task); }) == Errc::timed_out);
+}
+
+LOOP_TEST_CASE("Whatever says that an operation was cancelled counts as cancelled", EveryLoop) {
+    AnyLoop loop;
+    for (auto const& error : cancellations())
+        CHECK(code_of([&] {
+                  loop.runner.run_for(1ms, fail_with_when_cancelled(error));
+              }) == Errc::timed_out);
+}
+
+LOOP_TEST_CASE("Operations that were cancelled side by side count as cancelled", EveryLoop) {
+    using namespace asio::experimental::awaitable_operators;
+    AnyLoop loop;
+    auto const both = []() -> asio::awaitable<void> { co_await (forever() && forever()); };
+    CHECK(code_of([&] { loop.runner.run_for(1ms, both); }) == Errc::timed_out);
 }

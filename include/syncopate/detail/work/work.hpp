@@ -135,7 +135,7 @@ protected:
 
     /// Whether the coroutine was cancelled, and this is no error of the function's own.
     bool ended_by_cancellation(std::exception_ptr const& error) const noexcept {
-        return is_cancelled() && (!error || is_end_by_cancellation(error));
+        return is_cancelled() && (!error || is_cancellation(error));
     }
 
 private:
@@ -145,16 +145,6 @@ private:
     virtual void discard_function() noexcept = 0;
     virtual void discard_result() noexcept = 0;
     virtual void fail(std::exception_ptr error) noexcept = 0;
-
-    static bool is_end_by_cancellation(std::exception_ptr const& error) noexcept {
-        try {
-            std::rethrow_exception(error);
-        } catch (std::system_error const& e) {
-            return e.code() == Errc::cancelled || is_cancellation(error);
-        } catch (...) {
-            return is_cancellation(error);
-        }
-    }
 
     bool change(State from, State to) noexcept {
         return state_.compare_exchange_strong(from, to, std::memory_order_acq_rel);
