@@ -3,21 +3,36 @@
 #include "support/audit.hpp"
 #include "support/catch.hpp"
 #include "support/errors.hpp"
+#include "support/groups.hpp"
 #include "support/loops.hpp"
 #include "support/tasks.hpp"
+#include <syncopate/capacity_limiter.hpp>
+#include <syncopate/gather.hpp>
 #include <syncopate/options.hpp>
 #include <syncopate/runner.hpp>
+#include <syncopate/shield.hpp>
+#include <syncopate/task_group.hpp>
 #include <syncopate/thread_runner.hpp>
+#include <syncopate/timeout.hpp>
+#include <syncopate/to_thread.hpp>
 
 #include <boost/asio/awaitable.hpp>
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/cancellation_signal.hpp>
+#include <boost/asio/cancellation_type.hpp>
+#include <boost/asio/co_spawn.hpp>
 #include <boost/asio/error.hpp>
+#include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
+#include <boost/asio/strand.hpp>
+#include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/system/system_error.hpp>
 
 #include <atomic>
 #include <chrono>
 #include <exception>
+#include <functional>
 #include <future>
 #include <optional>
 #include <stdexcept>
@@ -102,6 +117,48 @@ template <class E>
 asio::awaitable<int> fail(E error) {
     co_await asio::post(asio::use_awaitable);
     throw error;
+}
+
+asio::awaitable<void> fail_later() {
+    co_await asio::post(asio::use_awaitable);
+    throw std::runtime_error("the task's own");
+}
+
+asio::awaitable<void> fail_in_a_group() {
+    co_await syncopate::with_task_group([](syncopate::TaskGroup& group) -> asio::awaitable<void> {
+        group.start_soon(nothing());
+        co_return;
+    });
+    throw std::runtime_error("the task's own");
+}
+
+asio::awaitable<void> fail_after_a_token() {
+    syncopate::CapacityLimiter limiter(1);
+    auto held = limiter.try_acquire();
+    asio::post(co_await asio::this_coro::executor, [&] { held.reset(); });
+    auto const token = co_await limiter.acquire();
+    throw std::runtime_error("the task's own");
+}
+
+// Each has been resumed by the library when it fails.
+std::vector<std::function<asio::awaitable<void>()>> tasks_that_fail_when_resumed() {
+    using syncopate::gather, syncopate::fail_after, syncopate::shield, syncopate::to_thread;
+    return {
+        []() -> asio::awaitable<void> { co_await gather(fail_later()); },
+        []() -> asio::awaitable<void> { co_await fail_after(1h, fail_later()); },
+        []() -> asio::awaitable<void> { co_await shield(fail_later()); },
+        []() -> asio::awaitable<void> {
+            co_await to_thread([] { throw std::runtime_error("the task's own"); });
+        },
+        fail_in_a_group,
+        fail_after_a_token,
+    };
+}
+
+// The completion handler of the examples of Asio.
+void rethrow(std::exception_ptr error) {
+    if (error)
+        std::rethrow_exception(error);
 }
 
 }  // namespace
@@ -250,4 +307,41 @@ TEST_CASE("A handler that throws does not end the loop of a Runner") {
     asio::post(runner.get_loop(), [] { throw std::runtime_error("second"); });
     CHECK(runner.run(twice_later(21)) == 42);
     CHECK(log.messages() == std::vector<std::string>{"first", "second"});
+}
+
+TEST_CASE("What a completion handler throws leaves the io_context, whatever its task has awaited") {
+    for (auto const& task : tasks_that_fail_when_resumed()) {
+        asio::io_context context;
+        asio::co_spawn(asio::make_strand(context), task, rethrow);
+        CHECK_THROWS_WITH(context.run(), "the task's own");
+        CHECK_NOTHROW(context.run());
+    }
+}
+
+TEST_CASE("What a completion handler throws is reported, and its runner lives") {
+    for (auto const& task : tasks_that_fail_when_resumed()) {
+        ErrorLog log;
+        ThreadRunner runner(Options().on_error(log.handler()));
+        asio::co_spawn(asio::make_strand(runner.get_loop()), task, rethrow);
+        log.wait_for(1);
+        CHECK(log.messages() == std::vector<std::string>{"the task's own"});
+        CHECK(runner.run(twice(21)) == 42);
+    }
+}
+
+TEST_CASE("What a completion handler throws inside a cancellation does not unwind who cancels") {
+    asio::io_context context;
+    auto const strand = asio::make_strand(context);
+    asio::cancellation_signal signal;
+    bool has_returned = false;
+    asio::co_spawn(
+        strand,
+        []() -> asio::awaitable<void> { co_await syncopate::gather(end_inside_cancellation()); },
+        asio::bind_cancellation_slot(signal.slot(), rethrow));
+    asio::post(strand, [&] {
+        signal.emit(asio::cancellation_type::all);
+        has_returned = true;
+    });
+    CHECK_THROWS_AS(context.run(), boost::system::system_error);
+    CHECK(has_returned);
 }

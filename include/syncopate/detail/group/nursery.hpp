@@ -172,7 +172,7 @@ private:
         Nursery& nursery_;
     };
 
-    void release_one() {
+    void release_one() noexcept {
         if (--held_ == 0)
             supervisor_.resume();
     }

@@ -104,7 +104,7 @@ private:
         slot_.clear();
         executor_ = {};
         resumed();
-        handler_.call();
+        handler_.resume();
     }
 
     void drop() noexcept {

@@ -1,6 +1,8 @@
 // InplaceHandler: keeps one completion handler of Asio's, of whichever type, without allocating.
 #pragma once
 
+#include <syncopate/detail/task/call_and_hand_on.hpp>
+
 #include <cstddef>
 #include <memory>
 #include <new>
@@ -33,10 +35,16 @@ public:
             std::destroy_at(kept);
             if (then == Then::call)
                 std::move(taken)();
+            else if (then == Then::resume)
+                call_and_hand_on(std::move(taken));
         };
     }
 
-    /// Calls the handler. Only while there is one.
+    /// Calls the handler of a coroutine. What then leaves the user's completion handler is thrown later, by
+    /// the coroutine's executor. Only while there is one.
+    void resume() noexcept { std::exchange(take_, nullptr)(storage_, Then::resume); }
+
+    /// Calls the handler, and lets pass what it throws. Only while there is one.
     void call() { std::exchange(take_, nullptr)(storage_, Then::call); }
 
     /// Destroys the handler, if there is one.
@@ -46,7 +54,7 @@ public:
     }
 
 private:
-    enum class Then { call, nothing };
+    enum class Then { call, resume, nothing };
 
     alignas(std::max_align_t) std::byte storage_[64];
     void (*take_)(std::byte*, Then) = nullptr;

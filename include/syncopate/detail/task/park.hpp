@@ -13,8 +13,9 @@
 
 namespace syncopate::inline v0_1::detail {
 
-/// `co_await park(place, connect, parked)` suspends the coroutine. `place.call()` resumes it inside that
-/// call; `place.drop()` destroys it. Awaited as deferred, and so without a frame of its own.
+/// `co_await park(place, connect, parked)` suspends the coroutine. `place.call()` or `place.resume()`
+/// resumes it inside that call; `place.drop()` destroys it. Awaited as deferred, and so without a frame of
+/// its own.
 ///
 /// place:   empty, and must be there until the coroutine goes on.
 /// connect: called with the coroutine's cancellation slot.

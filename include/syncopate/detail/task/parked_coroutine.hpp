@@ -44,16 +44,16 @@ public:
     }
 
     /// Resumes the coroutine inside this call, if it waits.
-    void resume() {
+    void resume() noexcept {
         if (handler_)
-            handler_.call();
+            handler_.resume();
     }
 
     /// The same, from a task that goes on afterwards: the coroutine first lets that task suspend.
-    void resume_from_task() {
+    void resume_from_task() noexcept {
         if (handler_) {
             resumed_by_other_task_ = true;
-            handler_.call();
+            handler_.resume();
         }
     }
 

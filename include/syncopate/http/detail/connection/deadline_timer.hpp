@@ -50,7 +50,7 @@ public:
     End end() const noexcept { return end_; }
 
     /// Resumes the coroutine, inside this call. Nothing happens if none is parked.
-    void resume(End end = End::resumed) {
+    void resume(End end = End::resumed) noexcept {
         if (!handler_)
             return;
         // All is done before the call: the coroutine may end, and destroy this object. The slot is cleared since
@@ -58,7 +58,7 @@ public:
         end_ = end;
         unlink();
         slot_.clear();
-        handler_.call();
+        handler_.resume();
     }
 
     /// Destroys the coroutine. For the end of the loop, after which nothing could resume it.

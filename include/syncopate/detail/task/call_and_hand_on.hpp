@@ -1,0 +1,38 @@
+// call_and_hand_on(): calls a completion handler from where nothing may be thrown.
+#pragma once
+
+#include <syncopate/detail/error/report.hpp>
+
+#include <boost/asio/associated_executor.hpp>
+#include <boost/asio/post.hpp>
+
+#include <exception>
+#include <utility>
+
+namespace syncopate::inline v0_1::detail {
+
+/// Has the executor throw the error out of the function that runs its handlers. Logged if it takes nothing.
+template <class Executor>
+void throw_later(Executor const& executor, std::exception_ptr error) noexcept {
+    try {
+        boost::asio::post(executor, [error] { std::rethrow_exception(error); });
+    } catch (...) {
+        report("event loop", {}, std::move(error));
+    }
+}
+
+/// Calls the handler of a coroutine. Resumed, the coroutine may end, and its own completion handler is the
+/// user's, and may throw. That must not unwind whoever has resumed the coroutine: other tasks, which have
+/// nothing to do with it. So it is thrown once more, by a handler of its own on the coroutine's executor, and
+/// leaves io_context::run() as with Asio. (Asio's io_context does the same for what is thrown in dispatch().)
+template <class Handler>
+void call_and_hand_on(Handler&& handler) noexcept {
+    auto const executor = boost::asio::get_associated_executor(handler);
+    try {
+        std::forward<Handler>(handler)();
+    } catch (...) {
+        throw_later(executor, std::current_exception());
+    }
+}
+
+}  // namespace syncopate::inline v0_1::detail
