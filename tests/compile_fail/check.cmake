@@ -1,5 +1,5 @@
 # cmake -D SOURCE=<file> -D COMPILER=<c++> -D FLAGS=<flags> -D INCLUDE_DIR=<dir>
-#       -D SYSTEM_INCLUDE_DIRS=<dirs> -P check.cmake
+#       -D SYSTEM_INCLUDE_DIRS=<dirs> [-D PARSED_HEADER=<file>] -P check.cmake
 #
 # The source states what the compiler has to say, in lines of this form, each a regular expression:
 #   // expected-error: constraints
@@ -14,6 +14,12 @@ foreach(dir IN LISTS SYSTEM_INCLUDE_DIRS)
         list(APPEND command -isystem "${dir}")
     endif()
 endforeach()
+
+# Not for one that defines something before it includes the library.
+file(STRINGS "${SOURCE}" defines REGEX "^#define ")
+if(PARSED_HEADER AND NOT defines)
+    list(APPEND command -include "${PARSED_HEADER}")
+endif()
 
 # Reports are compared in English.
 set(ENV{LC_ALL} C)
