@@ -544,6 +544,75 @@ TEST_CASE("The extensions of a chunk mean nothing") {
     CHECK(text_of(with_chunks("5;a=b;c=\"d;e\";f\r\nhello\r\n0;x\r\n\r\n")) == "hello");
 }
 
+TEST_CASE("A control byte in the extension of a chunk is refused, in quotes too") {
+    for (char const byte : {'\n', '\0', '\x01', '\x7f'}) {
+        for (std::string const& size : {"5"s, "0"s}) {
+            auto const line = size + ";a=\"" + byte + "\"\r\n";
+            CAPTURE(line);
+            auto const body = size == "5" ? line + "hello\r\n0\r\n\r\n" : line + "\r\n";
+            CHECK(error_at(with_chunks(body)) == Errc::malformed_response);
+        }
+    }
+    CHECK(text_of(with_chunks("5;a=\"b \\\" c\t\"\r\nhello\r\n0\r\n\r\n")) == "hello");
+}
+
+TEST_CASE("Spaces and odd extensions behind a chunk's size are passed over, unless strict") {
+    for (std::string const& behind :
+         {" "s, "  "s, "\t"s, ";"s, ";=x"s, ";a=b;"s, ";a b"s, ";a=\"b\" c"s, ";a=\xe9"s}) {
+        CAPTURE(behind);
+        auto const bytes = with_chunks(
+            "5" + behind + "\r\nhello\r\n00a" + behind + "\r\n, everyone\r\n0" + behind +
+            "\r\nA: b\r\n\r\n");
+        CHECK(text_of(bytes) == "hello, everyone");
+        Strings each;
+        for (char const byte : bytes)
+            each.emplace_back(1, byte);
+        CHECK(parsed(each) == "hello, everyone");
+        CHECK(error_at(bytes, Options().strict(true)) == Errc::malformed_response);
+    }
+    for (std::string const& behind : {";a=\""s, ";a=\"\\\""s, ";a b\n"s, " b"s, ";=\0"s}) {
+        CAPTURE(behind);
+        CHECK(
+            error_at(with_chunks("5" + behind + "\r\nhello\r\n0\r\n\r\n")) ==
+            Errc::malformed_response);
+    }
+}
+
+TEST_CASE("A status line may lack the space behind the status, unless strict") {
+    auto const bytes = "HTTP/1.1 200\r\nContent-Length: 5\r\n\r\nhello"s;
+    CHECK(text_of(bytes) == "hello");
+    for (std::size_t cut = 1; cut < bytes.size(); ++cut) {
+        CAPTURE(cut);
+        CHECK(parsed({bytes.substr(0, cut), bytes.substr(cut)}) == "hello");
+    }
+    CHECK(error_at(bytes, Options().strict(true)) == Errc::malformed_response);
+    for (std::string const& line :
+         {"HTTP/1.1 200X"s, "HTTP/1.1 2000"s, "HTTP/1.1 200\rX"s, "HTTP/1.1 20"s})
+        CHECK(error_at(line + "\r\nContent-Length: 5\r\n\r\nhello") == Errc::malformed_response);
+}
+
+TEST_CASE("The limit of a header does not depend on how its bytes come") {
+    auto const head = with_lines("A: " + std::string(500, 'a') + "\r\nContent-Length: 5\r\n");
+    auto const size = head.size() - 5;
+    for (std::size_t cut = 0; cut < size; cut += 7) {
+        CAPTURE(cut);
+        using syncopate::http::detail::ResponseParser;
+        for (auto const limit : {size, size - 1}) {
+            syncopate::http::detail::ResponseHead result;
+            ResponseParser parser(result, {limit, 128}, ResponseParser::Body::expected, "server");
+            std::string input;
+            auto const code = code_of([&] {
+                for (auto const& part : {head.substr(0, cut), head.substr(cut)}) {
+                    input += part;
+                    if (!input.empty())
+                        input.erase(0, parser.parse(input, nullptr));
+                }
+            });
+            CHECK((limit == size ? code == std::error_code() : code == Errc::header_too_large));
+        }
+    }
+}
+
 TEST_CASE("A response may come byte by byte") {
     auto const bytes =
         "HTTP/1.1 103 Early Hints\r\nA: b\r\n\r\n" +

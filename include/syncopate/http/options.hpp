@@ -238,6 +238,15 @@ public:
     }
     std::size_t max_encodings() const noexcept { return max_encodings_; }
 
+    /// Whether a response must follow RFC 9112 to the letter. Default: false: a status line without its last space, and
+    /// spaces or an odd extension behind a chunk's size, are accepted, as curl and browsers do. What leaves open where a
+    /// message ends is refused in either case. With true, all of it is Errc::malformed_response.
+    SessionOptions& strict(bool value) {
+        strict_ = value;
+        return *this;
+    }
+    bool strict() const noexcept { return strict_; }
+
     /// The functions that are called as requests go on: see Trace. Default: none.
     SessionOptions& trace(Trace value) {
         trace_ = std::move(value);
@@ -265,6 +274,7 @@ private:
     bool decompress_ = true;
     bool cookies_ = false;
     bool retry_ = true;
+    bool strict_ = false;
     std::string ca_file_;
     std::string ca_certificates_;
     std::string client_certificate_;

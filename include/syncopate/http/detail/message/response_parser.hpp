@@ -1,6 +1,8 @@
 // ResponseParser: parses one response, RFC 9112, and refuses those that two readers could understand differently.
 #pragma once
 
+#include <syncopate/http/detail/message/field_syntax.hpp>
+#include <syncopate/http/detail/message/list_syntax.hpp>
 #include <syncopate/http/error.hpp>
 #include <syncopate/http/headers.hpp>
 
@@ -30,10 +32,11 @@ namespace beast = boost::beast;
 /// be all that is missing, and waiting for five would never end.
 inline constexpr bool is_last_chunk_parsed_whole = BOOST_BEAST_VERSION < 356;
 
-/// The limits of a parser, in bytes and fields.
+/// The limits of a parser, in bytes and fields, and how closely a response must follow RFC 9112.
 struct ResponseLimits {
     std::size_t header_size;
     std::size_t header_fields;
+    bool is_strict = false;  // SessionOptions::strict()
 };
 
 /// The status line and the fields of a response.
@@ -81,18 +84,24 @@ public:
             head_.headers.reserve(ordinary_fields, (std::min)(input.size(), ordinary_header_size));
         input_end_ = input.data() + input.size();
         beast::error_code error;
-        auto const used = Base::put(asio::buffer(input.data(), input.size()), error);
+        auto used = Base::put(asio::buffer(input.data(), input.size()), error);
+        if (error && error != beast::http::error::need_more && !limits_.is_strict)
+            used += parse_liberally(input.substr(used), error);
         is_starved_ = !was_in_header && used == 0;
         if (error == beast::http::error::need_more) {
             // Beast's limit is for the header. This one is for a chunk's header and the trailers.
             if (!was_in_header && used == 0 && input.size() >= limits_.header_size)
                 fail(Errc::header_too_large, "a chunk's header, or the trailers");
+            if (is_starved_)
+                check_starved_chunk_line(input);
+            if (was_in_header)
+                count_partial_header(used, input.size() - used);
             return used;
         }
         if (error)
             fail(error);
         if (was_in_header && is_header_done())
-            check_header();
+            check_header(used);
         return used;
     }
 
@@ -120,9 +129,101 @@ private:
         fail(is_too_large ? Errc::header_too_large : Errc::malformed_response, error.message());
     }
 
+    /// Parses what Beast has refused, if it is only written carelessly, and no two readers can disagree on where the
+    /// message ends. Returns the number of bytes used, and clears the error.
+    std::size_t parse_liberally(std::string_view input, beast::error_code& error) {
+        if (error == beast::http::error::bad_status && head_.status == 0)
+            return parse_short_status_line(input, error);
+        if (error == beast::http::error::bad_chunk_extension)
+            return parse_chunk_line(input, error);
+        return 0;
+    }
+
+    /// "HTTP/1.1 200" without the space behind it: that line is parsed with the space, then what follows it.
+    std::size_t parse_short_status_line(std::string_view input, beast::error_code& error) {
+        constexpr auto size = std::string_view("HTTP/1.1 200").size();
+        auto const end = input.substr(size, 2);
+        if (!std::string_view("\r\n").starts_with(end) || end.empty())
+            return 0;
+        if (end.size() < 2) {
+            error = beast::http::error::need_more;
+            return 0;
+        }
+        auto const line = std::string(input.substr(0, size)) + " \r\n";
+        Base::put(asio::buffer(line), error);
+        auto const rest = input.substr(size + 2);
+        if (error != beast::http::error::need_more || rest.empty())
+            return size + 2;
+        return size + 2 + Base::put(asio::buffer(rest.data(), rest.size()), error);
+    }
+
+    /// A chunk's size with spaces or an odd extension behind it. Beast gets the line without them, and with zeros
+    /// in front of the size: it remembers where the line ends.
+    std::size_t parse_chunk_line(std::string_view input, beast::error_code& error) {
+        constexpr std::string_view line_end = "\r\n";
+        // The line end of the chunk before belongs to this one.
+        auto const begin = input.starts_with(line_end) ? line_end.size() : 0;
+        auto const end = input.find(line_end, begin);
+        if (end == input.npos)
+            return 0;
+        auto const line = input.substr(begin, end - begin);
+        auto const size = line.substr(0, line.find_first_not_of("0123456789abcdefABCDEF"));
+        if (!is_harmless_extension(line.substr(size.size())))
+            return 0;
+        // Beast parses the last chunk and the trailers together.
+        bool const is_last = size.find_first_not_of('0') == size.npos;
+        auto const trailers_end = is_last ? input.find("\r\n\r\n", end) : input.npos;
+        auto const used = trailers_end != input.npos ? trailers_end + 4 : end + line_end.size();
+        std::string text(input.substr(0, used));
+        std::ranges::fill_n(
+            text.begin() + static_cast<std::ptrdiff_t>(begin),
+            static_cast<std::ptrdiff_t>(line.size() - size.size()), '0');
+        text.replace(end - size.size(), size.size(), size);
+        return Base::put(asio::buffer(text), error);
+    }
+
+    /// Whether nobody can take a part of it for the end of the line, or for a part of the size.
+    static bool is_harmless_extension(std::string_view text) noexcept {
+        auto const name = trimmed(text);
+        if ((!name.empty() && name.front() != ';') || !is_field_value(text))
+            return false;
+        return are_quotes_closed(text);
+    }
+
+    static bool are_quotes_closed(std::string_view text) noexcept {
+        bool is_quoted = false;
+        for (std::size_t i = 0; i < text.size(); ++i) {
+            if (text[i] == '"')
+                is_quoted = !is_quoted;
+            else if (is_quoted && text[i] == '\\')
+                ++i;
+        }
+        return !is_quoted;
+    }
+
+    /// Beast looks for the end of a quotation beyond the end of the line, and would wait for it.
+    void check_starved_chunk_line(std::string_view input) const {
+        input.remove_prefix(input.starts_with("\r\n") ? 2 : 0);
+        auto const line = input.substr(0, input.find("\r\n"));
+        if (line.size() < input.size() && line.find('"') != line.npos && !are_quotes_closed(line))
+            fail(beast::http::error::bad_chunk_extension);
+    }
+
+    /// Beast's limit is for what one call of it gets: it has to know how much of the header came before.
+    void count_partial_header(std::size_t used, std::size_t left) {
+        header_size_ += used;
+        if (left >= limits_.header_size - (std::min)(header_size_, limits_.header_size))
+            fail(beast::http::error::header_limit);
+        Base::header_limit(static_cast<std::uint32_t>(limits_.header_size - header_size_));
+    }
+
     /// Refuses headers that Beast accepts and that two readers could understand as different messages.
-    void check_header() {
+    void check_header(std::size_t used) {
         Base::eager(true);
+        // Beast does not count the status line.
+        if (header_size_ + used > limits_.header_size)
+            fail(beast::http::error::header_limit);
+        Base::header_limit(static_cast<std::uint32_t>(limits_.header_size));
         if (head_.status < 100)
             fail(Errc::malformed_response, "the status is below 100");
         auto const transfer_encoding = head_.headers.find("Transfer-Encoding");
@@ -193,8 +294,12 @@ private:
         return body.size();
     }
 
-    void on_chunk_header_impl(std::uint64_t, string_view, beast::error_code& error) override {
+    // Beast passes over all that stands between quotes. A party that ends lines at LF would see other chunks.
+    void on_chunk_header_impl(
+        std::uint64_t, string_view extensions, beast::error_code& error) override {
         error = {};
+        if (!extensions.empty() && !is_field_value({extensions.data(), extensions.size()}))
+            error = beast::http::error::bad_chunk_extension;
     }
 
     std::size_t on_chunk_body_impl(
@@ -211,6 +316,7 @@ private:
     ResponseHead& head_;
     ResponseLimits const limits_;
     std::string_view const server_;
+    std::size_t header_size_ = 0;  // of what has come of the header, while it is incomplete
     std::size_t fields_ = 0;
     bool is_starved_ = false;  // in the body, the last parse() used nothing
     std::string* sink_ = nullptr;

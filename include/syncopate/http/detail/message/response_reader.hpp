@@ -47,7 +47,7 @@ public:
         while (!has_head_ && !input.empty()) {
             if (!parser_) {
                 ResponseLimits const limits{
-                    options_.max_header_size(), options_.max_header_fields()};
+                    options_.max_header_size(), options_.max_header_fields(), options_.strict()};
                 parser_.emplace(head_, limits, body, server_);
             }
             parse(input, nullptr);
