@@ -355,6 +355,32 @@ TEST_CASE("A domain has 50 cookies, and the one that was not used for longest ma
     CHECK(names.ends_with(" a48 b c "));
 }
 
+TEST_CASE("A host below neither replaces nor removes the cookie that a host keeps for itself") {
+    CookieJar jar;
+    jar.store(https("example.com"), "a=own; Secure; Path=/", now);
+    jar.store(https("evil.example.com"), "a=2; Secure; Domain=example.com; Path=/", now);
+    CHECK(jar.header_for(https("example.com"), now) == "a=own; a=2");
+    jar.store(https("evil.example.com"), "a=; Domain=example.com; Path=/; Max-Age=0", now);
+    CHECK(jar.header_for(https("example.com"), now) == "a=own");
+}
+
+TEST_CASE("Cookies that are not Secure make room first, and push out none that is") {
+    CookieJar jar;
+    jar.store(https("h.net"), "sid=1; Secure", now);
+    for (int i = 0; i < 60; ++i)
+        jar.store(http("h.net"), "a" + std::to_string(i) + "=1", now);
+    CHECK(jar.size() == 50);
+    CHECK(jar.header_for(https("h.net"), now).starts_with("sid=1; a11=1; "));
+    for (int i = 0; i < 49; ++i)
+        jar.store(https("h.net"), "s" + std::to_string(i) + "=1; Secure", now);
+    jar.store(http("h.net"), "b=1", now);
+    CHECK(jar.size() == 50);
+    CHECK(jar.header_for(http("h.net"), now).empty());
+    jar.store(https("h.net"), "c=1; Secure", now);
+    CHECK(jar.size() == 50);
+    CHECK(jar.header_for(https("h.net"), now).ends_with("; c=1"));
+}
+
 TEST_CASE("A jar has 3000 cookies, and the one that was not used for longest makes room") {
     CookieJar jar;
     for (int i = 0; i < 3000; ++i)

@@ -115,10 +115,12 @@ inline std::string_view default_cookie_path(std::string_view path) noexcept {
 /// Keeps the cookies of a session, as a range of them, oldest first.
 ///
 /// It is bounded: 4096 bytes a cookie, 50 cookies a domain, 3000 in all. A larger cookie is ignored. A cookie
-/// beyond a number replaces the one that has not been used for longest.
+/// beyond a number replaces the one that has not been used for longest, among those that are not Secure if there
+/// are any. A cookie that is not Secure never replaces one that is: it is ignored.
 ///
 /// Threads:   one at a time. An iterator is valid until the next store() or header_for().
-/// Semantics: RFC 6265, sections 5.3 and 5.4. Of its revision: the prefixes `__Host-` and `__Secure-`; `Secure`
+/// Semantics: RFC 6265, sections 5.3 and 5.4. Of its revision, RFC 6265bis: a cookie of a host alone and one with a
+///            Domain are two, though they have the same name and path; the prefixes `__Host-` and `__Secure-`; `Secure`
 ///            cookies come from https only, and are not overwritten by http; a control byte in a field makes
 ///            it ignored. SameSite is ignored: there are no pages here whose requests it would limit. Public
 ///            suffixes are known if the library was built with libpsl (SYNCOPATE_HTTP_WITH_LIBPSL).
@@ -146,7 +148,7 @@ public:
         cookie->last_use_ = ++uses_;
         auto const same = std::ranges::find_if(cookies_, [&](Cookie const& each) {
             return each.name_ == cookie->name_ && each.domain_ == cookie->domain_ &&
-                   each.path_ == cookie->path_;
+                   each.path_ == cookie->path_ && each.is_host_only_ == cookie->is_host_only_;
         });
         bool const is_expired = cookie->expires_ && *cookie->expires_ <= now;
         if (same != cookies_.end() && is_expired) {
@@ -154,8 +156,8 @@ public:
         } else if (same != cookies_.end()) {
             *same = std::move(*cookie);
         } else if (!is_expired) {
-            make_room(cookie->domain_);
-            cookies_.push_back(std::move(*cookie));
+            if (make_room(*cookie))
+                cookies_.push_back(std::move(*cookie));
         }
     }
 
@@ -266,24 +268,33 @@ private:
             cookies_, [&](Cookie const& each) { return each.expires_ && *each.expires_ <= now; });
     }
 
-    void make_room(std::string_view domain) noexcept {
-        auto const is_in_domain = [&](Cookie const& each) { return each.domain_ == domain; };
+    /// Removes what is one too many for another cookie. Returns false if there is nothing that it may replace.
+    bool make_room(Cookie const& cookie) noexcept {
+        auto const is_in_domain = [&](Cookie const& each) {
+            return each.domain_ == cookie.domain_;
+        };
         auto const in_domain = std::ranges::count_if(cookies_, is_in_domain);
         if (static_cast<std::size_t>(in_domain) >= max_cookies_per_domain)
-            remove_least_used(is_in_domain);
+            return remove_for(cookie, is_in_domain);
         if (cookies_.size() >= max_cookies)
-            remove_least_used([](Cookie const&) { return true; });
+            return remove_for(cookie, [](Cookie const&) { return true; });
+        return true;
     }
 
+    /// Removes the candidate that may go first: one that is not Secure, and of these the least used.
     template <class Predicate>
-    void remove_least_used(Predicate is_candidate) noexcept {
+    bool remove_for(Cookie const& cookie, Predicate is_candidate) noexcept {
+        auto const goes_before = [](Cookie const& a, Cookie const& b) {
+            return a.is_secure_ != b.is_secure_ ? b.is_secure_ : a.last_use_ < b.last_use_;
+        };
         auto found = cookies_.end();
         for (auto each = cookies_.begin(); each != cookies_.end(); ++each)
-            if (is_candidate(*each) &&
-                (found == cookies_.end() || each->last_use_ < found->last_use_))
+            if (is_candidate(*each) && (found == cookies_.end() || goes_before(*each, *found)))
                 found = each;
-        if (found != cookies_.end())
-            cookies_.erase(found);
+        if (found == cookies_.end() || (found->is_secure_ && !cookie.is_secure_))
+            return false;
+        cookies_.erase(found);
+        return true;
     }
 
     std::vector<Cookie> cookies_;
