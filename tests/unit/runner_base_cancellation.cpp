@@ -7,8 +7,11 @@
 #include "support/tasks.hpp"
 #include <syncopate/error.hpp>
 #include <syncopate/options.hpp>
+#include <syncopate/task_group.hpp>
+#include <syncopate/thread_runner.hpp>
 
 #include <boost/asio/awaitable.hpp>
+#include <boost/asio/cancellation_state.hpp>
 #include <boost/asio/deferred.hpp>
 #include <boost/asio/error.hpp>
 #include <boost/asio/experimental/awaitable_operators.hpp>
@@ -88,6 +91,30 @@ std::vector<std::exception_ptr> cancellations() {
 asio::awaitable<void> fail_with_when_cancelled(std::exception_ptr error) {
     co_await until_cancelled();
     std::rethrow_exception(error);
+}
+
+// Deals with its first cancellation, and goes on.
+asio::awaitable<void> go_on_when_cancelled(Gate& started, Gate& goes_on, bool& completed) {
+    started.open();
+    co_await until_cancelled();
+    co_await asio::this_coro::throw_if_cancelled(true);
+    co_await asio::this_coro::reset_cancellation_state(asio::enable_terminal_cancellation());
+    goes_on.open();
+    co_await sleep_for(3s);
+    completed = true;
+}
+
+// Is not cancelled by what comes at first.
+asio::awaitable<void> begin_uncancelled(
+    Gate& started, Gate& may_go_on, Gate& goes_on, bool& completed) {
+    co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
+    started.open();
+    while (!may_go_on.is_open())
+        co_await sleep_for(1ms);
+    co_await asio::this_coro::reset_cancellation_state(asio::enable_terminal_cancellation());
+    goes_on.open();
+    co_await sleep_for(3s);
+    completed = true;
 }
 
 }  // namespace
@@ -386,4 +413,59 @@ LOOP_TEST_CASE("Operations that were cancelled side by side count as cancelled",
     AnyLoop loop;
     auto const both = []() -> asio::awaitable<void> { co_await (forever() && forever()); };
     CHECK(code_of([&] { loop.runner.run_for(1ms, both); }) == Errc::timed_out);
+}
+
+TEST_CASE("close cancels a task that has dealt with a request to stop") {
+    Gate started;
+    Gate goes_on;
+    bool completed = false;
+    syncopate::ThreadRunner runner;
+    std::stop_source stop;
+    auto future =
+        runner.run_as_future(go_on_when_cancelled(started, goes_on, completed), stop.get_token());
+    started.wait();
+    stop.request_stop();
+    goes_on.wait();
+    runner.close();
+    CHECK_FALSE(completed);
+    CHECK(code_of([&] { future.get(); }) == Errc::cancelled);
+}
+
+TEST_CASE("close cancels a task of a group that has dealt with a request to stop") {
+    Gate started;
+    Gate goes_on;
+    bool completed = false;
+    syncopate::ThreadRunner runner;
+    std::stop_source stop;
+    auto future = runner.run_as_future(
+        syncopate::with_task_group([&](syncopate::TaskGroup& group) -> asio::awaitable<void> {
+            group.start_soon(go_on_when_cancelled(started, goes_on, completed));
+            co_await forever();
+        }),
+        stop.get_token());
+    started.wait();
+    stop.request_stop();
+    goes_on.wait();
+    runner.close();
+    CHECK_FALSE(completed);
+    CHECK(code_of([&] { future.get(); }) == Errc::cancelled);
+}
+
+TEST_CASE("close cancels a task that could not be cancelled when it was asked to stop") {
+    Gate started;
+    Gate may_go_on;
+    Gate goes_on;
+    bool completed = false;
+    syncopate::ThreadRunner runner;
+    std::stop_source stop;
+    auto future = runner.run_as_future(
+        begin_uncancelled(started, may_go_on, goes_on, completed), stop.get_token());
+    started.wait();
+    stop.request_stop();
+    runner.call([] {});
+    may_go_on.open();
+    goes_on.wait();
+    runner.close();
+    CHECK_FALSE(completed);
+    CHECK(code_of([&] { future.get(); }) == Errc::cancelled);
 }

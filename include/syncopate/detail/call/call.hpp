@@ -65,9 +65,11 @@ public:
     }
 
     void cancel(Errc reason) noexcept final {
-        if (reason_ != Errc{} || is_clean_up())
+        if (is_clean_up())
             return;
-        reason_ = reason;
+        // The task may have dealt with an earlier request, or was not to be cancelled then: this is another.
+        if (reason_ == Errc{})
+            reason_ = reason;
         stop(reason);
     }
 

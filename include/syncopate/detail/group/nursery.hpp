@@ -100,7 +100,7 @@ public:
             cancel(running_.front());
     }
 
-    /// Cancels a child that runs. Only once: its clean-up is not cancelled again.
+    /// Cancels a child that runs. Only once: its clean-up is not cancelled again, but by the parent.
     void cancel(Child& child) noexcept {
         if (std::exchange(child.is_cancelled_, true))
             return;
@@ -179,8 +179,18 @@ private:
 
     void cancel_by_parent() noexcept {
         is_cancelled_by_parent_ = true;
-        if (on_parent_cancel_ == OnParentCancel::propagate)
-            cancel();
+        if (on_parent_cancel_ != OnParentCancel::propagate)
+            return;
+        Hold const hold(*this);
+        // Each request of the parent's reaches also those that have dealt with an earlier one.
+        IntrusiveList<Child> again;
+        while (!cancelled_.empty())
+            cancelled_.front().move_to(again);
+        while (!again.empty()) {
+            again.front().is_cancelled_ = false;
+            cancel(again.front());
+        }
+        cancel();
     }
 
     template <class C>

@@ -34,7 +34,8 @@ public:
     /// Whether every task has been released. Acquires what was done before released().
     bool none() const noexcept { return count_.load(std::memory_order_acquire) == 0; }
 
-    /// Cancels those that were not cancelled before, newest first. To cancel one may complete others.
+    /// Cancels each once, newest first, also those that were asked to stop before. To cancel one may complete
+    /// others.
     void cancel_all(Errc reason) noexcept {
         for (;;) {
             std::unique_lock lock(mutex_);

@@ -16,7 +16,7 @@ class TaskRecord : public ListHook<TaskRecord> {
 public:
     explicit TaskRecord(std::source_location where) noexcept : where_(where) {}
 
-    /// Asks the task to stop. On the loop. Only the first reason counts.
+    /// Asks the task to stop, each time anew. On the loop. Only the first reason counts.
     virtual void cancel(Errc reason) noexcept = 0;
 
     /// The call site, in words.

@@ -160,8 +160,11 @@ private:
     }
 
     void cancelled() noexcept final {
-        if (is_cancelled_.exchange(true, std::memory_order_relaxed))
+        if (is_cancelled_.exchange(true, std::memory_order_relaxed)) {
+            if (task_)
+                task_->cancel();  // it may have dealt with the first request
             return;
+        }
         bool const is_withdrawn = withdraw();
         if (task_)
             task_->cancel();
