@@ -425,6 +425,15 @@ TEST_CASE("User and password of a URL stay with a redirect to the same origin") 
     CHECK(response.history().at(0).url() == server.url());
 }
 
+TEST_CASE("A Location does not choose the credentials for another origin") {
+    RawServer other(answering(ok()));
+    auto const port = std::to_string(other.port());
+    RawServer server(redirecting("http://admin:admin@127.0.0.1:" + port + "/reboot"));
+    SessionOnLoop client;
+    client.text(server.url());
+    CHECK_THAT(other.requests().at(0), !ContainsSubstring("Authorization"));
+}
+
 TEST_CASE("A request that is cancelled while a redirect is read is not sent on") {
     std::latch both(2);
     RawServer server([&](Peer& peer) {

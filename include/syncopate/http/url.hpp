@@ -107,6 +107,12 @@ public:
         parts_.password = other.password();
     }
 
+    /// Removes the user and the password.
+    void drop_user() noexcept {
+        parts_.user.clear();
+        parts_.password.clear();
+    }
+
     /// Adds a parameter at the end of the query. All but letters, digits and `-._~` is escaped.
     ///
     /// Throws:    the URL would have more than 64 KiB -> Errc::invalid_url. It then stays as it was.

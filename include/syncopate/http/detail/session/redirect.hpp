@@ -64,10 +64,13 @@ inline std::optional<Redirect> redirect_of(
     if (url.is_secure() && !next->is_secure())
         throw_error(Errc::redirect_refused, server + ": from https to http");
     auto changed = rewrite_after(head.status, rewrite);
-    if (next->origin() == url.origin())
+    if (next->origin() == url.origin()) {
         next->inherit_user(url);
-    else
+    } else {
+        // A server does not choose the credentials with which another one is asked: RFC 9110, 4.2.4.
+        next->drop_user();
         changed.keeps_credentials = false;
+    }
     if (changed.keeps_body && !body.can_be_sent())
         throw_error(Errc::body_not_replayable, server);
     return Redirect{*std::move(next), changed};
