@@ -23,7 +23,7 @@ template <Awaitable A>
 A&& require_valid(A&& awaitable) {
     if (!awaitable.valid())
         throw_spent_awaitable();
-    return std::move(awaitable);
+    return std::forward<A>(awaitable);
 }
 
 /// Calls a function, and gives the awaitable that it returns.
