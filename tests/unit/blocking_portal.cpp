@@ -315,23 +315,3 @@ TEST_CASE(
     portal.close();
     SUCCEED();
 }
-
-TEST_CASE("A call to an io_context that nobody runs any more is refused") {
-    asio::io_context context;
-    BlockingPortal portal(context);
-    context.run();  // out of work
-    auto const refusals = [&] {
-        return code_of([&] { portal.run(nothing()); }) == Errc::loop_failed &&
-               code_of([&] { portal.run_for(1h, nothing()); }) == Errc::loop_failed &&
-               code_of([&] { portal.call([] {}); }) == Errc::loop_failed;
-    };
-    CHECK(refusals());
-    context.restart();
-    auto const work = asio::make_work_guard(context);
-    std::jthread thread([&] { context.run(); });
-    CHECK(portal.run(twice(21)) == 42);
-    context.stop();
-    thread.join();
-    CHECK(refusals());
-    portal.close();
-}

@@ -49,10 +49,7 @@ public:
             BlockingWait::Refuse refused = BlockingWait::Refuse::blocking,
             BlockingWait::For what = BlockingWait::For::call)
             : BlockingScope(loop.identity(), event, refused, what), loop_(loop),
-              must_end_(
-                  refused == BlockingWait::Refuse::blocking && what == BlockingWait::For::call
-                      ? loop.begin_blocking()
-                      : loop.begin_blocking_for_end()) {}
+              must_end_(loop.begin_blocking()) {}
         ~Blocking() {
             if (must_end_)
                 loop_.end_blocking();
@@ -129,8 +126,6 @@ private:
     /// Before a thread blocks. After true, end_blocking() is called when it has blocked.
     virtual bool begin_blocking() { return false; }
     virtual void end_blocking() noexcept {}
-    /// The same, to wait for the end of what has begun, on a loop that may have stopped.
-    virtual bool begin_blocking_for_end() { return begin_blocking(); }
     virtual bool block(OneShotEvent& event, Deadline deadline) noexcept {
         return event.wait_until(deadline);
     }

@@ -26,8 +26,6 @@ struct LoopThreads {
     /// Whether the executor is a strand, or runs on one, and the calling thread holds it: then no other thread
     /// can run.
     std::function<bool()> wait_for_this_one = [] { return false; };
-    /// Whether they have left the loop, because it was stopped or ran out of work. An io_context tells.
-    std::function<bool()> have_left = [] { return false; };
 };
 
 template <class Executor>
@@ -97,10 +95,7 @@ LoopThreads threads_of(Executor const& executor) {
             boost::asio::query(executor, boost::asio::execution::occupancy)};
     } else {
         // An io_context does not tell. Most have one thread, and to assume so is safe.
-        LoopThreads threads{[executor] { return executor.running_in_this_thread(); }, 1};
-        if constexpr (std::convertible_to<decltype(executor.context()), boost::asio::io_context&>)
-            threads.have_left = [executor] { return executor.context().stopped(); };
-        return threads;
+        return {[executor] { return executor.running_in_this_thread(); }, 1};
     }
 }
 

@@ -110,15 +110,6 @@ private:
     // outlives the count: it cannot be destroyed while a thread of its own is here.
     bool begin_blocking() override {
         std::lock_guard const lock(mutex_);
-        if (!is_lost() && threads_.have_left())
-            throw_error(Errc::loop_failed);
-        return begin_blocking_locked();
-    }
-    bool begin_blocking_for_end() override {
-        std::lock_guard const lock(mutex_);
-        return begin_blocking_locked();
-    }
-    bool begin_blocking_locked() {
         if (is_detached_)
             return false;
         if (threads_.wait_for_this_one())
