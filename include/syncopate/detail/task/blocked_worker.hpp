@@ -26,23 +26,15 @@ protected:
 class BlockedWorker
     : public boost::intrusive_ref_counter<BlockedWorker, boost::thread_safe_counter> {
 public:
-    /// parent:  the blocking call of another worker that waits for what this worker does, or null.
-    /// limiter: the address of the TokenCounter of which the worker's function holds a token, or null.
-    BlockedWorker(
-        PoolWorker& worker,
-        boost::intrusive_ptr<BlockedWorker> parent,
-        void const* limiter) noexcept
-        : worker_(worker), parent_(std::move(parent)), limiter_(limiter) {}
+    /// parent: the blocking call of another worker that waits for what this worker does, or null.
+    BlockedWorker(PoolWorker& worker, boost::intrusive_ptr<BlockedWorker> parent) noexcept
+        : worker_(worker), parent_(std::move(parent)) {}
 
     /// The worker while it is blocked; then null.
     PoolWorker const* worker() const noexcept {
         return has_ended_.load(std::memory_order_relaxed) ? nullptr : &worker_;
     }
     BlockedWorker const* parent() const noexcept { return parent_.get(); }
-    bool is_of_same_worker(BlockedWorker const& other) const noexcept {
-        return &worker_ == &other.worker_;
-    }
-    void const* limiter() const noexcept { return limiter_; }
 
     void begin() noexcept { worker_.begin_blocking(); }
     void end() noexcept {
@@ -55,7 +47,6 @@ private:
     PoolWorker& worker_;
     std::atomic<bool> has_ended_{false};
     boost::intrusive_ptr<BlockedWorker> const parent_;
-    void const* const limiter_;
 };
 
 using BlockedWorkerPointer = boost::intrusive_ptr<BlockedWorker>;

@@ -4,10 +4,7 @@
 
 #include <syncopate/detail/intrusive_list.hpp>
 #include <syncopate/detail/loop/suspension.hpp>
-#include <syncopate/detail/task/blocked_worker.hpp>
-#include <syncopate/detail/task/caller_executor.hpp>
 #include <syncopate/detail/task/cancellation.hpp>
-#include <syncopate/error.hpp>
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
@@ -38,18 +35,12 @@ public:
         return take_if_free();
     }
 
-    /// Gives the awaiting coroutine a token.
-    /// Throws: operation_aborted when it is cancelled first; DeadlockError if only workers that wait for tasks
-    /// in the queue hold tokens.
+    /// Gives the awaiting coroutine a token. Throws: operation_aborted when it is cancelled first.
     static boost::asio::awaitable<void> wait(std::shared_ptr<TokenCounter> counter) {
         boost::asio::any_io_executor executor = co_await boost::asio::this_coro::executor;
         boost::intrusive_ptr<TokenRequest> const request(
             new TokenRequest(executor, std::move(counter)));
         co_await request->wait();
-        if (request->is_refused())
-            throw DeadlockError(
-                "a CapacityLimiter: each of its tokens is held by a function that waits for a task, "
-                "which would have to wait for another token");
         if (!request->is_granted())
             throw_cancellation();
     }
@@ -77,15 +68,10 @@ private:
         /// Throws: std::bad_alloc: the first request on an execution context makes the context's gate.
         TokenRequest(
             boost::asio::any_io_executor const& executor, std::shared_ptr<TokenCounter> counter)
-            : Suspension(executor), counter_(std::move(counter)) {
-            auto const caller = caller_of(executor);
-            if (auto const* const thread = caller ? caller->thread() : nullptr)
-                waiting_worker_ = thread->worker;
-        }
+            : Suspension(executor), counter_(std::move(counter)) {}
 
         /// After the coroutine has gone on.
         bool is_granted() const noexcept { return is_granted_; }
-        bool is_refused() const noexcept { return is_refused_; }
 
     private:
         friend class TokenCounter;
@@ -102,9 +88,7 @@ private:
         }
 
         std::shared_ptr<TokenCounter> const counter_;
-        BlockedWorkerPointer waiting_worker_;  // that is blocked on the task, if one is
         bool is_granted_ = false;
-        bool is_refused_ = false;
     };
 
     bool take_if_free() noexcept {
@@ -116,53 +100,10 @@ private:
 
     void add(TokenRequest& request) noexcept {
         std::unique_lock lock(mutex_);
-        if (would_wait_for_itself(request)) {
-            request.is_refused_ = true;
-            lock.unlock();
-            return request.resume_soon();
-        }
         intrusive_ptr_add_ref(&request);
         requests_.push_back(request);
         ++waiting_;
         grant_tokens(lock);
-    }
-
-    /// Whether each token is held by the function of a worker that is blocked on a task in the queue, or on this
-    /// one: then none would ever be given back. A token that a coroutine holds may be given back at any time.
-    bool would_wait_for_itself(TokenRequest const& newest) const noexcept {
-        if (borrowed_ < total_ || !newest.waiting_worker_)
-            return false;
-        std::size_t holders = 0;
-        std::size_t position = 0;
-        for_each_holder_behind(newest, [&](BlockedWorker const& holder) {
-            if (holder.worker() && !is_among_first(position, newest, holder))
-                ++holders;
-            ++position;
-        });
-        return holders >= borrowed_;
-    }
-
-    /// Calls f for each blocking call of a holder that waits for a task in the queue, or for the newest.
-    template <class F>
-    void for_each_holder_behind(TokenRequest const& newest, F f) const noexcept {
-        auto const visit = [&](TokenRequest const& request) {
-            for (auto const* call = request.waiting_worker_.get(); call; call = call->parent())
-                if (call->limiter() == this)
-                    f(*call);
-        };
-        visit(newest);
-        requests_.for_each(visit);
-    }
-
-    /// Whether the worker has come up already: it holds one token, however often it is found.
-    bool is_among_first(
-        std::size_t count, TokenRequest const& newest, BlockedWorker const& holder) const noexcept {
-        bool found = false;
-        for_each_holder_behind(newest, [&](BlockedWorker const& other) {
-            found = found || (count > 0 && other.is_of_same_worker(holder));
-            count -= count > 0;
-        });
-        return found;
     }
 
     /// False: it is not in the queue. It has been granted a token, or was withdrawn before.
@@ -195,7 +136,7 @@ private:
     std::size_t total_;
     std::size_t borrowed_ = 0;
     std::size_t waiting_ = 0;
-    mutable IntrusiveList<TokenRequest> requests_;
+    IntrusiveList<TokenRequest> requests_;
 };
 
 }  // namespace syncopate::inline v0_1::detail

@@ -48,15 +48,13 @@ class Work : public Suspension, public ListHook<Work> {
 public:
     /// executor:      the coroutine's.
     /// work_executor: takes the work, and outlives the coroutine's wait.
-    /// limiter:       the address of the TokenCounter of which the function holds a token, or null.
     Work(
         boost::asio::any_io_executor const& executor,
         WorkExecutor& work_executor,
         OnCancel on_cancel,
-        std::source_location where,
-        void const* limiter = nullptr)
+        std::source_location where)
         : Suspension(executor), loop_(gate().identity()), caller_(caller_of(executor)),
-          work_executor_(work_executor), on_cancel_(on_cancel), where_(where), limiter_(limiter) {
+          work_executor_(work_executor), on_cancel_(on_cancel), where_(where) {
         // A portal's execution context belongs to somebody else, so the context's gate knows no loop.
         if (auto const* const portal = ServingScope::loop_here(); portal && !gate().loop())
             loop_.loop = portal;
@@ -114,8 +112,6 @@ public:
     BlockedWorkerPointer const& waiting_worker() const noexcept { return waiting_worker_; }
 
     LoopIdentity const& loop() const noexcept { return loop_; }
-
-    void const* limiter() const noexcept { return limiter_; }
 
     std::string description() const { return detail::description(where_); }
 
@@ -204,7 +200,6 @@ private:
     WorkExecutor& work_executor_;
     OnCancel const on_cancel_;
     std::source_location const where_;
-    void const* const limiter_;
     std::atomic<State> state_{State::queued};
     std::atomic<bool> is_cancelled_{false};
     DependentTask* task_ = nullptr;  // used on the loop only
