@@ -22,7 +22,8 @@ namespace syncopate::inline v0_1 {
 ///
 /// pool:      must live until the function has returned.
 /// function:  is moved to that thread, called once, and destroyed there. It may refer to the task's
-///            frame, unless it may be abandoned. Inside it, from_thread:: leads back to the loop.
+///            frame, unless it may be abandoned. Inside it, from_thread:: leads back to the loop. The thread
+///            takes no signals of the process, and a program that it starts inherits that.
 /// on_cancel: whether the task waits for the function when it is cancelled.
 /// where:     the call site, for messages: leave it to its default.
 /// Throws:    what the function throws. The pool is closed -> Errc::runner_closed. All threads of the pool

@@ -804,6 +804,14 @@ TEST_CASE("An outcome that was moved from has no response") {
     ClientOutcome const other = std::move(outcome);
     CHECK(code_of([&] { return outcome.response().status(); }) == Errc::response_closed);
     CHECK_THROWS_AS(other.response(), std::runtime_error);
+
+    RawServer const server(answering(ok("body")));
+    Client client;
+    ClientOutcome success(client.get(server.url()));
+    ClientOutcome const moved = std::move(success);
+    CHECK(!success.has_response());
+    CHECK(code_of([&] { return success.response().status(); }) == Errc::response_closed);
+    CHECK(moved.response().text() == "body");
 }
 
 // NOLINTEND(bugprone-use-after-move,hicpp-invalid-access-moved)

@@ -641,6 +641,7 @@ TEST_CASE("A response may come in three parts, wherever it is split") {
     for (std::string const& whole :
          {with_chunks("0\r\n\r\n"), with_chunks("1\r\nx\r\n0\r\n\r\n"),
           with_chunks("5;x=y\r\nhello\r\n1\r\n!\r\n000;a=\"b\"\r\nA: b\r\n c\r\n\r\n"),
+          with_chunks("5\r\nhello\r\n0\r\nX: 5\" tall\r\n\r\n"),
           with_lines("Content-Length: 5\r\nE: f\r\n g\r\n"), with_lines(""),
           "HTTP/1.1 204 No Content\r\nContent-Length: 3\r\n\r\n"s}) {
         CAPTURE(whole);

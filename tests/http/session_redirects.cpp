@@ -220,6 +220,17 @@ TEST_CASE("The body of a redirect is not decoded") {
     CHECK(server.connections() == 1);
 }
 
+TEST_CASE("The connection of a redirect is used again, however its chunks are written") {
+    auto const sizes =
+        GENERATE(std::string("5\r\nhello\r\n0\r\n\r\n"), std::string("5 \r\nhello\r\n0 \r\n\r\n"));
+    RawServer server(answering_by_target(
+        {{"/",
+          "HTTP/1.1 302 Found\r\nLocation: /next\r\nTransfer-Encoding: chunked\r\n\r\n" + sizes}}));
+    SessionOnLoop client;
+    CHECK(client.text(server.url()) == "end");
+    CHECK(server.connections() == 1);
+}
+
 TEST_CASE("A redirect with a long body is followed on another connection") {
     auto const first = GENERATE(
         std::string("HTTP/1.1 302 Found\r\nLocation: /next\r\nContent-Length: 9999999\r\n\r\n"),

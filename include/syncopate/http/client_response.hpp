@@ -95,6 +95,16 @@ public:
     // NOLINTNEXTLINE(bugprone-throw-keyword-missing): it is kept
     explicit ClientOutcome(std::exception_ptr error) noexcept : error_(std::move(error)) {}
 
+    ClientOutcome(ClientOutcome&& other) noexcept
+        : response_(std::exchange(other.response_, std::nullopt)), error_(std::move(other.error_)) {
+    }
+    ClientOutcome& operator=(ClientOutcome&& other) noexcept {
+        response_ = std::exchange(other.response_, std::nullopt);
+        error_ = std::move(other.error_);
+        return *this;
+    }
+    ~ClientOutcome() = default;
+
     /// Returns whether the request succeeded.
     bool has_response() const noexcept { return response_.has_value(); }
     /// Gives the exception with which the request failed; null if there is a response.

@@ -140,8 +140,22 @@ inline std::error_code make_error_code(Errc code) noexcept {
 
 namespace detail {
 
+/// The text with its control bytes as \xNN: a part of it may be a server's, and the text ends up in terminals and logs.
+inline std::string without_controls(std::string const& text) {
+    constexpr char const* digits = "0123456789abcdef";
+    std::string shown;
+    for (char const c : text) {
+        auto const byte = static_cast<unsigned char>(c);
+        if (byte >= 0x20 && byte != 0x7f)
+            shown += c;
+        else
+            shown.append("\\x").append(1, digits[byte >> 4]).append(1, digits[byte & 15]);
+    }
+    return shown;
+}
+
 [[noreturn]] inline void throw_error(Errc code, std::string const& what) {
-    throw std::system_error(make_error_code(code), what);
+    throw std::system_error(make_error_code(code), without_controls(what));
 }
 
 }  // namespace detail

@@ -2,11 +2,14 @@
 #pragma once
 
 #include <syncopate/detail/error/report.hpp>
+#include <syncopate/detail/task/caller_executor.hpp>
 
+#include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/associated_executor.hpp>
 #include <boost/asio/post.hpp>
 
 #include <exception>
+#include <type_traits>
 #include <utility>
 
 namespace syncopate::inline v0_1::detail {
@@ -21,13 +24,22 @@ void throw_later(Executor const& executor, std::exception_ptr error) noexcept {
     }
 }
 
+template <class Executor>
+auto plain_executor(Executor const& executor) noexcept {
+    if constexpr (std::is_same_v<Executor, boost::asio::any_io_executor>)
+        return without_caller(executor);
+    else
+        return executor;
+}
+
 /// Calls the handler of a coroutine. Resumed, the coroutine may end, and its own completion handler is the
 /// user's, and may throw. That must not unwind whoever has resumed the coroutine: other tasks, which have
 /// nothing to do with it. So it is thrown once more, by a handler of its own on the coroutine's executor, and
 /// leaves io_context::run() as with Asio. (Asio's io_context does the same for what is thrown in dispatch().)
 template <class Handler>
 void call_and_hand_on(Handler&& handler) noexcept {
-    auto const executor = boost::asio::get_associated_executor(handler);
+    // Not the one that names its caller: as long as somebody keeps that, its coroutine is not used again.
+    auto const executor = plain_executor(boost::asio::get_associated_executor(handler));
     try {
         std::forward<Handler>(handler)();
     } catch (...) {

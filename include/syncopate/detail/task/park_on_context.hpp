@@ -17,9 +17,8 @@ public:
     /// Suspends the awaiting coroutine until resume(), or until it is cancelled. On the executor.
     boost::asio::awaitable<void> wait(boost::asio::any_io_executor executor) {
         boost::asio::steady_timer timer(executor, (boost::asio::steady_timer::time_point::max)());
-        timer_ = &timer;
+        Waiting const waiting(timer_, timer);
         co_await timer.async_wait(boost::asio::as_tuple(boost::asio::use_awaitable));
-        timer_ = nullptr;
     }
 
     bool is_waiting() const noexcept { return timer_ != nullptr; }
@@ -31,6 +30,21 @@ public:
     }
 
 private:
+    /// Also where the wait cannot begin, for want of memory.
+    class Waiting {
+    public:
+        Waiting(boost::asio::steady_timer*& place, boost::asio::steady_timer& timer) noexcept
+            : place_(place) {
+            place_ = &timer;
+        }
+        Waiting(Waiting const&) = delete;
+        Waiting& operator=(Waiting const&) = delete;
+        ~Waiting() { place_ = nullptr; }
+
+    private:
+        boost::asio::steady_timer*& place_;
+    };
+
     boost::asio::steady_timer* timer_ = nullptr;
 };
 

@@ -11,12 +11,15 @@
 
 namespace syncopate::inline v0_1::detail {
 
-/// Blocks all signals on the calling thread, until it is destroyed.
+/// Blocks the signals that are sent to the process, on the calling thread, until it is destroyed. Not those that
+/// tell a thread what it has done itself: were they blocked, a fault would end the process without its handler.
 class SignalBlocker {
 public:
     SignalBlocker() noexcept {
         sigset_t all;
         ::sigfillset(&all);
+        for (int const own : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS, SIGABRT, SIGPROF})
+            ::sigdelset(&all, own);
         is_blocked_ = ::pthread_sigmask(SIG_BLOCK, &all, &before_) == 0;
     }
     SignalBlocker(SignalBlocker const&) = delete;
@@ -31,8 +34,8 @@ private:
     bool is_blocked_;
 };
 
-/// The thread inherits a mask that blocks all signals: a program takes its signals where it expects them, in
-/// a handler on a thread of its own or in sigwait(). Asio does the same with the threads that it makes.
+/// The thread inherits the mask of a SignalBlocker: a program takes its signals where it expects them, in a
+/// handler on a thread of its own or in sigwait(). Asio does the same with the threads that it makes.
 ///
 /// Throws: std::system_error if the system has no thread to give.
 template <class F>

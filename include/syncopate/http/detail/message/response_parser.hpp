@@ -19,6 +19,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <string>
 #include <string_view>
 
@@ -59,7 +60,7 @@ public:
     /// server:    names the server in errors.
     ResponseParser(ResponseHead& head, ResponseLimits limits, Body body, std::string_view server)
         : head_(head), limits_(limits), server_(server) {
-        Base::header_limit(static_cast<std::uint32_t>(limits.header_size));
+        limit_header(limits.header_size);
         Base::body_limit(boost::none);
         Base::skip(body == Body::none);
     }
@@ -92,7 +93,7 @@ public:
             // Beast's limit is for the header. This one is for a chunk's header and the trailers.
             if (!was_in_header && used == 0 && input.size() >= limits_.header_size)
                 fail(Errc::header_too_large, "a chunk's header, or the trailers");
-            if (is_starved_)
+            if (is_starved_ && !is_in_trailers_)
                 check_starved_chunk_line(input);
             if (was_in_header)
                 count_partial_header(used, input.size() - used);
@@ -151,6 +152,8 @@ private:
         }
         auto const line = std::string(input.substr(0, size)) + " \r\n";
         Base::put(asio::buffer(line), error);
+        // Of the space that was not sent Beast has counted one byte too many.
+        limit_header(limits_.header_size - (std::min)(size + end.size(), limits_.header_size));
         auto const rest = input.substr(size + 2);
         if (error != beast::http::error::need_more || rest.empty())
             return size + 2;
@@ -167,6 +170,10 @@ private:
         if (end == input.npos)
             return 0;
         auto const line = input.substr(begin, end - begin);
+        if (line.size() > limits_.header_size) {
+            error = beast::http::error::header_limit;
+            return 0;
+        }
         auto const size = line.substr(0, line.find_first_not_of("0123456789abcdefABCDEF"));
         if (!is_harmless_extension(line.substr(size.size())))
             return 0;
@@ -214,7 +221,13 @@ private:
         header_size_ += used;
         if (left >= limits_.header_size - (std::min)(header_size_, limits_.header_size))
             fail(beast::http::error::header_limit);
-        Base::header_limit(static_cast<std::uint32_t>(limits_.header_size - header_size_));
+        limit_header(limits_.header_size - header_size_);
+    }
+
+    /// Beast adds a few bytes to its limit, in 32 bits.
+    void limit_header(std::size_t size) noexcept {
+        constexpr std::size_t most = (std::numeric_limits<std::uint32_t>::max)() - 16;
+        Base::header_limit(static_cast<std::uint32_t>((std::min)(size, most)));
     }
 
     /// Refuses headers that Beast accepts and that two readers could understand as different messages.
@@ -223,7 +236,7 @@ private:
         // Beast does not count the status line.
         if (header_size_ + used > limits_.header_size)
             fail(beast::http::error::header_limit);
-        Base::header_limit(static_cast<std::uint32_t>(limits_.header_size));
+        limit_header(limits_.header_size);
         if (head_.status < 100)
             fail(Errc::malformed_response, "the status is below 100");
         auto const transfer_encoding = head_.headers.find("Transfer-Encoding");
@@ -296,9 +309,12 @@ private:
 
     // Beast passes over all that stands between quotes. A party that ends lines at LF would see other chunks.
     void on_chunk_header_impl(
-        std::uint64_t, string_view extensions, beast::error_code& error) override {
+        std::uint64_t size, string_view extensions, beast::error_code& error) override {
         error = {};
-        if (!extensions.empty() && !is_field_value({extensions.data(), extensions.size()}))
+        is_in_trailers_ = size == 0 && !is_last_chunk_parsed_whole;
+        if (extensions.size() > limits_.header_size)
+            error = beast::http::error::header_limit;
+        else if (!extensions.empty() && !is_field_value({extensions.data(), extensions.size()}))
             error = beast::http::error::bad_chunk_extension;
     }
 
@@ -319,6 +335,7 @@ private:
     std::size_t header_size_ = 0;  // of what has come of the header, while it is incomplete
     std::size_t fields_ = 0;
     bool is_starved_ = false;  // in the body, the last parse() used nothing
+    bool is_in_trailers_ = false;
     std::string* sink_ = nullptr;
     char const* input_end_ = nullptr;
 };

@@ -101,7 +101,12 @@ public:
     }
 
     /// Drops what has come of the body, without decoding it. Returns the number of bytes.
-    std::size_t skip(InputBuffer& input) { return input.empty() ? 0 : parse(input, nullptr); }
+    std::size_t skip(InputBuffer& input) {
+        std::size_t total = 0;
+        for (std::size_t used = 1; used > 0 && !parser_->is_done() && !input.empty(); total += used)
+            used = parse(input, nullptr);
+        return total;
+    }
     /// Drops what has come and has not yet been decoded, and has the rest not decoded.
     void stop_decoding() noexcept {
         decoder_.reset();
