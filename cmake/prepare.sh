@@ -1,7 +1,7 @@
 # Sourced by the scripts that build: installs what a fresh Debian machine lacks, and nothing else.
 #
 #   . cmake/prepare.sh
-#   prepare build tests     # groups: build, tests, examples, http, peers, bench, clang-<version>, format, tidy,
+#   prepare build tests     # groups: build, tests, examples, http, peers, bench, fuzz, clang-<version>, format, tidy,
 #                               # reference
 #
 # shellcheck shell=bash
@@ -17,6 +17,7 @@ prepare() {
             http) look_for_http ;;
             peers) look_for_peers ;;
             bench) look_for_bench ;;
+            fuzz) has_library boost_url || missing libboost-url@-dev ;; # the peer of our URLs
             clang-*) look_for_clang "${group#clang-}" ;;
             format) has_command clang-format-19 || missing clang-format-19 ;;
             tidy) has_command clang-tidy-19 || missing clang-tidy-19 ;;
