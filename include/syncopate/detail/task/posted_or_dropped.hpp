@@ -1,7 +1,6 @@
 // PostedOrDropped: a handler that is called once, or says that it was dropped without having been called.
 #pragma once
 
-#include <optional>
 #include <type_traits>
 #include <utility>
 
@@ -20,24 +19,25 @@ template <PostTarget T>
 class PostedOrDropped {
 public:
     explicit PostedOrDropped(T target) noexcept : target_(std::move(target)) {}
-    PostedOrDropped(PostedOrDropped&& other) noexcept : target_(std::move(other.target_)) {
-        other.target_.reset();
-    }
+    PostedOrDropped(PostedOrDropped&& other) noexcept
+        : target_(std::move(other.target_)), is_due_(std::exchange(other.is_due_, false)) {}
     PostedOrDropped& operator=(PostedOrDropped&&) = delete;
     ~PostedOrDropped() {
-        if (target_)
-            target_->dropped();
+        if (is_due_)
+            target_.dropped();
     }
 
     template <class... Args>
     void operator()(Args&&... args) noexcept {
-        T target = std::move(*target_);
-        target_.reset();
+        is_due_ = false;
+        T target = std::move(target_);
         target.called(std::forward<Args>(args)...);
     }
 
 private:
-    std::optional<T> target_;
+    // Not a std::optional, of which GCC 12 says at -O2 that it may be uninitialised.
+    T target_;
+    bool is_due_ = true;
 };
 
 }  // namespace syncopate::inline v0_1::detail
