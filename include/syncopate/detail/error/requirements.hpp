@@ -1,4 +1,4 @@
-// What the library needs of the compiler and of Boost: one #error for each, which says what to do.
+// Refuses a compiler, a Boost or a setting that the library cannot work with: one #error each, which says what to do.
 #pragma once
 
 #include <boost/version.hpp>
