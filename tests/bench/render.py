@@ -106,6 +106,13 @@ def figures(medians: dict[str, float], workload: str, floor: str | None) -> dict
     }
 
 
+def in_relation(ours: float, plain: float | None) -> str:
+    """Empty where one is 0: what is measured as a difference may be lost in the noise."""
+    if not ours or not plain:
+        return ""
+    return f"1/{plain / ours:.3g}" if ours / plain < 0.5 else f"{ours / plain:.2g}"
+
+
 def table(medians: dict[str, float]) -> str:
     columns = [c for c in COLUMNS if any(c in figures(medians, w, f) for _, w, f in ROWS)]
     lines = [
@@ -117,8 +124,7 @@ def table(medians: dict[str, float]) -> str:
         if "syncopate" not in row:
             continue
         cells = [in_words(row[c]) if c in row else "" for c in columns]
-        ratio = row["syncopate"] / row["plain"] if "plain" in row else None
-        against = "" if ratio is None else f"1/{1 / ratio:.3g}" if ratio < 0.5 else f"{ratio:.2g}"
+        against = in_relation(row["syncopate"], row.get("plain"))
         lines.append(f"| {title} | " + " | ".join(cells) + f" | {against} |")
     return "\n".join(lines) + "\n"
 
