@@ -7,6 +7,32 @@ if(SYNCOPATE_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
     set(CMAKE_CXX_COMPILER_LAUNCHER "${SYNCOPATE_CCACHE}")
 endif()
 
+# With Clang only: GCC 12 fails on http.hpp when it has parsed it before. Who misses an include hears of it from
+# another compiler.
+option(SYNCOPATE_PRECOMPILE "Parse the library once for all tests and examples, with Clang")
+
+# syncopate_precompile(TARGET LIBRARY)
+function(syncopate_precompile target library)
+    if(NOT SYNCOPATE_PRECOMPILE OR NOT CMAKE_CXX_COMPILER_ID MATCHES "Clang")
+        return()
+    endif()
+    set(headers <syncopate/syncopate.hpp>)
+    if(library STREQUAL "syncopate::http")
+        list(APPEND headers <syncopate/http.hpp> <syncopate/http/websocket.hpp>)
+    endif()
+    string(MAKE_C_IDENTIFIER "precompiled_${library}" precompiled)
+    if(NOT TARGET "${precompiled}")
+        set(empty "${PROJECT_BINARY_DIR}/${precompiled}.cpp")
+        file(CONFIGURE OUTPUT "${empty}" CONTENT "")
+        add_library("${precompiled}" OBJECT "${empty}")
+        target_link_libraries("${precompiled}" PRIVATE "${library}")
+        # ccache compares what is in the files, and Clang would compare their times.
+        target_compile_options("${precompiled}" PRIVATE "SHELL:-Xclang -fno-pch-timestamp")
+        target_precompile_headers("${precompiled}" PRIVATE ${headers})
+    endif()
+    target_precompile_headers("${target}" REUSE_FROM "${precompiled}")
+endfunction()
+
 enable_testing()
 
 if(SYNCOPATE_BUILD_EXAMPLES)

@@ -3,11 +3,12 @@
 # not built:
 #   tests/run.sh -L unit               only the unit tests
 #   tests/run.sh -R "a stop request"   only the tests whose names match
+#   CXX=g++ tests/run.sh               with that compiler; otherwise the newest Clang, or else GCC
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 . cmake/prepare.sh
-prepare build tests examples http peers
+prepare build tests compiler examples http peers
 
 export CMAKE_GENERATOR=${CMAKE_GENERATOR:-Ninja}
 jobs=$(nproc)
@@ -36,8 +37,11 @@ programs_that_say() {
     done
 }
 
-echo "== Configuring (build/dev)"
-cmake --preset dev > /dev/null
+compiler=$(command -v "${CXX:-$(newest_clang || echo g++)}") || stop "There is no compiler $CXX."
+fresh=()
+grep -qs "^CMAKE_CXX_COMPILER:.*=$compiler\$" build/dev/CMakeCache.txt || fresh=(--fresh)
+echo "== Configuring (build/dev), with $compiler"
+cmake --preset dev "${fresh[@]}" -D CMAKE_CXX_COMPILER="$compiler" > /dev/null
 
 mapfile -t targets < <(targets_for "$@")
 echo "== Building, $jobs at a time: ${targets[*]:-everything}"

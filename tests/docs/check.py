@@ -43,7 +43,7 @@ DEFINITION = re.compile(
 )
 
 
-FIRST_INCLUDE = re.compile(r"^#include <syncopate/(\w+)\.hpp>|\Z", re.MULTILINE)
+FIRST_INCLUDE = re.compile(r"^#include <syncopate/(.+)>", re.MULTILINE)
 # Fragments leave things unused, and hide names of the preamble.
 LENIENT = ["-Wno-unused", "-Wno-shadow"]
 
@@ -133,27 +133,39 @@ class Compiler:
         return result.returncode == 0, result.stdout + result.stderr
 
     def compile(self, source: Path, *arguments: str | Path) -> tuple[bool, str]:
-        """With the header that is parsed already, where the source includes it first of all the library's."""
-        parsed = self.shared / "syncopate.hpp"
-        if FIRST_INCLUDE.search(source.read_text())[1] == "syncopate" and parsed.with_suffix(".hpp.gch").exists():
-            compiled, report = self.run("-include", parsed, source, *arguments)
-            # GCC 12 fails on some of what it takes from there; of http.hpp, on most.
-            if "internal compiler error" not in report:
-                return compiled, report
+        """With a header that is parsed already, where the source includes it, or a header of http, first of all."""
+        first = FIRST_INCLUDE.search(source.read_text())
+        parsed = self.shared / ("http.hpp" if first and first[1].startswith("http") else "syncopate.hpp")
+        if first and (parsed.name == first[1] or parsed.name == "http.hpp") and self.parsed(parsed).exists():
+            return self.run("-include", parsed, source, *arguments)
         return self.run(source, *arguments)
 
+    @staticmethod
+    def parsed(header: Path) -> Path:
+        return header.with_name(header.name + ".gch")
+
     def share(self) -> None:
-        """Parses the umbrella header once for all pages."""
+        """Parses the umbrella headers once for all pages."""
         self.shared.mkdir(parents=True, exist_ok=True)
-        header, parsed, stamp = (self.shared / f"syncopate.{each}" for each in ("hpp", "hpp.gch", "command"))
+        stamp = self.shared / "command"
         command = shlex.join(self.command)
+        headers = {"syncopate.hpp": ["syncopate.hpp"]}
+        # GCC 12 fails on most of what it would take from there.
+        if self.settings["http"] == "1" and self.settings["compiler_id"] != "GNU":
+            headers["http.hpp"] = ["syncopate.hpp", "http.hpp", "http/websocket.hpp"]
+        paths = [self.shared / name for name in headers]
         newest = max(each.stat().st_mtime for each in Path(self.settings["include"]).rglob("*.hpp"))
-        if stamp.exists() and parsed.stat().st_mtime > newest and stamp.read_text() == command:
+        if (
+            stamp.exists()
+            and stamp.read_text() == command
+            and all(self.parsed(path).exists() and self.parsed(path).stat().st_mtime > newest for path in paths)
+        ):
             return
-        header.write_text("#include <syncopate/syncopate.hpp>\n")
-        compiled, report = self.run("-x", "c++-header", header, "-o", parsed)
-        if not compiled:
-            raise Failure(report + "<syncopate/syncopate.hpp> does not compile")
+        for path in paths:
+            path.write_text("".join(f"#include <syncopate/{each}>\n" for each in headers[path.name]))
+            compiled, report = self.run("-x", "c++-header", path, "-o", self.parsed(path))
+            if not compiled:
+                raise Failure(report + f"<syncopate/{path.name}> does not compile")
         stamp.write_text(command)
 
 

@@ -269,10 +269,10 @@ TEST_CASE("Keep-Alive: timeout shortens the time that a connection may be idle")
          {"Keep-Alive: timeout=1000\r\n", "0"},
          {"Keep-Alive: timeout=x\r\n", "0"},
          {"Keep-Alive: ,=,\r\n", "0"}}));
-    RawServer server([fields = fields](Peer& peer) {
+    RawServer server([answer = fields](Peer& peer) {
         for (;;) {
             peer.read_request();
-            peer.send(response("200 OK", fields, std::to_string(peer.number())));
+            peer.send(response("200 OK", answer, std::to_string(peer.number())));
         }
     });
     SessionOnLoop client;

@@ -465,7 +465,7 @@ TEST_CASE("Interim responses without end are an error") {
 }
 
 TEST_CASE("A response's header has its limits when a WebSocket is opened") {
-    for (std::size_t const size : {10'000, 100'000}) {
+    for (std::size_t const size : {10'000U, 100'000U}) {
         RawServer server([&](Peer& peer) {
             auto const head = peer.read_head();
             peer.send(switching(head, "X: " + std::string(size, 'x') + "\r\n"));
