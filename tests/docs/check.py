@@ -44,8 +44,8 @@ DEFINITION = re.compile(
 
 
 FIRST_INCLUDE = re.compile(r"^#include <syncopate/(.+)>", re.MULTILINE)
-# Fragments leave things unused, and hide names of the preamble.
-LENIENT = ["-Wno-unused", "-Wno-shadow"]
+# Fragments leave names unused, and hide those of the preamble.
+LENIENT = ["-Wno-unused", "-Wunused-result", "-Wno-shadow"]
 
 
 @dataclass

@@ -3,14 +3,12 @@
 
 #include <syncopate/detail/intrusive_list.hpp>
 #include <syncopate/detail/task/inplace_handler.hpp>
+#include <syncopate/detail/task/park.hpp>
 #include <syncopate/detail/wait/deadline.hpp>
 
 #include <boost/asio/any_io_executor.hpp>
-#include <boost/asio/associated_cancellation_slot.hpp>
-#include <boost/asio/async_result.hpp>
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/cancellation_type.hpp>
-#include <boost/asio/deferred.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/system/error_code.hpp>
 
@@ -41,11 +39,9 @@ public:
 
     /// To be awaited: `co_await park.until(deadline, timer)`. Then end() tells why the wait has ended.
     auto until(Deadline deadline, DeadlineTimer& timer) {
-        return asio::async_initiate<asio::deferred_t const, void()>(
-            [this, deadline, &timer](auto handler) {
-                suspend(std::move(handler), deadline, timer);
-            },
-            asio::deferred);
+        return ::syncopate::detail::park(
+            handler_, [this](asio::cancellation_slot slot) { connect(std::move(slot)); },
+            [this, deadline, &timer] { wait_in(timer, deadline); });
     }
     End end() const noexcept { return end_; }
 
@@ -70,8 +66,13 @@ public:
 private:
     friend class DeadlineTimer;
 
-    template <class Handler>
-    void suspend(Handler handler, Deadline deadline, DeadlineTimer& timer);
+    void connect(asio::cancellation_slot slot) {
+        slot_ = std::move(slot);
+        if (slot_.is_connected())
+            slot_.assign([this](asio::cancellation_type) { resume(End::cancelled); });
+    }
+
+    void wait_in(DeadlineTimer& timer, Deadline deadline);
 
     ::syncopate::detail::InplaceHandler handler_;
     asio::cancellation_slot slot_;
@@ -145,12 +146,7 @@ private:
     asio::steady_timer timer_;
 };
 
-template <class Handler>
-void TimedPark::suspend(Handler handler, Deadline deadline, DeadlineTimer& timer) {
-    slot_ = asio::get_associated_cancellation_slot(handler);
-    if (slot_.is_connected())
-        slot_.assign([this](asio::cancellation_type) { resume(End::cancelled); });
-    handler_.keep(std::move(handler));
+inline void TimedPark::wait_in(DeadlineTimer& timer, Deadline deadline) {
     deadline_ = deadline;
     timer.add(*this);
 }

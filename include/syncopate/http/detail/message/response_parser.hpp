@@ -1,6 +1,7 @@
 // ResponseParser: parses one response, RFC 9112, and refuses those that two readers could understand differently.
 #pragma once
 
+#include <syncopate/http/detail/message/chunk_line.hpp>
 #include <syncopate/http/detail/message/field_syntax.hpp>
 #include <syncopate/http/detail/message/list_syntax.hpp>
 #include <syncopate/http/error.hpp>
@@ -160,59 +161,23 @@ private:
         return size + 2 + Base::put(asio::buffer(rest.data(), rest.size()), error);
     }
 
-    /// A chunk's size with spaces or an odd extension behind it. Beast gets the line without them, and with zeros
-    /// in front of the size: it remembers where the line ends.
     std::size_t parse_chunk_line(std::string_view input, beast::error_code& error) {
-        constexpr std::string_view line_end = "\r\n";
-        // The line end of the chunk before belongs to this one.
-        auto const begin = input.starts_with(line_end) ? line_end.size() : 0;
-        auto const end = input.find(line_end, begin);
-        if (end == input.npos)
+        auto const line = find_chunk_line(input);
+        if (!line)
             return 0;
-        auto const line = input.substr(begin, end - begin);
-        if (line.size() > limits_.header_size) {
+        if (line->size() > limits_.header_size) {
             error = beast::http::error::header_limit;
             return 0;
         }
-        auto const size = line.substr(0, line.find_first_not_of("0123456789abcdefABCDEF"));
-        if (!is_harmless_extension(line.substr(size.size())))
+        if (!is_harmless_extension(line->extension))
             return 0;
-        // Beast parses the last chunk and the trailers together.
-        bool const is_last = size.find_first_not_of('0') == size.npos;
-        auto const trailers_end = is_last ? input.find("\r\n\r\n", end) : input.npos;
-        auto const used = trailers_end != input.npos ? trailers_end + 4 : end + line_end.size();
-        std::string text(input.substr(0, used));
-        std::ranges::fill_n(
-            text.begin() + static_cast<std::ptrdiff_t>(begin),
-            static_cast<std::ptrdiff_t>(line.size() - size.size()), '0');
-        text.replace(end - size.size(), size.size(), size);
-        return Base::put(asio::buffer(text), error);
-    }
-
-    /// Whether nobody can take a part of it for the end of the line, or for a part of the size.
-    static bool is_harmless_extension(std::string_view text) noexcept {
-        auto const name = trimmed(text);
-        if ((!name.empty() && name.front() != ';') || !is_field_value(text))
-            return false;
-        return are_quotes_closed(text);
-    }
-
-    static bool are_quotes_closed(std::string_view text) noexcept {
-        bool is_quoted = false;
-        for (std::size_t i = 0; i < text.size(); ++i) {
-            if (text[i] == '"')
-                is_quoted = !is_quoted;
-            else if (is_quoted && text[i] == '\\')
-                ++i;
-        }
-        return !is_quoted;
+        return Base::put(asio::buffer(without_extension(input, *line)), error);
     }
 
     /// Beast looks for the end of a quotation beyond the end of the line, and would wait for it.
     void check_starved_chunk_line(std::string_view input) const {
-        input.remove_prefix(input.starts_with("\r\n") ? 2 : 0);
-        auto const line = input.substr(0, input.find("\r\n"));
-        if (line.size() < input.size() && line.find('"') != line.npos && !are_quotes_closed(line))
+        auto const line = find_chunk_line(input);
+        if (line && !are_quotes_closed(line->extension))
             fail(beast::http::error::bad_chunk_extension);
     }
 
