@@ -53,5 +53,8 @@ CATCH_REGISTER_LISTENER(AuditListener)
 }  // namespace
 
 int main(int argc, char* argv[]) {
-    return Catch::Session().run(argc, argv);
+    Catch::Session session;
+    // "[#gather]" names the test cases of gather.cpp.
+    session.configData().filenamesAsTags = true;
+    return session.run(argc, argv);
 }
