@@ -33,7 +33,7 @@ prepare() {
 }
 
 look_for_build() {
-    has_command g++ || missing g++
+    has_command g++ || missing g++ # Clang uses its standard library, and it is asked which headers there are.
     has_command cmake || missing cmake
     has_command ninja || missing ninja-build
     has_boost || missing libboost@-dev
@@ -45,9 +45,10 @@ look_for_tests() {
     has_command python3 || missing python3
 }
 
-# What the tests are compiled with, unless CXX says otherwise: Clang takes 60 % of GCC's time for them.
+# What the tests are compiled with, unless CXX says otherwise: Clang takes 60 % of GCC's time for them. Who cannot
+# install it takes GCC.
 look_for_compiler() {
-    [ -n "${CXX-}" ] || newest_clang > /dev/null || missing clang-19
+    [ -n "${CXX-}" ] || newest_clang > /dev/null || ! may_install || missing clang-19
 }
 
 # The newest Clang that will do.
@@ -157,23 +158,19 @@ install_missing_packages() {
     has_command apt-get \
         || stop "These Debian packages, or what they hold, are missing: ${missing_packages[*]//@/1.81}"
 
-    local as_root=()
-    if [ "$(id -u)" -ne 0 ]; then
-        if has_command sudo && { [ -t 0 ] || sudo -n true 2> /dev/null; }; then
-            as_root=(sudo)
-        else
-            local version
-            version=$(boost_version)
-            stop "These packages are missing, and only root may install them:" \
-                "  apt-get install ${missing_packages[*]//@/$version}"
-        fi
+    local as_root=() version
+    if ! may_install; then
+        version=$(boost_version)
+        stop "These packages are missing, and only root may install them:" \
+            "  apt-get install ${missing_packages[*]//@/$version}"
     fi
+    [ "$(id -u)" -eq 0 ] || as_root=(sudo)
 
     echo "== Reading the list of packages"
     # A stale list may do; if it does not, the installation says so.
     "${as_root[@]}" apt-get -q -o DPkg::Lock::Timeout=300 update > /dev/null || true
 
-    local version packages
+    local packages
     version=$(boost_version)
     packages=("${missing_packages[@]//@/$version}")
     echo "== Installing: ${packages[*]}"
@@ -182,6 +179,11 @@ install_missing_packages() {
         install --no-install-recommends --no-remove "${packages[@]}" > /dev/null \
         || stop "apt-get could not install: ${packages[*]}" \
             "If another version of a package is in the way, nothing is removed for you: choose."
+}
+
+may_install() {
+    has_command apt-get \
+        && { [ "$(id -u)" -eq 0 ] || { has_command sudo && { [ -t 0 ] || sudo -n true 2> /dev/null; }; }; }
 }
 
 # Runs "[sudo] COMMAND…": packages of servers that it installs are not started. That is Debian's way to say so.

@@ -10,7 +10,8 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . cmake/prepare.sh
 prepare build tests compiler examples http peers
 
-export CMAKE_GENERATOR=${CMAKE_GENERATOR:-Ninja}
+# Without it ccache, where that is installed, keeps nothing for which headers were parsed before.
+export CCACHE_SLOPPINESS=${CCACHE_SLOPPINESS:-pch_defines,time_macros}
 jobs=$(nproc)
 
 # The targets that "-L LABEL" or "-R NAME" needs, one a line; nothing where that is not known.
@@ -18,7 +19,7 @@ targets_for() {
     [ $# -eq 2 ] || return 0
     if [ "$1" = -L ] && [[ $2 =~ ^(unit|model|http|process|stress)$ ]]; then
         echo "tests_$2"
-    elif [ "$1" = -L ] && [[ $2 =~ ^(headers|layers|compile_fail|consume|reference)$ ]]; then
+    elif [ "$1" = -L ] && [[ $2 =~ ^(headers|macros|layers|compile_fail|consume|reference)$ ]]; then
         echo syncopate_test_support # They run no program of the build's.
     elif [ "$1" = -R ] && ! ctest --preset dev -N -R "$2" | grep -E ': (example |demo |docs:|macros:)' > /dev/null; then
         programs_that_say "$2"
@@ -37,7 +38,8 @@ programs_that_say() {
     done
 }
 
-compiler=$(command -v "${CXX:-$(newest_clang || echo g++)}") || stop "There is no compiler $CXX."
+compiler=$(command -v "${CXX:-$(newest_clang || echo g++)}") \
+    || stop "CXX has to name one program, without arguments, and is: $CXX"
 fresh=()
 grep -qs "^CMAKE_CXX_COMPILER:.*=$compiler\$" build/dev/CMakeCache.txt || fresh=(--fresh)
 echo "== Configuring (build/dev), with $compiler"

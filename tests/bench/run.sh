@@ -23,7 +23,6 @@ case ${1-} in
     *) stop "usage: tests/bench/run.sh [--quick | --publish]" ;;
 esac
 
-export CMAKE_GENERATOR=${CMAKE_GENERATOR:-Ninja}
 echo "== Building (build/bench)"
 cmake --preset bench > /dev/null
 cmake --build --preset bench --parallel "$(nproc)"

@@ -2,8 +2,8 @@
 #pragma once
 
 #include <syncopate/http/detail/message/field_syntax.hpp>
+#include <syncopate/http/detail/message/list_syntax.hpp>
 
-#include <algorithm>
 #include <cstddef>
 #include <optional>
 #include <string>

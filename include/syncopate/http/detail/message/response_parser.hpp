@@ -3,7 +3,6 @@
 
 #include <syncopate/http/detail/message/chunk_line.hpp>
 #include <syncopate/http/detail/message/field_syntax.hpp>
-#include <syncopate/http/detail/message/list_syntax.hpp>
 #include <syncopate/http/error.hpp>
 #include <syncopate/http/headers.hpp>
 
