@@ -15,7 +15,6 @@
 #include <algorithm>
 #include <chrono>
 #include <memory>
-#include <utility>
 
 namespace syncopate::inline v0_1::http::detail {
 
@@ -40,7 +39,7 @@ public:
     /// To be awaited: `co_await park.until(deadline, timer)`. Then end() tells why the wait has ended.
     auto until(Deadline deadline, DeadlineTimer& timer) {
         return ::syncopate::detail::park(
-            handler_, [this](asio::cancellation_slot slot) { connect(std::move(slot)); },
+            handler_, [this](asio::cancellation_slot slot) { connect(slot); },
             [this, deadline, &timer] { wait_in(timer, deadline); });
     }
     End end() const noexcept { return end_; }
@@ -67,7 +66,7 @@ private:
     friend class DeadlineTimer;
 
     void connect(asio::cancellation_slot slot) {
-        slot_ = std::move(slot);
+        slot_ = slot;
         if (slot_.is_connected())
             slot_.assign([this](asio::cancellation_type) { resume(End::cancelled); });
     }
