@@ -2,7 +2,7 @@
 # Installs what is missing, builds the tests and runs them all. Arguments go to ctest, and what they leave out is
 # not built:
 #   tests/run.sh -L unit               only the unit tests
-#   tests/run.sh -R "a stop request"   only the tests whose names match
+#   tests/run.sh -R "A stop request"   only the tests whose names match
 #   CXX=g++ tests/run.sh               with that compiler; otherwise the newest Clang, or else GCC
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -30,7 +30,7 @@ targets_for() {
 programs_that_say() {
     local source
     for source in tests/{unit,model,http,process,stress}/*.cpp; do
-        if grep -qE -e "$1" <(basename "$source" .cpp; cat "$source"); then
+        if grep -qE -e "$1" <(basename "$source" .cpp; grep -A 2 "TEST_CASE(" "$source"); then
             source=${source#tests/}
             source=${source%.cpp}
             echo "${source/\//_}"
