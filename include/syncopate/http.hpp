@@ -15,6 +15,7 @@
 #include <syncopate/http/request.hpp>
 #include <syncopate/http/response.hpp>
 #include <syncopate/http/session.hpp>
+#include <syncopate/http/status_error.hpp>
 #include <syncopate/http/text_lines.hpp>
 #include <syncopate/http/trace.hpp>
 #include <syncopate/http/url.hpp>

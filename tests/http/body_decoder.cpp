@@ -202,10 +202,10 @@ TEST_CASE("What is no such data is an error that says why") {
     };
     CHECK(
         message("gzip", "<html>") ==
-        "gzip data: incorrect header check: the body is not what its Content-Encoding says");
+        "a body: gzip data: incorrect header check: the body is not what its Content-Encoding says");
     CHECK_THAT(
         message("deflate", zlib("text").substr(0, 5)),
-        Catch::Matchers::ContainsSubstring("deflate data: truncated"));
+        Catch::Matchers::ContainsSubstring("a body: deflate data: truncated"));
 }
 
 TEST_CASE("What was decoded before an error stays in the output") {

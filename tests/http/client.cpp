@@ -7,8 +7,10 @@
 #include <syncopate/blocking_portal.hpp>
 #include <syncopate/error.hpp>
 #include <syncopate/http/client.hpp>
+#include <syncopate/http/detail/session/retry_after.hpp>
 #include <syncopate/http/error.hpp>
 #include <syncopate/http/json.hpp>
+#include <syncopate/http/status_error.hpp>
 #include <syncopate/http/text_lines.hpp>
 #include <syncopate/runner.hpp>
 #include <syncopate/thread_runner.hpp>
@@ -207,6 +209,39 @@ TEST_CASE("A body that is not JSON is malformed_json") {
     CHECK(code_of([&] { return response.json(); }) == Errc::malformed_json);
 }
 
+TEST_CASE("An error that a body brings names the server") {
+    RawServer const page(answering(ok("<html></html")));
+    RawServer const no_gzip(answering(response("200 OK", "Content-Encoding: gzip\r\n", "?")));
+    RawServer const nested(
+        answering(response("200 OK", "Content-Encoding: gzip,gzip,gzip\r\n", "?")));
+    RawServer const large(answering(ok(std::string(2000, 'x'))));
+    Client client(SessionOptions().max_body_size(1000).max_line_size(1000));
+    auto const message = [](auto f) { return message_of<std::system_error>(f); };
+    auto const names = [](RawServer const& server) { return StartsWith(server.url("") + ": "); };
+
+    CHECK_THAT(message([&] { return client.get(page.url()).json(); }), names(page));
+    CHECK_THAT(message([&] { return client.get(no_gzip.url()); }), names(no_gzip));
+    CHECK_THAT(message([&] { return client.get(nested.url()); }), names(nested));
+    CHECK_THAT(message([&] { return client.get(large.url()); }), names(large));
+    auto stream = client.stream(large.url());
+    CHECK_THAT(message([&] { return strings_of(stream.lines()); }), names(large));
+}
+
+TEST_CASE("A request for which no connection became free says so") {
+    RawServer const server([](Peer& peer) {
+        peer.read_request();
+        peer.send("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nx");
+        peer.wait_for_close();
+    });
+    Client client(SessionOptions().max_connections(1));
+    auto const stream = client.stream(server.url());
+    Request request(Verb::get, server.url());
+    request.timeout(10ms);
+    CHECK_THAT(
+        message_of<std::system_error>([&] { return client.request(request); }),
+        ContainsSubstring("waiting for a connection") && ContainsSubstring("total timed out"));
+}
+
 TEST_CASE("A response knows the redirects that led to it") {
     RawServer const server([](Peer& peer) {
         peer.read_request();
@@ -233,6 +268,65 @@ TEST_CASE("An error status is no error until raise_for_status") {
     CHECK_THAT(
         message_of<std::system_error>([&] { response.raise_for_status(); }),
         ContainsSubstring("404 Not Found"));
+}
+
+TEST_CASE("An error status tells the status, the header, the URL and the time to wait") {
+    RawServer const server([](Peer& peer) {
+        peer.read_request();
+        peer.send(response("302 Found", "Location: /there\r\n", ""));
+        peer.read_request();
+        peer.send(response("503 Busy", "Retry-After: 2\r\nX-Id: 7\r\n", ""));
+        peer.wait_for_close();
+    });
+    Client client;
+    auto const response = client.get(server.url());
+    CHECK(response.retry_after() == 2s);
+    try {
+        response.raise_for_status();
+        FAIL("it is no error");
+    } catch (StatusError const& error) {
+        StatusError const copy = error;
+        CHECK(copy.code() == Errc::error_status);
+        CHECK(copy.status() == 503);
+        CHECK(copy.headers()["x-id"] == "7");
+        CHECK(copy.url() == server.url("/there"));
+        CHECK(copy.retry_after() == 2s);
+        CHECK_THAT(copy.what(), StartsWith(server.url("") + ": 503 Busy"));
+    }
+}
+
+TEST_CASE("Retry-After is a number of seconds, or a date") {
+    auto const now = std::chrono::sys_days(std::chrono::year(2024) / 5 / 17) + 12h;
+    auto const wait = [&](std::string_view value, std::string_view date = "") {
+        Headers headers;
+        headers.add("Retry-After", value);
+        if (!date.empty())
+            headers.add("Date", date);
+        return syncopate::http::detail::retry_after_of(headers, now);
+    };
+    CHECK(wait("0") == 0s);
+    CHECK(wait("120") == 2min);
+    CHECK(wait("99999999999999999999") > 24h * 365);
+    CHECK(wait("Fri, 17 May 2024 12:00:30 GMT") == 30s);
+    CHECK(wait("Fri, 17 May 2024 11:00:00 GMT") == 0s);
+    CHECK(wait("Fri, 17 May 2024 12:00:30 GMT", "Fri, 17 May 2024 12:00:20 GMT") == 10s);
+    CHECK_FALSE(wait(""));
+    CHECK_FALSE(wait("-1"));
+    CHECK_FALSE(wait("1.5"));
+    CHECK_FALSE(wait("soon"));
+}
+
+TEST_CASE("A download that the server refuses tells the status") {
+    RawServer const server(answering(response("404 Not Found", "", "")));
+    TemporaryDirectory const directory;
+    Client client;
+    int status = 0;
+    try {
+        client.download(server.url(), directory.path() / "file");
+    } catch (StatusError const& error) {
+        status = error.status();
+    }
+    CHECK(status == 404);
 }
 
 TEST_CASE("raise_for_status gives the response back") {

@@ -199,7 +199,7 @@ public:
     ///            written so far, `receive_total` all of them, if that is known. An exception that it throws ends
     ///            the download.
     /// Blocks:    until the file is complete. The calling thread writes it.
-    /// Throws:    Errc::error_status for a status of 400 or above; std::system_error with the path for what
+    /// Throws:    StatusError for a status of 400 or above; std::system_error with the path for what
     ///            the system refuses; what progress throws.
     void download(
         Request request,

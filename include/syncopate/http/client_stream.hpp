@@ -9,6 +9,7 @@
 #include <syncopate/runner_base.hpp>
 
 #include <algorithm>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -50,6 +51,10 @@ public:
     /// Gives the URL of the request that was answered, after redirects, without a user's name and password.
     std::string const& url() const { return response_->url(); }
 
+    /// Gives the time that the server asks to wait before the request is sent again, by the field Retry-After; nothing
+    /// if it does not say.
+    std::optional<std::chrono::seconds> retry_after() const { return response_->retry_after(); }
+
     /// Gives the redirects that led here, oldest first. They have no body.
     std::vector<Response> const& history() const { return response_->history(); }
 
@@ -66,7 +71,7 @@ public:
     /// Refuses a status of 400 or above.
     ///
     /// Returns:   the stream itself.
-    /// Throws:    such a status -> Errc::error_status, with a message that names it and the server.
+    /// Throws:    such a status -> StatusError, with Errc::error_status and a message that names it and the server.
     ClientStream& raise_for_status() & {
         response_->raise_for_status();
         return *this;

@@ -93,7 +93,7 @@ private:
 
     [[noreturn]] void give_up(Errc code, std::size_t limit) {
         exchange_.detach();
-        detail::throw_error(code, "more than " + std::to_string(limit) + " bytes");
+        exchange_.fail(code, "more than " + std::to_string(limit) + " bytes");
     }
 
     void limit_line(std::string_view line) {
@@ -104,7 +104,7 @@ private:
     void close() noexcept { is_closed_ = true; }
     void require_open() const {
         if (is_closed_)
-            detail::throw_error(Errc::response_closed, "reading the body");
+            exchange_.fail(Errc::response_closed, "reading the body");
     }
 
     static AsyncGenerator<std::string> read_lines(Content* content) {

@@ -51,7 +51,7 @@ enum class Errc {
     redirect_refused,
     /// The body has been consumed, and the request would have to be sent again.
     body_not_replayable,
-    /// raise_for_status(): the status is 400 or above.
+    /// raise_for_status(): the status is 400 or above. The error is a StatusError.
     error_status,
     /// The response, or its body, has been closed.
     response_closed,

@@ -5,6 +5,7 @@
 #include <syncopate/http/error.hpp>
 #include <syncopate/http/request.hpp>
 #include <syncopate/http/response.hpp>
+#include <syncopate/http/url.hpp>
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/json/parse.hpp>
@@ -20,14 +21,14 @@ namespace syncopate::inline v0_1::http {
 
 namespace detail {
 
-/// Parses a text.
+/// Parses a text that came from that URL.
 ///
-/// Throws:    Errc::malformed_json.
-inline boost::json::value parse_json(std::string_view text) {
+/// Throws:    Errc::malformed_json, with a message that names the server.
+inline boost::json::value parse_json(std::string_view text, std::string_view url) {
     boost::system::error_code error;
     auto value = boost::json::parse({text.data(), text.size()}, error);
     if (error)
-        throw_error(Errc::malformed_json, error.message());
+        throw_error(Errc::malformed_json, std::string(origin_of(url)) + ": " + error.message());
     return value;
 }
 
@@ -39,11 +40,11 @@ inline Request& Request::json(boost::json::value const& value) {
 
 inline boost::asio::awaitable<boost::json::value> Response::json() {
     auto const text = co_await content().read_all();
-    co_return detail::parse_json(text);
+    co_return detail::parse_json(text, url());
 }
 
 inline boost::json::value ClientResponse::json() const {
-    return detail::parse_json(body_);
+    return detail::parse_json(body_, url());
 }
 
 }  // namespace syncopate::inline v0_1::http

@@ -3,19 +3,23 @@
 
 #include <syncopate/http/content.hpp>
 #include <syncopate/http/detail/session/exchange.hpp>
+#include <syncopate/http/detail/session/retry_after.hpp>
 #include <syncopate/http/detail/session/session_core.hpp>
 #include <syncopate/http/error.hpp>
 #include <syncopate/http/headers.hpp>
 #include <syncopate/http/progress.hpp>
+#include <syncopate/http/status_error.hpp>
 #include <syncopate/http/url.hpp>
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/cancellation_type.hpp>
 #include <boost/asio/this_coro.hpp>
 
+#include <chrono>
 #include <cstddef>
 #include <exception>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -50,6 +54,12 @@ public:
     /// Gives the URL of the request that was answered, after redirects, without a user's name and password.
     std::string const& url() const { return state().url.text(); }
 
+    /// Gives the time that the server asks to wait before the request is sent again, by the field Retry-After; nothing
+    /// if it does not say.
+    std::optional<std::chrono::seconds> retry_after() const {
+        return detail::retry_after_of(headers());
+    }
+
     /// Gives the redirects that led here, oldest first. They have no body.
     std::vector<Response> const& history() const { return state().history; }
 
@@ -59,12 +69,10 @@ public:
     /// Refuses a status of 400 or above.
     ///
     /// Returns:   the response itself.
-    /// Throws:    such a status -> Errc::error_status, with a message that names it and the server.
+    /// Throws:    such a status -> StatusError, with Errc::error_status and a message that names it and the server.
     Response const& raise_for_status() const {
         if (!is_ok())
-            detail::throw_error(
-                Errc::error_status, std::string(state().url.origin()) + ": " +
-                                        std::to_string(status()) + ' ' + std::string(reason()));
+            throw StatusError(status(), reason(), headers(), url(), retry_after());
         return *this;
     }
     /// The same.

@@ -135,6 +135,11 @@ private:
 
 namespace detail {
 
+/// The origin() of a URL whose text() this is.
+inline std::string_view origin_of(std::string_view url) noexcept {
+    return url.substr(0, url.find('/', url.find("://") + 3));
+}
+
 inline bool starts_with_scheme(std::string_view reference) noexcept {
     static constexpr CharacterSet characters = alphanumeric_characters + "+-.";
     auto const end =

@@ -142,7 +142,11 @@ public:
             ::syncopate::detail::throw_cancellation();
         if (request->lease)
             co_return std::move(request->lease);
-        throw_error(is_closed_ ? Errc::session_closed : Errc::total_timed_out, key);
+        if (is_closed_)
+            throw_error(Errc::session_closed, key);
+        throw_error(
+            Errc::total_timed_out, key + ": waiting for a connection, of which all that "
+                                         "SessionOptions allow were in use");
     }
 
     /// Takes back a connection that is at rest; or leaves it to the caller, if it must not be kept.

@@ -24,7 +24,8 @@ class Inflater {
 public:
     enum class Format { gzip, deflate };
 
-    explicit Inflater(Format format) noexcept : format_(format) {}
+    /// server:    names the server in errors; outlives this.
+    Inflater(Format format, std::string_view server) noexcept : format_(format), server_(server) {}
 
     /// Consumes from the front of the input, and appends at most `limit` bytes to the output. When it
     /// appends fewer, the input is used up, and more of it is needed.
@@ -105,10 +106,12 @@ private:
     [[noreturn]] void fail(std::string const& what) const {
         throw_error(
             Errc::malformed_encoding,
-            (format_ == Format::gzip ? "gzip data: " : "deflate data: ") + what);
+            std::string(server_) +
+                (format_ == Format::gzip ? ": gzip data: " : ": deflate data: ") + what);
     }
 
     Format format_;
+    std::string_view server_;
     bool has_ended_ = false;
     std::unique_ptr<z_stream, End> stream_;
 };
@@ -128,8 +131,12 @@ class BodyDecoder {
 public:
     /// content_encoding: the values of all Content-Encoding fields, separated by commas. If one of them is neither
     ///                   gzip nor deflate, nothing is decoded.
+    /// server:           names the server in errors; outlives this.
     /// Throws:           more than max_encodings -> Errc::malformed_encoding.
-    BodyDecoder(std::string_view content_encoding, std::size_t max_encodings) {
+    BodyDecoder(
+        std::string_view content_encoding,
+        std::size_t max_encodings,
+        std::string_view server = "a body") {
         while (!content_encoding.empty()) {
             auto const name = take_element(content_encoding, ',');
             if (name.empty() || equals_ignoring_case(name, "identity"))
@@ -141,10 +148,12 @@ public:
                 layers_.clear();
                 return;
             }
-            layers_.emplace_back(is_gzip ? Inflater::Format::gzip : Inflater::Format::deflate);
+            using Format = Inflater::Format;
+            layers_.emplace_back(is_gzip ? Format::gzip : Format::deflate, server);
         }
         if (layers_.size() > max_encodings)
-            throw_error(Errc::malformed_encoding, "more encodings than allowed");
+            throw_error(
+                Errc::malformed_encoding, std::string(server) + ": more encodings than allowed");
         // The encoding that was applied last is decoded first.
         std::ranges::reverse(layers_);
     }
@@ -180,7 +189,8 @@ public:
 
 private:
     struct Layer {
-        explicit Layer(Inflater::Format format) noexcept : inflater(format) {}
+        Layer(Inflater::Format format, std::string_view server) noexcept
+            : inflater(format, server) {}
 
         Inflater inflater;
         std::string input;      // decoded by the layer before; unused in the first layer

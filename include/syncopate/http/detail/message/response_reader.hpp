@@ -70,7 +70,7 @@ public:
             encodings.append(encodings.empty() ? "" : ",").append(value);
         if (encodings.empty() || is_complete())
             return;
-        decoder_.emplace(encodings, options_.max_encodings());
+        decoder_.emplace(encodings, options_.max_encodings(), server_);
         if (decoder_->is_identity())
             decoder_.reset();
     }

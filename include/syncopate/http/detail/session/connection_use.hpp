@@ -74,6 +74,14 @@ public:
             fail(Deadline::clock::now() >= total_ ? Errc::total_timed_out : late, during);
     }
 
+    /// Throws the error, with a message that names the server.
+    [[noreturn]] void fail(Errc code, std::string_view why = {}) const {
+        std::string what(server_);
+        if (!why.empty())
+            what.append(": ").append(why);
+        throw_error(code, what);
+    }
+
 protected:
     /// total:     the deadline of the whole request.
     /// server:    names the server in errors; outlives this.
@@ -82,13 +90,6 @@ protected:
         loop_->add(*this);
     }
     ~ConnectionUse() { unlink(); }
-
-    [[noreturn]] void fail(Errc code, std::string_view why = {}) const {
-        std::string what(server_);
-        if (!why.empty())
-            what.append(": ").append(why);
-        throw_error(code, what);
-    }
 
     void require_session() const {
         if (is_aborted_)

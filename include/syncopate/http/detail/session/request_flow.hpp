@@ -11,6 +11,7 @@
 #include <syncopate/http/detail/session/request_writer.hpp>
 #include <syncopate/http/detail/session/session_core.hpp>
 #include <syncopate/http/detail/session/upload.hpp>
+#include <syncopate/http/detail/url/url_parser.hpp>
 #include <syncopate/http/error.hpp>
 #include <syncopate/http/options.hpp>
 #include <syncopate/http/request.hpp>
@@ -35,7 +36,7 @@ class RequestFlow final : public ExchangeFlow {
 public:
     static asio::awaitable<Response> run(std::shared_ptr<SessionCore> core, Request request) {
         auto const executor = co_await asio::this_coro::executor;
-        auto loop = core->enter(executor);
+        auto loop = core->enter(executor, RequestAccess::parts(request).url);
         RequestFlow flow(std::move(core), std::move(loop), request);
         try {
             flow.trace().request_started();
@@ -93,7 +94,7 @@ private:
           rewrite_{request.method()} {
         Url url(std::move(RequestAccess::parts(request).url));
         if (!url.scheme().starts_with("http"))
-            throw_error(Errc::invalid_url, "a request goes to http or https");
+            refuse_url(url.text(), "a request goes to http or https");
         add_query(url);
         state_ = make_state(std::move(url));
         set_target(rewrite_.method, state_->url);

@@ -108,8 +108,7 @@ public:
         auto const size = piece ? piece->size() : 0;
         streamed_ += size;
         if (length_ && (streamed_ > *length_ || (!piece && streamed_ < *length_)))
-            throw_error(
-                Errc::invalid_request, "the body is not as long as its Content-Length says");
+            refuse("the body is not as long as its Content-Length says");
         if (!length_ && (!piece || size > 0)) {
             out.append(std::exchange(is_first_chunk_, false) ? "" : "\r\n");
             append_number(out, size, 16);
@@ -123,6 +122,10 @@ public:
     }
 
 private:
+    [[noreturn]] void refuse(char const* why) const {
+        throw_error(Errc::invalid_request, std::string(url_.origin()) + ": " + why);
+    }
+
     /// Writes the fields of the session that the request does not replace.
     void write_defaults(std::string& out, bool has_authorization) const {
         if (request_.headers.empty() && !has_authorization && !has_content_type() &&
@@ -177,20 +180,18 @@ private:
         auto const lengths = request_.headers.get_all("Content-Length");
         auto const encodings = request_.headers.get_all("Transfer-Encoding");
         if (request_.headers.get_all("Host").size() > 1)
-            throw_error(Errc::invalid_request, "more than one Host");
+            refuse("more than one Host");
         if (!encodings.empty() && !lengths.empty())
-            throw_error(Errc::invalid_request, "both a Transfer-Encoding and a Content-Length");
+            refuse("both a Transfer-Encoding and a Content-Length");
         bool const is_chunked =
             encodings.size() == 1 && equals_ignoring_case(encodings.front(), "chunked");
         if (!encodings.empty() && (!is_chunked || !request_.body.stream()))
-            throw_error(
-                Errc::invalid_request,
-                "a Transfer-Encoding that is not chunked, or not of a stream");
+            refuse("a Transfer-Encoding that is not chunked, or not of a stream");
         if (lengths.empty() || !rewrite_.keeps_body)
             return;
         auto const length = whole_number<std::uint64_t>(lengths.front());
         if (lengths.size() > 1 || !length || (length_ && *length != *length_))
-            throw_error(Errc::invalid_request, "the Content-Length is not that of the body");
+            refuse("the Content-Length is not that of the body");
         length_ = length;
     }
 

@@ -9,6 +9,7 @@
 #include <syncopate/http/detail/connection/tls.hpp>
 #include <syncopate/http/detail/message/default_fields.hpp>
 #include <syncopate/http/detail/session/session_loop.hpp>
+#include <syncopate/http/detail/url/url_parser.hpp>
 #include <syncopate/http/error.hpp>
 #include <syncopate/http/options.hpp>
 #include <syncopate/http/url.hpp>
@@ -22,6 +23,7 @@
 #include <mutex>
 #include <optional>
 #include <stdexcept>
+#include <string_view>
 #include <utility>
 
 namespace syncopate::inline v0_1::http::detail {
@@ -62,10 +64,11 @@ public:
     /// Gives the session's loop. The first call decides which loop that is.
     ///
     /// executor:  of the calling coroutine.
+    /// url:       of the request, for the message of an error; empty: there is none.
     /// Throws:    Errc::session_closed; std::logic_error on another loop.
-    SessionLoopPointer enter(asio::any_io_executor const& executor) {
+    SessionLoopPointer enter(asio::any_io_executor const& executor, std::string_view url = {}) {
         if (is_closed_)
-            throw_error(Errc::session_closed, "request");
+            throw_error(Errc::session_closed, url.empty() ? "its loop" : redacted_url(url));
         if (!loop_) {
             auto loop = std::make_shared<SessionLoop>(
                 ::syncopate::detail::without_caller(executor), options_);

@@ -11,6 +11,7 @@
 #include <syncopate/http/detail/session/exchange_flow.hpp>
 #include <syncopate/http/detail/session/request_writer.hpp>
 #include <syncopate/http/detail/session/session_core.hpp>
+#include <syncopate/http/detail/url/url_parser.hpp>
 #include <syncopate/http/detail/websocket/core.hpp>
 #include <syncopate/http/detail/websocket/stream.hpp>
 #include <syncopate/http/error.hpp>
@@ -48,7 +49,7 @@ public:
     static asio::awaitable<std::shared_ptr<WebSocketCore>> run(
         std::shared_ptr<SessionCore> session, WebSocketRequest request) {
         auto const executor = co_await asio::this_coro::executor;
-        auto loop = session->enter(executor);
+        auto loop = session->enter(executor, RequestAccess::parts(request.request_).url);
         WebSocketHandshake handshake(std::move(session), std::move(loop), request);
         try {
             handshake.trace().request_started();
@@ -76,7 +77,7 @@ private:
             text.replace(0, http.size(), "ws");
         Url url(std::move(text));
         if (!url.scheme().starts_with("ws"))
-            throw_error(Errc::invalid_url, "a WebSocket's URL starts with ws or wss");
+            refuse_url(url.text(), "a WebSocket's URL starts with ws or wss");
         return url;
     }
 

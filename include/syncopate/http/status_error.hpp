@@ -1,0 +1,83 @@
+// StatusError: what raise_for_status() throws for an error status.
+#pragma once
+
+#include <syncopate/http/error.hpp>
+#include <syncopate/http/headers.hpp>
+#include <syncopate/http/url.hpp>
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+
+namespace syncopate::inline v0_1::http {
+
+/// Thrown by raise_for_status() and Client::download(). Its code is Errc::error_status, and `what()` names the
+/// server, the status and the reason.
+///
+/// ```cpp
+/// try {
+///     use(client.get(url).raise_for_status().text());
+/// } catch (http::StatusError const& error) {
+///     if (error.status() == 503 && error.retry_after())
+///         try_again_in(*error.retry_after());
+/// }
+/// ```
+///
+/// Copies share what they tell. It needs neither client nor loop.
+class [[gnu::visibility("default")]] StatusError : public std::system_error {
+public:
+    /// The type of the time that a server asks to wait.
+    using Seconds = std::chrono::seconds;
+
+    /// Tells of a response.
+    ///
+    /// status, reason, headers, url, retry_after: as the members of Response give them.
+    StatusError(
+        int status,
+        std::string_view reason,
+        Headers headers,
+        std::string url,
+        std::optional<Seconds> retry_after)
+        : std::system_error(make_error_code(Errc::error_status), describe(status, reason, url)),
+          response_(std::make_shared<Response const>(
+              status, std::move(headers), std::move(url), retry_after)) {}
+
+    /// Gives the status, 400 or above.
+    int status() const noexcept { return response_->status; }
+    /// Gives the fields of the response's header.
+    Headers const& headers() const noexcept { return response_->headers; }
+    /// Gives the URL of the request that was answered, after redirects, without a user's name and password.
+    std::string const& url() const noexcept { return response_->url; }
+    /// Gives the time that the server asks to wait before the request is sent again; nothing if it does not say.
+    std::optional<Seconds> retry_after() const noexcept { return response_->retry_after; }
+
+private:
+    struct Response {
+        Response(
+            int its_status,
+            Headers its_headers,
+            std::string its_url,
+            std::optional<Seconds> its_retry_after)
+            : status(its_status), headers(std::move(its_headers)), url(std::move(its_url)),
+              retry_after(its_retry_after) {}
+
+        int status;
+        Headers headers;
+        std::string url;
+        std::optional<Seconds> retry_after;
+    };
+
+    static std::string describe(int status, std::string_view reason, std::string_view url) {
+        std::string text(detail::origin_of(url));
+        text.append(": ").append(std::to_string(status)).append(" ").append(reason);
+        return detail::without_controls(text);
+    }
+
+    std::shared_ptr<Response const> response_;  // copying must not throw
+};
+
+}  // namespace syncopate::inline v0_1::http
