@@ -249,6 +249,30 @@ TEST_CASE("Without decompression no encoding is asked for") {
     CHECK(line_of(wire.sent(Verb::get), "Accept-Encoding") == "none");
 }
 
+TEST_CASE("A part of something is asked for without an encoding") {
+    Wire wire;
+    auto const encoding = [&](Request request) {
+        return line_of(wire.sent(std::move(request)), "Accept-Encoding");
+    };
+    CHECK(encoding(Request(Verb::get, wire.url()).header("Range", "bytes=8-17")) == "identity");
+    CHECK(
+        encoding(Request(Verb::get, wire.url())
+                     .header("range", "bytes=8-")
+                     .header("Accept-Encoding", "gzip")) == "gzip");
+    Wire all_in_parts(Options().header("Range", "bytes=0-9"));
+    CHECK(line_of(all_in_parts.sent(Verb::get), "Accept-Encoding") == "identity");
+    Wire as_told(Options().header("Accept-Encoding", "gzip"));
+    CHECK(
+        line_of(
+            as_told.sent(Request(Verb::get, as_told.url()).header("Range", "bytes=1-")),
+            "Accept-Encoding") == "gzip");
+    Wire without(Options().decompress(false));
+    CHECK(
+        line_of(
+            without.sent(Request(Verb::get, without.url()).header("Range", "bytes=1-")),
+            "Accept-Encoding") == "none");
+}
+
 TEST_CASE("Credentials are sent as Basic or Bearer, and a URL's appear nowhere else") {
     Wire wire;
     auto const authorization = [&](Request request) {

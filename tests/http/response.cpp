@@ -671,6 +671,24 @@ TEST_CASE("A body that was encoded is decoded") {
         "");
 }
 
+TEST_CASE("A part of what is encoded is not decoded, unless it is all of it") {
+    auto const whole = gzip("hello");
+    auto const part = [&](std::string const& range, std::string const& body) {
+        return text_of(response(
+            "206 Partial Content",
+            "Content-Encoding: gzip\r\n" +
+                (range.empty() ? "" : "Content-Range: " + range + "\r\n"),
+            body));
+    };
+    auto const size = whole.size();
+    CHECK(part("bytes 2-4/" + std::to_string(size), whole.substr(2, 3)) == whole.substr(2, 3));
+    CHECK(part("bytes 0-4/" + std::to_string(size), whole.substr(0, 5)) == whole.substr(0, 5));
+    CHECK(part("bytes 0-4/*", whole.substr(0, 5)) == whole.substr(0, 5));
+    CHECK(part("", whole) == whole);
+    CHECK(
+        part("bytes 0-" + std::to_string(size - 1) + '/' + std::to_string(size), whole) == "hello");
+}
+
 TEST_CASE("An encoded body that is corrupt, or ends too early or too late, is an error") {
     auto const good = gzip("hello, hello, hello");
     auto corrupt = good;

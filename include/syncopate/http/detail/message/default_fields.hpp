@@ -30,13 +30,19 @@ public:
         add("User-Agent", "syncopate/" + std::to_string(SYNCOPATE_VERSION_MAJOR) + '.' +
                               std::to_string(SYNCOPATE_VERSION_MINOR));
         add("Accept", "*/*");
-        if (options.decompress())
-            add("Accept-Encoding", "gzip, deflate");
+        offers_encodings_ = options.decompress() && !headers_.contains(accept_encoding);
+        if (offers_encodings_)
+            headers_.add(accept_encoding, headers_.contains("Range") ? identity : "gzip, deflate");
         for (auto const field : headers_)
             append_field(text_, field.name(), field.value());
     }
 
+    static constexpr std::string_view accept_encoding = "Accept-Encoding";
+    static constexpr std::string_view identity = "identity";
+
     Headers const& headers() const noexcept { return headers_; }
+    /// Whether the Accept-Encoding among them is the library's.
+    bool offers_encodings() const noexcept { return offers_encodings_; }
     /// All of them, as lines of a request.
     std::string const& text() const noexcept { return text_; }
 
@@ -47,6 +53,7 @@ private:
     }
 
     Headers headers_;
+    bool offers_encodings_ = false;
     std::string text_;
 };
 

@@ -4,10 +4,12 @@
 #include <syncopate/http/detail/message/body_decoder.hpp>
 #include <syncopate/http/detail/message/input_buffer.hpp>
 #include <syncopate/http/detail/message/response_parser.hpp>
+#include <syncopate/http/detail/url/number.hpp>
 #include <syncopate/http/error.hpp>
 #include <syncopate/http/headers.hpp>
 #include <syncopate/http/options.hpp>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -15,6 +17,23 @@
 #include <string_view>
 
 namespace syncopate::inline v0_1::http::detail {
+
+/// Whether the body is a part of what its URL names, RFC 9110, 15.3.7. A part of an encoded text cannot be decoded:
+/// 14.1.2.
+inline bool is_slice(ResponseHead const& head) {
+    if (head.status != 206)
+        return false;
+    // A range may be all there is: "bytes 0-9/10".
+    std::string_view text = head.headers["Content-Range"];
+    constexpr std::string_view from_the_start = "bytes 0-";
+    if (!text.starts_with(from_the_start))
+        return true;
+    text.remove_prefix(from_the_start.size());
+    auto const last = take_number<std::uint64_t>(text);
+    text.remove_prefix((std::min<std::size_t>)(text.size(), 1));
+    auto const size = whole_number<std::uint64_t>(text);
+    return !last || !size || *size == 0 || *last != *size - 1;
+}
 
 /// Consumes what a connection has received. It does no input and output, and never waits.
 class ResponseReader {
@@ -68,7 +87,7 @@ public:
         std::string encodings;
         for (auto const value : head_.headers.get_all("Content-Encoding"))
             encodings.append(encodings.empty() ? "" : ",").append(value);
-        if (encodings.empty() || is_complete())
+        if (encodings.empty() || is_complete() || is_slice(head_))
             return;
         decoder_.emplace(encodings, options_.max_encodings(), server_);
         if (decoder_->is_identity())

@@ -139,9 +139,18 @@ private:
                 request_.headers.contains(name) ||
                 (has_authorization && equals_ignoring_case(name, "Authorization")) ||
                 (has_content_type() && equals_ignoring_case(name, "Content-Type"));
-            if (is_kept(name) && !is_replaced)
-                append_field(out, name, field.value());
+            if (!is_kept(name) || is_replaced)
+                continue;
+            bool const is_of_whole = equals_ignoring_case(name, DefaultFields::accept_encoding);
+            append_field(
+                out, name,
+                is_of_whole && asks_for_slice() ? DefaultFields::identity : field.value());
         }
+    }
+    /// Whether it asks for a range, and nobody has said in which encodings. A slice of what is encoded cannot be
+    /// decoded.
+    bool asks_for_slice() const noexcept {
+        return defaults_.offers_encodings() && request_.headers.contains("Range");
     }
     /// Writes a field unless the user has set it.
     void write_default(std::string& out, std::string_view name, std::string_view value) const {
