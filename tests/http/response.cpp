@@ -656,6 +656,7 @@ TEST_CASE("A response may come in three parts, wherever it is split") {
 TEST_CASE("A body that was encoded is decoded") {
     auto const text = std::string(300'000, 'x') + "end";
     CHECK(text_of(encoded("gzip", gzip(text))) == text);
+    CHECK(text_of(encoded("gzip", gzip(text) + gzip("more"))) == text + "more");
     CHECK(text_of(encoded("gzip, gzip", gzip(gzip(text)))) == text);
     CHECK(text_of(encoded("gzip\r\nContent-Encoding: gzip", gzip(gzip(text)))) == text);
     CHECK(
@@ -694,8 +695,7 @@ TEST_CASE("An encoded body that is corrupt, or ends too early or too late, is an
     auto corrupt = good;
     corrupt[good.size() - 6] ^= 1;
     for (std::string const& body :
-         {corrupt, good.substr(0, good.size() - 1), good.substr(0, 1), good + "x", good + good,
-          "hello"s}) {
+         {corrupt, good.substr(0, good.size() - 1), good.substr(0, 1), good + "x", "hello"s}) {
         RawServer server(answering(encoded("gzip", body)));
         SessionOnLoop client;
         CHECK(error_of(client, server) == Errc::malformed_encoding);

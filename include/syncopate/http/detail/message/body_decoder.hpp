@@ -29,19 +29,21 @@ public:
 
     /// Consumes from the front of the input, and appends at most `limit` bytes to the output. When it
     /// appends fewer, the input is used up, and more of it is needed.
-    /// Throws: the data is corrupt, or bytes follow its end -> Errc::malformed_encoding.
+    /// Throws: the data is corrupt, or bytes follow its end that are no member of gzip -> Errc::malformed_encoding.
     void decode(std::string_view& input, std::string& output, std::size_t limit) {
         if (!stream_ && !input.empty())
             start(input.front());
         bool is_starved = !stream_;
-        while (!is_starved && !has_ended_ && limit > 0) {
+        while (!is_starved && limit > 0) {
+            if (has_ended_ && (input.empty() || !begin_next_member()))
+                break;
             // Not the whole limit: resize() fills the room with zeros, also the part that stays unused.
             auto const room = (std::min)(limit, step);
             auto const produced = inflate_into(input, output, room);
             limit -= produced;
             is_starved = input.empty() && produced < room;
         }
-        if (has_ended_ && !input.empty())
+        if (has_ended_ && !input.empty() && format_ != Format::gzip)
             fail("bytes after its end");
     }
 
@@ -70,6 +72,15 @@ private:
         if (::inflateInit2(stream.get(), window_bits(first)) != Z_OK)
             throw std::bad_alloc();
         stream_.reset(stream.release());
+    }
+
+    /// What follows a gzip member is another one, and their texts are one: RFC 1952, 2.2.
+    bool begin_next_member() noexcept {
+        if (format_ != Format::gzip)
+            return false;
+        ::inflateReset(stream_.get());
+        has_ended_ = false;
+        return true;
     }
 
     int window_bits(char first) const noexcept {
