@@ -12,12 +12,17 @@
 #include <syncopate/http/response.hpp>
 #include <syncopate/http/session.hpp>
 
+#include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/cancellation_type.hpp>
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/strand.hpp>
+#include <boost/asio/thread_pool.hpp>
+#include <boost/asio/use_future.hpp>
 
 #include <chrono>
 #include <cstddef>
@@ -229,6 +234,98 @@ TEST_CASE("1,000 requests at once go through 10 connections") {
     CHECK(server.connections() == 10);
     CHECK(server.requests().size() == 1000);
     CHECK(client.connections().idle == 10);
+}
+
+// ---- What becomes of idle connections
+
+void wait_for_no_connection(SessionOnLoop& client) {
+    while (client.connections().all != 0)
+        std::this_thread::yield();
+}
+
+TEST_CASE("An idle connection is closed when its time is up, although no request follows") {
+    RawServer server([](Peer& peer) {
+        peer.read_request();
+        peer.send(ok("0"));
+        peer.wait_for_close();
+    });
+    SessionOnLoop client(options().idle_timeout(20ms));
+    CHECK(client.text(server.url()) == "0");
+    CHECK(server.wait_until_idle());
+    wait_for_no_connection(client);
+}
+
+TEST_CASE("Each idle connection has a time of its own") {
+    RawServer soon([](Peer& peer) {
+        peer.read_request();
+        peer.send(response("200 OK", "Keep-Alive: timeout=1\r\n", ""));
+        peer.wait_for_close();
+    });
+    RawServer later(tell_number);
+    SessionOnLoop client(options().idle_timeout(1h));
+    client.text(later.url());
+    client.text(soon.url());
+    CHECK(soon.wait_until_idle());
+    CHECK(client.text(later.url()) == "0");
+}
+
+TEST_CASE("An idle connection that the server has closed is closed, although no request follows") {
+    RawServer server(answering_once(ok("0")));
+    SessionOnLoop client(options().idle_timeout(1h));
+    CHECK(client.text(server.url()) == "0");
+    wait_for_no_connection(client);
+}
+
+TEST_CASE("So is one over TLS, and not one whose server has only sent a ticket") {
+    CertificateAuthority const authority;
+    RawServer server = RawServer::tls(authority.issue(), answering_once(ok("0")));
+    SessionOnLoop client(options().idle_timeout(1h).ca_certificates(authority.certificate()));
+    CHECK(client.text(server.url()) == "0");
+    wait_for_no_connection(client);
+}
+
+TEST_CASE("An idle connection does not keep its io_context running") {
+    RawServer server(tell_number);
+    asio::io_context context;
+    ClientSession session(options().idle_timeout(1h).read_timeout(0s).total_timeout(0s));
+    auto const on_strand = GENERATE(false, true);
+    asio::any_io_executor executor = context.get_executor();
+    if (on_strand)
+        executor = asio::make_strand(context);
+    for (int i = 0; i < 2; ++i) {
+        auto text = asio::co_spawn(executor, fetch(session, server.url()), asio::use_future);
+        context.run();
+        CHECK(text.get() == "0");
+        CHECK(session.connections().idle == 1);
+        context.restart();
+    }
+}
+
+TEST_CASE("An idle connection does not keep a thread_pool running") {
+    RawServer server(tell_number);
+    asio::thread_pool pool(1);
+    ClientSession session(options().idle_timeout(1h));
+    auto text = asio::co_spawn(pool, fetch(session, server.url()), asio::use_future);
+    pool.join();
+    CHECK(text.get() == "0");
+}
+
+TEST_CASE("An io_context that was left with an idle connection closes it when it goes on") {
+    RawServer server([](Peer& peer) {
+        peer.read_request();
+        peer.send(ok("0"));
+        peer.wait_for_close();
+    });
+    asio::io_context context;
+    ClientSession session(options().idle_timeout(20ms));
+    auto text = asio::co_spawn(context, fetch(session, server.url()), asio::use_future);
+    context.run();
+    CHECK(text.get() == "0");
+    context.restart();
+    auto const guard = asio::make_work_guard(context);
+    while (session.connections().all != 0)
+        context.run_one_for(1s);
+    CHECK(server.wait_until_idle());
 }
 
 // ---- Which connections are not used again

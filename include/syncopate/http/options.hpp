@@ -63,6 +63,9 @@ public:
 
     /// The longest time that a connection without a request is kept. A server's `Keep-Alive: timeout` shortens it.
     /// Default: 15 s. Zero or less: none is kept, and each request has a connection of its own.
+    ///
+    /// It is closed then also if no request follows, and within a second or so when the server closes it; but only
+    /// while somebody turns the loop, which is not kept running for it.
     SessionOptions& idle_timeout(Duration value) {
         idle_timeout_ = value;
         return *this;

@@ -23,6 +23,7 @@
 #include <utility>
 #include <vector>
 
+#include <poll.h>
 #include <sys/socket.h>
 
 namespace syncopate::inline v0_1::http::detail {
@@ -130,6 +131,15 @@ public:
     bool is_at_rest() const noexcept {
         return !is_reading_ && !is_writing_ && !read_error_ && !write_error_ && input_.empty() &&
                is_open();
+    }
+
+    /// Whether the server has closed the idle connection, or sent what belongs to no request. What comes over TLS
+    /// need not be data: its reader tells.
+    bool has_ended() noexcept {
+        pollfd events{socket_.native_handle(), POLLIN | POLLRDHUP, 0};
+        if (::poll(&events, 1, 0) < 1)
+            return false;
+        return !tls_ || (events.revents & (POLLRDHUP | POLLHUP | POLLERR | POLLNVAL)) != 0;
     }
 
 private:

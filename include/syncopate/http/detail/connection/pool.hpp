@@ -1,10 +1,12 @@
-// Pool, Lease, Permit: the connections of a session, in use and idle, and the requests that wait for one.
+// Pool: the connections of a session, in use and idle, and the requests that wait for one.
 #pragma once
 
 #include <syncopate/detail/task/cancellation.hpp>
 #include <syncopate/detail/task/outcome.hpp>
 #include <syncopate/http/detail/connection/connection.hpp>
 #include <syncopate/http/detail/connection/deadline_timer.hpp>
+#include <syncopate/http/detail/connection/idle_timer.hpp>
+#include <syncopate/http/detail/connection/lease.hpp>
 #include <syncopate/http/error.hpp>
 
 #include <boost/asio/any_io_executor.hpp>
@@ -12,6 +14,7 @@
 #include <boost/asio/post.hpp>
 
 #include <algorithm>
+#include <chrono>
 #include <cstddef>
 #include <functional>
 #include <limits>
@@ -25,87 +28,11 @@
 
 namespace syncopate::inline v0_1::http::detail {
 
-class Pool;
-
-/// The pool's counts for one server.
-struct PoolHost {
-    std::size_t connections = 0;  // idle ones included
-    std::size_t waiting = 0;
-};
-
-/// The right to have one connection to a host. Its end passes it to a request that waits.
-class Permit {
-public:
-    Permit() = default;
-    Permit(Pool& pool, PoolHost& host) noexcept;
-    Permit(Permit&& other) noexcept
-        : pool_(std::exchange(other.pool_, nullptr)), host_(other.host_) {}
-    Permit& operator=(Permit&& other) noexcept {
-        std::swap(pool_, other.pool_);
-        std::swap(host_, other.host_);
-        return *this;
-    }
-    ~Permit();
-
-    explicit operator bool() const noexcept { return pool_ != nullptr; }
-    PoolHost* host() const noexcept { return host_; }
-
-private:
-    Pool* pool_ = nullptr;
-    PoolHost* host_ = nullptr;
-};
-
-/// A permit and its connection, owned by an exchange. The destructor closes a connection that has not been
-/// given back to the pool.
-class Lease {
-public:
-    Lease() = default;
-    /// For a connection that is yet to be made.
-    explicit Lease(Permit permit) noexcept : permit_(std::move(permit)) {}
-    Lease(Lease&&) noexcept = default;
-    Lease& operator=(Lease&& other) noexcept {
-        std::swap(permit_, other.permit_);
-        std::swap(connection_, other.connection_);
-        std::swap(is_reused_, other.is_reused_);
-        other.reset();
-        return *this;
-    }
-    ~Lease() { reset(); }
-
-    explicit operator bool() const noexcept { return static_cast<bool>(permit_); }
-
-    bool has_connection() const noexcept { return connection_ != nullptr; }
-    Connection& connection() const noexcept { return *connection_; }
-    void set_connection(ConnectionPointer connection) noexcept {
-        connection_ = std::move(connection);
-        is_reused_ = false;
-    }
-    /// Closes the connection, and gives up the permit.
-    void reset() noexcept {
-        if (!permit_)
-            return;  // without a permit there is no connection
-        close_connection();
-        Permit const gone = std::move(permit_);
-    }
-    /// Closes the connection. The permit stays, for another one.
-    void close_connection() noexcept {
-        if (connection_)
-            connection_->close();
-        connection_.reset();
-    }
-    /// Whether the connection has carried a request before.
-    bool is_reused() const noexcept { return is_reused_; }
-
-private:
-    friend class Pool;
-
-    Permit permit_;
-    ConnectionPointer connection_;
-    bool is_reused_ = false;
-};
-
 /// Idle connections are taken newest first. Requests that wait are served in their order; but one whose host
 /// has all the connections that it may have does not hold up those to other hosts.
+///
+/// While there are idle connections, they are looked at once a second, also if no request follows: those whose time
+/// is up are closed, and those that the server has closed.
 ///
 /// Threads: on the session's loop, and therefore without a lock.
 class Pool {
@@ -118,7 +45,8 @@ public:
 
     Pool(asio::any_io_executor executor, Limits limits)
         : executor_(std::move(executor)),
-          limits_{most(limits.connections), most(limits.connections_per_host)} {}
+          limits_{most(limits.connections), most(limits.connections_per_host)},
+          idle_timer_(std::make_shared<IdleTimer>(executor_, [this] { look_at_idle(); })) {}
     Pool(Pool const&) = delete;
     Pool& operator=(Pool const&) = delete;
 
@@ -156,14 +84,17 @@ public:
         if (is_closed_ || until <= now)
             return;
         lease.connection().input().shrink();
-        std::erase_if(idle_, [&](Idle const& idle) { return idle.until <= now; });
+        close_idle([&](Idle const& idle) { return idle.until <= now; });
         idle_.push_back({std::move(lease), until});
         serve(now);
+        if (!idle_.empty())
+            idle_timer_->wake_at(next_look(now, until));
     }
 
     /// Ends the waits. Returns the idle connections.
     std::vector<Lease> close() {
         is_closed_ = true;
+        idle_timer_->stop();
         while (!waiting_.empty()) {
             auto const request = waiting_.front();
             dequeue(*request);
@@ -220,6 +151,37 @@ private:
         Pool& pool_;
         LeaseRequestPointer request_;
     };
+
+    void look_at_idle() {
+        auto const now = Deadline::clock::now();
+        close_idle([&](Idle const& idle) {
+            return idle.until <= now || idle.lease.connection().has_ended();
+        });
+        if (idle_.empty())
+            return;
+        auto const first = std::ranges::min_element(idle_, {}, &Idle::until);
+        idle_timer_->wake_at(next_look(now, first->until));
+    }
+
+    static Deadline next_look(Deadline now, Deadline until) noexcept {
+        constexpr std::chrono::seconds longest{1};
+        return (std::min)(until, now + longest);
+    }
+
+    /// Closes those for which the function returns true.
+    template <class IsOver>
+    void close_idle(IsOver is_over) {
+        // They are closed when the list is in order: the end of each may serve a request from it.
+        std::vector<Idle> over;
+        for (auto i = idle_.begin(); i != idle_.end();) {
+            if (!is_over(*i)) {
+                ++i;
+                continue;
+            }
+            over.push_back(std::move(*i));
+            i = idle_.erase(i);
+        }
+    }
 
     PoolHost& host_of(std::string_view key) {
         auto const found = hosts_.find(key);
@@ -297,6 +259,7 @@ private:
     std::map<std::string, PoolHost, std::less<>> hosts_;
     std::list<LeaseRequestPointer> waiting_;
     std::vector<Idle> idle_;  // in the order in which they were given back
+    std::shared_ptr<IdleTimer> const idle_timer_;
 };
 
 inline Permit::Permit(Pool& pool, PoolHost& host) noexcept : pool_(&pool), host_(&host) {
