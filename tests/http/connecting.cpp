@@ -623,15 +623,35 @@ TEST_CASE("A proxy is a host, a port, and perhaps credentials") {
     CHECK(with_user.origin() == "http://[::1]:8080");
     CHECK(with_user.authorization() == "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==");
     CHECK(Proxy("proxy.test") == Proxy("http://proxy.test:80"));
+    CHECK(Proxy(" proxy.test\t") == Proxy("proxy.test"));
     CHECK_FALSE(plain == with_user);
 }
 
+TEST_CASE("A proxy is one by HTTP, by HTTP over TLS, or by SOCKS5") {
+    CHECK(Proxy("proxy.test:1").kind() == ProxyKind::http);
+    CHECK(Proxy("HTTPS://proxy.test").kind() == ProxyKind::https);
+    CHECK(Proxy("https://proxy.test").port() == 443);
+    CHECK(Proxy("https://proxy.test").origin() == "https://proxy.test");
+    CHECK(Proxy("socks5://proxy.test").kind() == ProxyKind::socks5);
+    CHECK(Proxy("socks5h://proxy.test").kind() == ProxyKind::socks5h);
+    CHECK(Proxy("socks://proxy.test:1080/") == Proxy("socks5h://proxy.test:1080"));
+    CHECK(Proxy("socks5h://proxy.test").port() == 1080);
+    CHECK(Proxy("socks5h://proxy.test:80").port() == 80);
+    CHECK(Proxy("socks5h://proxy.test:443").port() == 443);
+    Proxy const with_user("socks5://a:b%20c@[::1]:9050");
+    CHECK(with_user.host() == "::1");
+    CHECK(with_user.user() == "a");
+    CHECK(with_user.password() == "b c");
+    CHECK(with_user.authorization().empty());
+    CHECK(with_user.origin() == "socks5://[::1]:9050");
+}
+
 TEST_CASE("A proxy of another kind is refused, without showing its password") {
-    for (std::string const scheme : {"https", "socks5", "socks5h", "ftp"}) {
+    for (std::string const scheme : {"socks4", "socks4a", "ftp", ""}) {
         auto const make = [&] { return Proxy(scheme + "://user:secret@proxy.test"); };
         CHECK(code_of(make) == Errc::invalid_url);
         auto const message = message_of<std::system_error>(make);
-        CHECK_THAT(message, ContainsSubstring("must start with http://"));
+        CHECK_THAT(message, ContainsSubstring("starts with http://"));
         CHECK_THAT(message, !ContainsSubstring("secret"));
     }
     CHECK(code_of([] { return Proxy(""); }) == Errc::invalid_url);
@@ -685,10 +705,13 @@ TEST_CASE("HTTP_PROXY, which a CGI program's client can set, names no proxy") {
     CHECK(proxy_for({{"HTTP_PROXY", "p"}}, "http://a.test").empty());
 }
 
-TEST_CASE("A proxy of the environment that cannot be used is an error") {
-    CHECK(code_of([] {
-              proxy_for({{"all_proxy", "socks5://p"}}, "http://a.test");
-          }) == Errc::invalid_url);
+TEST_CASE("A proxy of the environment that cannot be used fails what would go through it") {
+    Environment const environment{{"https_proxy", "socks4://p"}, {"no_proxy", "b.test"}};
+    auto const find = [&] { proxy_for(environment, "https://a.test"); };
+    CHECK(code_of(find) == Errc::invalid_url);
+    CHECK_THAT(message_of<std::system_error>(find), Catch::Matchers::StartsWith("https_proxy: "));
+    CHECK(proxy_for(environment, "http://a.test").empty());
+    CHECK(proxy_for(environment, "https://b.test").empty());
 }
 
 TEST_CASE("no_proxy exempts names, and what is below them") {
@@ -699,6 +722,8 @@ TEST_CASE("no_proxy exempts names, and what is below them") {
     CHECK(is_exempt("*.a.test", "http://www.a.test"));
     CHECK(is_exempt("A.Test", "http://a.test"));
     CHECK(is_exempt("a.test", "http://a.test."));
+    CHECK(is_exempt("a.test.", "http://a.test"));
+    CHECK(is_exempt(".a.test.", "http://www.a.test."));
     CHECK(is_exempt("b.test, a.test", "http://a.test"));
     CHECK(is_exempt("b.test\ta.test ,", "http://a.test"));
     CHECK(is_exempt("*", "http://a.test"));

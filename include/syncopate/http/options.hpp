@@ -106,8 +106,12 @@ public:
     /// What has been set.
     std::string const& client_key() const noexcept { return client_key_; }
 
-    /// The HTTP proxy for all requests, `http://user:password@host:port`. Requests by https go through a tunnel that
-    /// it opens. Default: empty, none. If it is no such URL, making the session throws Errc::invalid_url.
+    /// The proxy for all requests. Default: empty, none. If it is no such URL, making the session throws
+    /// Errc::invalid_url.
+    ///
+    /// - `http://user:password@host:port`: an HTTP proxy. Requests by https go through a tunnel that it opens.
+    /// - `https://…`: the same, with TLS between here and the proxy.
+    /// - `socks5h://…`, `socks5://…`: a SOCKS5 proxy, which looks names up, or is given addresses.
     SessionOptions& proxy(std::string url) {
         proxy_ = std::move(url);
         return *this;
@@ -115,7 +119,8 @@ public:
     std::string const& proxy() const noexcept { return proxy_; }
 
     /// Whether `http_proxy`, `https_proxy`, `all_proxy` and `no_proxy` of the environment are used where no
-    /// proxy is set. Default: false.
+    /// proxy is set. Default: false. One that cannot be used fails only the requests that would go through it,
+    /// with Errc::invalid_url.
     SessionOptions& trust_environment(bool value) {
         trust_environment_ = value;
         return *this;

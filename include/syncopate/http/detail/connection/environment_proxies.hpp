@@ -3,6 +3,7 @@
 
 #include <syncopate/http/detail/connection/no_proxy_rules.hpp>
 #include <syncopate/http/detail/connection/proxy.hpp>
+#include <syncopate/http/error.hpp>
 #include <syncopate/http/url.hpp>
 
 #include <cstdlib>
@@ -10,6 +11,7 @@
 #include <initializer_list>
 #include <optional>
 #include <string>
+#include <system_error>
 #include <utility>
 
 namespace syncopate::inline v0_1::http::detail {
@@ -21,22 +23,30 @@ namespace syncopate::inline v0_1::http::detail {
 /// - Either, if it has none of its own: all_proxy, ALL_PROXY.
 /// - no_proxy, NO_PROXY: the URLs that need none; see NoProxyRules.
 ///
+/// A proxy that cannot be used concerns only the requests that would go through it: the environment is often that of
+/// a whole desktop, and says what other programs understand.
+///
 /// Semantics: curl; but a proxy's default port is 80.
 class EnvironmentProxies {
 public:
     /// Gives the value of a variable; nothing, or an empty text, if there is none.
     using Variable = std::function<std::optional<std::string>(std::string const&)>;
 
-    /// Throws: Errc::invalid_url.
     explicit EnvironmentProxies(Variable const& variable = from_environment)
         : http_(first_of(variable, {"http_proxy", "all_proxy", "ALL_PROXY"})),
           https_(first_of(variable, {"https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"})),
-          no_proxy_(value_of(variable, {"no_proxy", "NO_PROXY"})) {}
+          no_proxy_(named_value(variable, {"no_proxy", "NO_PROXY"}).second) {}
 
     /// The one for this URL, or null. It lasts as long as this object.
+    ///
+    /// Throws: Errc::invalid_url, naming the variable.
     Proxy const* find(Url const& url) const {
-        auto const& proxy = url.is_secure() ? https_ : http_;
-        return proxy && !no_proxy_.exempt(url) ? &*proxy : nullptr;
+        auto const& setting = url.is_secure() ? https_ : http_;
+        if (setting.value.empty() || no_proxy_.exempt(url))
+            return nullptr;
+        if (!setting.proxy)
+            throw_error(Errc::invalid_url, setting.error);
+        return &*setting.proxy;
     }
 
 private:
@@ -48,20 +58,35 @@ private:
         return value ? std::optional<std::string>(value) : std::nullopt;
     }
 
-    static std::string value_of(Variable const& variable, Names names) {
+    struct Setting {
+        std::string value;
+        std::optional<Proxy> proxy;
+        std::string error;  // why there is no proxy
+    };
+
+    static std::pair<std::string, std::string> named_value(Variable const& variable, Names names) {
         for (auto const* const name : names)
             if (auto value = variable(name); value && !value->empty())
-                return *std::move(value);
+                return {name, *std::move(value)};
         return {};
     }
 
-    static std::optional<Proxy> first_of(Variable const& variable, Names names) {
-        auto text = value_of(variable, names);
-        return text.empty() ? std::nullopt : std::optional<Proxy>(std::move(text));
+    static Setting first_of(Variable const& variable, Names names) {
+        Setting setting;
+        auto const [name, value] = named_value(variable, names);
+        setting.value = value;
+        if (value.empty())
+            return setting;
+        try {
+            setting.proxy.emplace(value);
+        } catch (std::system_error const& error) {
+            setting.error = name + ": " + error.what();
+        }
+        return setting;
     }
 
-    std::optional<Proxy> http_;
-    std::optional<Proxy> https_;
+    Setting http_;
+    Setting https_;
     NoProxyRules no_proxy_;
 };
 

@@ -57,6 +57,8 @@ inline bool exempts(std::string_view entry, Url const& url) {
         entry.remove_prefix(1);
     if (entry.starts_with('.'))
         entry.remove_prefix(1);
+    if (entry.ends_with('.'))
+        entry.remove_suffix(1);
     auto const host = url.server_name();
     return !entry.empty() && host.ends_with(entry) &&
            (host.size() == entry.size() || host[host.size() - entry.size() - 1] == '.');

@@ -9,7 +9,11 @@
 #include <syncopate/http/detail/connection/connection.hpp>
 #include <syncopate/http/detail/connection/proxy.hpp>
 #include <syncopate/http/detail/connection/proxy_tunnel.hpp>
+#include <syncopate/http/detail/connection/socket.hpp>
+#include <syncopate/http/detail/connection/socks_tunnel.hpp>
 #include <syncopate/http/detail/connection/tcp_connect.hpp>
+#include <syncopate/http/detail/connection/tls_relay.hpp>
+#include <syncopate/http/detail/connection/tls_stream.hpp>
 #include <syncopate/http/detail/session/session_core.hpp>
 #include <syncopate/http/detail/session/session_loop.hpp>
 #include <syncopate/http/error.hpp>
@@ -23,17 +27,19 @@
 #include <boost/asio/this_coro.hpp>
 
 #include <cstdint>
+#include <exception>
 #include <functional>
 #include <memory>
 #include <string>
+#include <system_error>
 #include <utility>
 #include <vector>
 
 namespace syncopate::inline v0_1::http::detail {
 
 /// Whether a proxy is asked for a tunnel to the server, and not for the URL itself.
-inline bool needs_tunnel(Url const& url) noexcept {
-    return url.scheme() != "http";
+inline bool needs_tunnel(Url const& url, Proxy const& proxy) noexcept {
+    return proxy.is_socks() || url.scheme() != "http";
 }
 
 /// Lies in the frame of the coroutine that waits for the connection.
@@ -100,27 +106,70 @@ private:
     asio::awaitable<ConnectionPointer> connect() {
         auto socket = co_await open_socket();
         ConnectionPointer const connection(new Connection(std::move(socket)));
-        if (proxy_ && needs_tunnel(url_))
-            co_await open_tunnel(connection->socket(), url_.authority(), *proxy_);
         if (!url_.is_secure())
             co_return connection;
-        phase_ = Errc::tls_handshake_timed_out;
         connection->secure(core_->tls().make_stream(
             connection->socket(), std::string(url_.server_name()), origin_));
-        auto* const tls = connection->tls();
-        auto const [error] = co_await tls->async_handshake(
+        co_await shake_hands(*connection->tls());
+        co_return connection;
+    }
+
+    asio::awaitable<void> shake_hands(TlsStream& tls) {
+        auto const phase = std::exchange(phase_, Errc::tls_handshake_timed_out);
+        auto const [error] = co_await tls.async_handshake(
             asio::ssl::stream_base::client, asio::as_tuple(asio::deferred));
         if (error)
-            tls->throw_handshake_error(error);
-        co_return connection;
+            tls.throw_handshake_error(error);
+        phase_ = phase;
     }
 
     asio::awaitable<Socket> open_socket() {
         auto const& unix_socket = core_->options().unix_socket();
         if (!unix_socket.empty())
             return connect_unix(unix_socket, origin_, loop_->executor);
-        return proxy_ ? open_tcp(proxy_->host(), proxy_->port(), proxy_->origin())
-                      : open_tcp(std::string(url_.host()), url_.port(), origin_);
+        if (!proxy_)
+            return open_tcp(std::string(url_.host()), url_.port(), origin_);
+        return proxy_->is_socks() ? open_by_socks() : open_by_http_proxy();
+    }
+
+    asio::awaitable<Socket> open_by_http_proxy() {
+        auto socket = co_await open_tcp(proxy_->host(), proxy_->port(), proxy_->origin());
+        if (proxy_->is_secure())
+            socket = co_await secured(std::move(socket));
+        if (needs_tunnel(url_, *proxy_))
+            co_await open_tunnel(socket, url_.authority(), *proxy_);
+        co_return std::move(socket);
+    }
+
+    asio::awaitable<Socket> secured(Socket socket) {
+        auto far = std::make_unique<Socket>(std::move(socket));
+        auto tls = core_->tls().make_stream(*far, proxy_->host(), proxy_->origin());
+        co_await shake_hands(*tls);
+        co_return relay_tls(std::move(far), std::move(tls), loop_->executor);
+    }
+
+    /// If names are looked up here, each address is asked for, until one will do.
+    asio::awaitable<Socket> open_by_socks() {
+        std::string const host(url_.host());
+        if (proxy_->kind() == ProxyKind::socks5h || url_.is_ip_address())
+            co_return co_await open_by_socks(host);
+        auto const addresses = co_await loop_->resolver.resolve(host);
+        std::exception_ptr failure;
+        for (auto const& address : addresses) {
+            try {
+                co_return co_await open_by_socks(address.to_string());
+            } catch (std::system_error const& error) {
+                if (error.code() != Errc::proxy_failed)
+                    throw;
+                failure = std::current_exception();
+            }
+        }
+        std::rethrow_exception(failure);
+    }
+    asio::awaitable<Socket> open_by_socks(std::string host) {
+        auto socket = co_await open_tcp(proxy_->host(), proxy_->port(), proxy_->origin());
+        co_await open_socks_tunnel(socket, *proxy_, std::move(host), url_.port());
+        co_return std::move(socket);
     }
 
     asio::awaitable<Socket> open_tcp(std::string host, std::uint16_t port, std::string origin) {

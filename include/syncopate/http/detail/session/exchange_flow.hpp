@@ -75,7 +75,7 @@ protected:
         std::string cookies;
         if (auto* const jar = core_->cookies())
             cookies = jar->header_for(cookie_origin());
-        bool const is_asked_of_proxy = proxy_ && !needs_tunnel(url());
+        bool const is_asked_of_proxy = proxy_ && !needs_tunnel(url(), *proxy_);
         return {
             request_,
             url(),

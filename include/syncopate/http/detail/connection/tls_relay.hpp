@@ -1,0 +1,97 @@
+// relay_tls(): a socket whose bytes go through a TLS connection, for TLS within TLS.
+#pragma once
+
+#include <syncopate/http/detail/connection/socket.hpp>
+#include <syncopate/http/detail/connection/tls_stream.hpp>
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/deferred.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/generic/stream_protocol.hpp>
+#include <boost/asio/write.hpp>
+#include <boost/system/error_code.hpp>
+
+#include <array>
+#include <cerrno>
+#include <cstddef>
+#include <memory>
+#include <system_error>
+#include <utility>
+
+#include <sys/socket.h>
+
+namespace syncopate::inline v0_1::http::detail {
+
+/// Owned by its two coroutines, one for each direction. When one side has ended, both are closed.
+class TlsRelay {
+public:
+    TlsRelay(Socket near, std::unique_ptr<Socket> far, std::unique_ptr<TlsStream> tls)
+        : near_(std::move(near)), far_(std::move(far)), tls_(std::move(tls)) {}
+
+    static void start(
+        std::shared_ptr<TlsRelay> const& relay, asio::any_io_executor const& executor) {
+        asio::co_spawn(executor, send(relay), asio::detached);
+        asio::co_spawn(executor, receive(relay), asio::detached);
+    }
+
+private:
+    using Buffer = std::array<char, std::size_t{16} * 1024>;
+
+    static asio::awaitable<void> send(std::shared_ptr<TlsRelay> relay) {
+        return copy(relay, relay->near_, *relay->tls_);
+    }
+    static asio::awaitable<void> receive(std::shared_ptr<TlsRelay> relay) {
+        return copy(relay, *relay->tls_, relay->near_);
+    }
+
+    template <class From, class To>
+    static asio::awaitable<void> copy(std::shared_ptr<TlsRelay> relay, From& from, To& to) {
+        auto const buffer = std::make_unique<Buffer>();
+        for (;;) {
+            auto const [failure, size] = co_await from.async_read_some(
+                asio::buffer(*buffer), asio::as_tuple(asio::deferred));
+            if (failure)
+                break;
+            auto const [lost, written] = co_await asio::async_write(
+                to, asio::buffer(*buffer, size), asio::as_tuple(asio::deferred));
+            if (lost)
+                break;
+        }
+        relay->close();
+    }
+
+    void close() noexcept {
+        boost::system::error_code ignored;
+        static_cast<void>(near_.close(ignored));
+        static_cast<void>(far_->close(ignored));
+    }
+
+    Socket near_;
+    std::unique_ptr<Socket> far_;
+    std::unique_ptr<TlsStream> tls_;
+};
+
+/// Gives a socket for what is to be sent over TLS, and for what comes over it. Its end closes the connection.
+///
+/// far:       the socket under the stream, after the handshake.
+/// executor:  of the loop.
+inline Socket relay_tls(
+    std::unique_ptr<Socket> far,
+    std::unique_ptr<TlsStream> tls,
+    asio::any_io_executor const& executor) {
+    std::array<int, 2> ends{};
+    if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) != 0)
+        throw std::system_error(errno, std::system_category(), "socketpair");
+    asio::generic::stream_protocol const protocol(AF_UNIX, 0);
+    Socket result(executor, protocol, ends[0]);
+    Socket near(executor, protocol, ends[1]);
+    TlsRelay::start(
+        std::make_shared<TlsRelay>(std::move(near), std::move(far), std::move(tls)), executor);
+    return result;
+}
+
+}  // namespace syncopate::inline v0_1::http::detail
