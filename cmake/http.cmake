@@ -19,4 +19,5 @@ set_target_properties(syncopate_http PROPERTIES EXPORT_NAME http)
 target_link_libraries(
     syncopate_http INTERFACE syncopate_syncopate OpenSSL::SSL OpenSSL::Crypto ZLIB::ZLIB Boost::json
                              $<TARGET_NAME_IF_EXISTS:Boost::url> $<TARGET_NAME_IF_EXISTS:syncopate_libpsl>
+                             ${CMAKE_DL_LIBS}
 )

@@ -410,7 +410,7 @@ TEST_CASE("What is refused is refused before a connection is made") {
           Request(Verb::get, wire.url()).header("Host", "a").header("Host", "b")})
         CHECK(wire.error_of(request) == Errc::invalid_request);
     for (std::string const& target :
-         {"/a b"s, "/a\r\nb"s, "/a\nb"s, "/\0"s, "/\\"s, "/\xc3\xa4"s, "/a\r\n\r\nGET / HTTP/1.1"s})
+         {"/a\\b"s, "/a\r\nb"s, "/a\nb"s, "/\0"s, "/\\"s, "/a\r\n\r\nGET / HTTP/1.1"s})
         CHECK(wire.error_of(Request(Verb::get, wire.url(target))) == Errc::invalid_url);
     for (std::string const& url :
          {"javascript:alert(1)"s, "ftp://localhost/"s, "ws://localhost/"s, ""s, "/"s,

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <syncopate/http/detail/url/percent_encoding.hpp>
+#include <syncopate/http/detail/url/refuse_url.hpp>
 #include <syncopate/http/detail/url/url_parser.hpp>
 #include <syncopate/http/headers.hpp>
 
@@ -16,6 +17,11 @@ namespace syncopate::inline v0_1::http {
 
 /// An absolute http, https, ws or wss URL.
 ///
+/// It is read as browsers and curl read it: in the path, the query and the fragment, spaces, what is not ASCII, percent
+/// signs without two hexadecimal digits, and other ASCII that has no place in a URL, such as `[` and `|`, are
+/// escaped. The name of a host that is not ASCII becomes the one that DNS knows, `xn--bcher-kva.example`, by
+/// libidn2, which must be installed then. Spaces around the URL are dropped.
+///
 /// It is stricter than RFC 3986 where programs are known to read a URL differently:
 /// - A host is a name of letters, digits, hyphens and underscores between dots, an IPv4 address of four
 ///   decimal numbers, or an IPv6 address in brackets. Percent signs, zones, IPvFuture, and numbers that
@@ -24,8 +30,7 @@ namespace syncopate::inline v0_1::http {
 /// - A port is a number from 1 to 65535.
 /// - A user's name and password hold no control byte, and the name no colon, escaped or not: Basic
 ///   authentication cannot carry them.
-/// - Backslashes, control bytes, spaces, what is not ASCII, and percent signs without two hexadecimal digits
-///   are refused. The rest of ASCII that has no place in a URL, such as `[` and `|`, is escaped.
+/// - Backslashes and control bytes are refused.
 /// - It has 64 KiB at most.
 ///
 /// Its normal form has scheme and host in lower case, an IPv6 address as RFC 5952 writes it, no default or empty
@@ -38,7 +43,7 @@ public:
     ///
     /// text:      moved in: its memory becomes that of the URL.
     /// Throws:    Errc::invalid_url; the message shows the text without what may be a password.
-    explicit Url(std::string text) : Url(std::move(text), detail::UrlPolicy::strict) {}
+    explicit Url(std::string text) : parts_(detail::parse_url(std::move(text))) {}
 
     /// The whole URL, without user and password.
     std::string const& text() const noexcept { return parts_.text; }
@@ -91,8 +96,7 @@ public:
 
     /// The URL to which a Location leads, in a response from this URL.
     ///
-    /// reference: relative or absolute. Spaces, lone percent signs and what is not ASCII are escaped in it,
-    ///            but not in a host.
+    /// reference: relative or absolute, escaped and read as a URL is.
     /// Throws:    Errc::invalid_url.
     /// Semantics: RFC 3986, section 5.2, and RFC 9110, section 10.2.2: without a fragment of its own, it
     ///            gets this one's. User and password stay unless the reference names a host. A session that
@@ -119,9 +123,6 @@ public:
     void add_query(std::string_view name, std::string_view value);
 
 private:
-    Url(std::string text, detail::UrlPolicy policy)
-        : parts_(detail::parse_url(std::move(text), policy)) {}
-
     std::string_view bracketed_host() const noexcept {
         return parts_.part(parts_.authority_begin, parts_.host_end);
     }
@@ -153,12 +154,13 @@ inline bool starts_with_scheme(std::string_view reference) noexcept {
 }  // namespace detail
 
 inline Url Url::resolved(std::string_view reference) const {
+    reference = detail::without_spaces_around(reference);
     std::string text(parts_.part(0, size_inherited_by(reference)));
     text += reference;
     if (reference.find('#') == reference.npos)
         text += parts_.part(parts_.query_end, this->text().size());
 
-    Url result(std::move(text), detail::UrlPolicy::lenient);
+    Url result(std::move(text));
     if (!detail::starts_with_scheme(reference) && !reference.starts_with("//")) {
         result.parts_.user = user();
         result.parts_.password = password();
@@ -194,6 +196,26 @@ inline void Url::add_query(std::string_view name, std::string_view value) {
         detail::refuse_url(text(), "longer than 64 KiB with a parameter added");
     parts_.text.insert(parts_.query_end, added);
     parts_.query_end += added.size();
+}
+
+/// Escapes a text that is to be one segment of a URL's path, a file's name, for example: all but letters, digits and
+/// `-._~`. The segments "." and "..", which would lead elsewhere, become "%2E" and "%2E%2E".
+inline std::string escape_path_segment(std::string_view text) {
+    if (text == ".")
+        return "%2E";
+    if (text == "..")
+        return "%2E%2E";
+    std::string escaped;
+    detail::append_escaped(escaped, text);
+    return escaped;
+}
+
+/// Escapes a name or a value that is to stand in a URL's query: all but letters, digits and `-._~`. Request::query()
+/// and Url::add_query() do so themselves.
+inline std::string escape_query(std::string_view text) {
+    std::string escaped;
+    detail::append_escaped(escaped, text);
+    return escaped;
 }
 
 }  // namespace syncopate::inline v0_1::http

@@ -3,7 +3,7 @@
 
 #include <syncopate/http/detail/message/basic_auth.hpp>
 #include <syncopate/http/detail/message/list_syntax.hpp>
-#include <syncopate/http/detail/url/url_parser.hpp>
+#include <syncopate/http/detail/url/refuse_url.hpp>
 #include <syncopate/http/error.hpp>
 #include <syncopate/http/headers.hpp>
 #include <syncopate/http/url.hpp>

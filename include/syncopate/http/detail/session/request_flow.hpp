@@ -11,7 +11,7 @@
 #include <syncopate/http/detail/session/request_writer.hpp>
 #include <syncopate/http/detail/session/session_core.hpp>
 #include <syncopate/http/detail/session/upload.hpp>
-#include <syncopate/http/detail/url/url_parser.hpp>
+#include <syncopate/http/detail/url/refuse_url.hpp>
 #include <syncopate/http/error.hpp>
 #include <syncopate/http/options.hpp>
 #include <syncopate/http/request.hpp>

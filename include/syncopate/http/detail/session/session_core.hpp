@@ -9,7 +9,7 @@
 #include <syncopate/http/detail/connection/tls.hpp>
 #include <syncopate/http/detail/message/default_fields.hpp>
 #include <syncopate/http/detail/session/session_loop.hpp>
-#include <syncopate/http/detail/url/url_parser.hpp>
+#include <syncopate/http/detail/url/refuse_url.hpp>
 #include <syncopate/http/error.hpp>
 #include <syncopate/http/options.hpp>
 #include <syncopate/http/url.hpp>

@@ -1,6 +1,7 @@
 // CharacterSet, append_escaped(), unescaped(): percent-encoding in URLs and forms.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <optional>
@@ -57,6 +58,11 @@ constexpr int hexadecimal_digit(char c) noexcept {
 constexpr bool starts_with_escape(std::string_view text) noexcept {
     return text.size() >= 3 && text[0] == '%' && hexadecimal_digit(text[1]) >= 0 &&
            hexadecimal_digit(text[2]) >= 0;
+}
+
+constexpr std::string_view without_spaces_around(std::string_view text) noexcept {
+    text.remove_prefix((std::min)(text.find_first_not_of(' '), text.size()));
+    return text.substr(0, text.find_last_not_of(' ') + 1);
 }
 
 /// Appends a percent sign and two hexadecimal digits.

@@ -1,10 +1,11 @@
 // UrlParser, UrlParts: checks a URL part by part, and brings it into its normal form.
 #pragma once
 
+#include <syncopate/http/detail/url/ascii_name.hpp>
 #include <syncopate/http/detail/url/host_address.hpp>
 #include <syncopate/http/detail/url/number.hpp>
 #include <syncopate/http/detail/url/percent_encoding.hpp>
-#include <syncopate/http/error.hpp>
+#include <syncopate/http/detail/url/refuse_url.hpp>
 #include <syncopate/http/headers.hpp>
 
 #include <algorithm>
@@ -16,6 +17,9 @@
 #include <utility>
 
 namespace syncopate::inline v0_1::http::detail {
+
+/// The characters of a host's name.
+inline constexpr CharacterSet name_characters = alphanumeric_characters + "-_.";
 
 inline constexpr std::size_t max_url_size = std::size_t{64} * 1024;
 
@@ -40,36 +44,6 @@ struct UrlParts {
     bool is_secure = false;
     bool is_ip_address = false;
 };
-
-/// The characters of path, query and fragment that are escaped. Others that have no place there are refused.
-enum class UrlPolicy {
-    /// ASCII characters such as `[` and `|`, which no program gives another meaning.
-    strict,
-    /// Those of `strict`, spaces, lone percent signs, and all that is not ASCII.
-    lenient,
-};
-
-/// The URL for an error message: on one line, 100 characters at most, and without anything that may be a
-/// password.
-inline std::string redacted_url(std::string_view text) {
-    constexpr std::size_t longest = 100;
-    std::string shown;
-    // A password with a slash or a number sign in it makes the authority seem to end early. So everything up to
-    // the last "@" is left out.
-    if (auto const at = text.rfind('@'); at != text.npos) {
-        shown = "***";
-        text.remove_prefix(at);
-    }
-    for (char const each : text.substr(0, longest))
-        shown += each >= ' ' && each <= '~' ? each : '?';
-    if (text.size() > longest)
-        shown += "...";
-    return shown;
-}
-
-[[noreturn]] inline void refuse_url(std::string_view text, std::string const& reason) {
-    throw_error(Errc::invalid_url, '"' + redacted_url(text) + "\": " + reason);
-}
 
 /// RFC 3986, section 5.2.4.
 inline std::string without_dot_segments(std::string_view path) {
@@ -120,13 +94,17 @@ inline constexpr auto char_classes = [] {
 /// Changes the text in place, so that an ordinary URL needs no memory but its own.
 class UrlParser {
 public:
-    UrlParser(UrlParts& url, UrlPolicy policy) noexcept : url_(url), policy_(policy) {}
+    explicit UrlParser(UrlParts& url) noexcept : url_(url) {}
 
     void run() {
         require(url_.text.size() <= max_url_size, "longer than 64 KiB");
+        strip_spaces();
         read_scheme();
-        if (read_authority() & char_class::at)
+        auto const classes = read_authority();
+        if (classes & char_class::at)
             take_userinfo();
+        if (classes & char_class::escape)
+            make_name_ascii();
         if (url_.authority().starts_with('['))
             read_ipv6_address();
         else
@@ -146,9 +124,11 @@ private:
         return char_classes[static_cast<unsigned char>(url_.text[i])];
     }
 
+    void strip_spaces();
     void read_scheme();
     unsigned read_authority() noexcept;
     void take_userinfo();
+    void make_name_ascii();
     void read_ipv6_address();
     void read_name();
     void read_port();
@@ -156,8 +136,14 @@ private:
     void escape_target();
 
     UrlParts& url_;
-    UrlPolicy policy_;
 };
+
+/// Spaces around a URL come from where it was copied. No other place of a URL can lose them.
+inline void UrlParser::strip_spaces() {
+    std::string& text = url_.text;
+    if (text.starts_with(' ') || text.ends_with(' '))
+        text = std::string(without_spaces_around(text));
+}
 
 inline void UrlParser::read_scheme() {
     std::string_view const text = url_.text;
@@ -206,6 +192,28 @@ inline void UrlParser::take_userinfo() {
     url_.authority_end -= at + 1;
 }
 
+/// Puts the name that DNS knows in the place of one that is not ASCII.
+inline void UrlParser::make_name_ascii() {
+    auto const authority = url_.authority();
+    std::string const name(authority.substr(0, authority.find(':')));
+    auto const is_ascii = [](char c) { return static_cast<unsigned char>(c) < 0x80; };
+    if (std::ranges::all_of(name, is_ascii))
+        return;
+    require(
+        std::ranges::all_of(
+            name, [&](char c) { return !is_ascii(c) || name_characters.contains(c); }),
+        "a host's name has letters, digits, hyphens and underscores only");
+    auto const* const library = Libidn2::get();
+    require(library, "a host's name that is not ASCII needs libidn2, which is not installed");
+    auto const found = library->to_ascii(name);
+    // A colon in it would begin a port.
+    require(
+        found && std::ranges::all_of(*found, [](char c) { return name_characters.contains(c); }),
+        "the host's name is not one of IDNA 2008");
+    url_.text.replace(url_.authority_begin, name.size(), *found);
+    url_.authority_end = url_.authority_end - name.size() + found->size();
+}
+
 inline void UrlParser::read_ipv6_address() {
     auto const authority = url_.authority();
     auto const closing = (std::min)(authority.find(']'), authority.size());
@@ -220,7 +228,6 @@ inline void UrlParser::read_ipv6_address() {
 }
 
 inline void UrlParser::read_name() {
-    static constexpr CharacterSet characters = alphanumeric_characters + "-_.";
     // The most that SNI can carry. Further rules for names are left to the resolver.
     constexpr std::size_t longest = 255;
     char last = '.';
@@ -228,7 +235,7 @@ inline void UrlParser::read_name() {
     for (; i < url_.authority_end && url_.text[i] != ':'; ++i) {
         char& c = url_.text[i];
         require(
-            characters.contains(c),
+            name_characters.contains(c),
             "a host's name has letters, digits, hyphens and underscores only");
         require(c != '.' || last != '.', "a part of the host's name is empty");
         last = c = to_lower(c);
@@ -297,10 +304,6 @@ inline void UrlParser::escape_target() {
         if (c == '#' && !std::exchange(in_fragment, true))
             continue;
         require(c != '\\' && !is_control(c), "a backslash or a control byte");
-        bool const is_oddity = c > ' ' && c <= '~' && c != '%';
-        require(
-            is_oddity || policy_ == UrlPolicy::lenient,
-            "a space, a percent sign, or what is not ASCII must be percent-encoded");
         escaped += target.substr(done, i - done);
         append_escape(escaped, c);
         done = i + 1;
@@ -310,10 +313,10 @@ inline void UrlParser::escape_target() {
 }
 
 /// Throws: Errc::invalid_url.
-inline UrlParts parse_url(std::string text, UrlPolicy policy) {
+inline UrlParts parse_url(std::string text) {
     UrlParts url;
     url.text = std::move(text);
-    UrlParser(url, policy).run();
+    UrlParser(url).run();
     return url;
 }
 
