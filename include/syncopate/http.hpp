@@ -3,7 +3,9 @@
 
 #include <syncopate/http/body_iterable.hpp>
 #include <syncopate/http/client.hpp>
+#include <syncopate/http/client_cookies.hpp>
 #include <syncopate/http/content.hpp>
+#include <syncopate/http/cookie.hpp>
 #include <syncopate/http/cookies.hpp>
 #include <syncopate/http/error.hpp>
 #include <syncopate/http/form.hpp>

@@ -7,6 +7,8 @@
 #include <syncopate/blocking_portal.hpp>
 #include <syncopate/error.hpp>
 #include <syncopate/http/client.hpp>
+#include <syncopate/http/client_cookies.hpp>
+#include <syncopate/http/cookie.hpp>
 #include <syncopate/http/detail/session/retry_after.hpp>
 #include <syncopate/http/error.hpp>
 #include <syncopate/http/json.hpp>
@@ -240,6 +242,36 @@ TEST_CASE("A request for which no connection became free says so") {
     CHECK_THAT(
         message_of<std::system_error>([&] { return client.request(request); }),
         ContainsSubstring("waiting for a connection") && ContainsSubstring("total timed out"));
+}
+
+TEST_CASE("The cookies of a client can be read, set, saved and loaded") {
+    RawServer const server(answering(response("200 OK", "Set-Cookie: login=42; Path=/\r\n", "")));
+    TemporaryDirectory const directory;
+    auto const path = directory.path() / "cookies.txt";
+    {
+        Client client(SessionOptions().cookies(true));
+        CHECK(client.cookies().empty());
+        client.cookies().store(server.url(), "lang=en; Path=/; Secure");
+        CHECK(client.get(server.url()).is_ok());
+        CHECK(client.cookies().size() == 2);
+        CHECK(client.cookies().header_for(server.url()) == "lang=en; login=42");
+        Strings names;
+        for (Cookie const& cookie : client.cookies())
+            names.push_back(cookie.name());
+        CHECK(names == Strings{"lang", "login"});
+        client.cookies().save(path);
+        client.cookies().clear();
+        CHECK(client.cookies().jar().empty());
+    }
+    syncopate::ThreadRunner runner;
+    Client client(runner, SessionOptions().cookies(true));
+    client.cookies().load(path);
+    CHECK(client.cookies().header_for(server.url()) == "lang=en; login=42");
+    auto kept = client.cookies();
+    client.close();
+    CHECK(code_of([&] { return kept.size(); }) == runner_closed);
+    Client without;
+    CHECK(code_of([&] { return without.cookies().size(); }) == Errc::invalid_request);
 }
 
 TEST_CASE("A response knows the redirects that led to it") {

@@ -1,15 +1,22 @@
 // CookieJar: what a server may set, where it is sent back, and for how long.
 
 #include "support/catch.hpp"
+#include "support/errors.hpp"
+#include "support/temporary_directory.hpp"
+#include <syncopate/http/cookie.hpp>
 #include <syncopate/http/cookies.hpp>
 
 #include <algorithm>
 #include <chrono>
 #include <cstddef>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <optional>
 #include <ranges>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <type_traits>
 
 namespace {
@@ -17,6 +24,7 @@ namespace {
 using namespace std::chrono;
 using namespace std::chrono_literals;
 using namespace std::string_literals;
+using support::code_of;
 using syncopate::http::Cookie;
 using syncopate::http::CookieJar;
 using syncopate::http::CookieOrigin;
@@ -379,6 +387,95 @@ TEST_CASE("Cookies that are not Secure make room first, and push out none that i
     jar.store(https("h.net"), "c=1; Secure", now);
     CHECK(jar.size() == 50);
     CHECK(jar.header_for(https("h.net"), now).ends_with("; c=1"));
+}
+
+TEST_CASE("A site with many cookies pushes out its own, and no other site's") {
+    CookieJar jar;
+    jar.store(https("old.net"), "sid=1; Secure", now);
+    jar.store(https("evil.net"), "sid=1; Secure", now);
+    for (int host = 0; host < 70; ++host)
+        for (int i = 0; i < 50; ++i)
+            jar.store(
+                http("h" + std::to_string(host) + ".evil.net"), "a" + std::to_string(i) + "=1",
+                now);
+    CHECK(jar.size() == 3000);
+    CHECK(jar.header_for(https("old.net"), now) == "sid=1");
+    CHECK(jar.header_for(https("evil.net"), now) == "sid=1");
+}
+
+TEST_CASE("A full jar of Secure cookies takes others, too") {
+    CookieJar jar;
+    for (int i = 0; i < 3000; ++i)
+        jar.store(https("h" + std::to_string(i) + ".net"), "a=1; Secure", now);
+    jar.store(http("one.net"), "a=1", now);
+    jar.store(http("two.net"), "a=1", now);
+    CHECK(jar.size() == 3000);
+    CHECK(jar.header_for(http("one.net"), now) == "a=1");
+    CHECK(jar.header_for(http("two.net"), now) == "a=1");
+    CHECK(jar.header_for(https("h0.net"), now).empty());
+}
+
+TEST_CASE("A jar can be written to a file, and read from it") {
+    support::TemporaryDirectory const directory;
+    auto const path = directory.path() / "cookies.txt";
+    CookieJar jar;
+    jar.store(https("www.example.com"), "a=1; Secure; HttpOnly; Path=/", now);
+    jar.store(https("www.example.com"), "b=x y=z; Domain=example.com; Path=/p; Max-Age=60", now);
+    jar.store(http("h.net"), "empty=; Path=/", now);
+    jar.store(address("127.0.0.1"), "i=1", now);
+    jar.save(path);
+    std::ifstream file(path);
+    std::string const text(std::istreambuf_iterator<char>(file), {});
+    CHECK(
+        text == "# Netscape HTTP Cookie File\n\n"
+                "#HttpOnly_www.example.com\tFALSE\t/\tTRUE\t0\ta\t1\n"
+                ".example.com\tTRUE\t/p\tFALSE\t" +
+                    std::to_string(system_clock::to_time_t(now + 60s)) +
+                    "\tb\tx y=z\n"
+                    "h.net\tFALSE\t/\tFALSE\t0\tempty\t\n"
+                    "127.0.0.1\tFALSE\t/\tFALSE\t0\ti\t1\n");
+    using std::filesystem::perms;
+    CHECK((status(path).permissions() & perms::all) == (perms::owner_read | perms::owner_write));
+
+    CookieJar loaded;
+    loaded.store(http("h.net"), "empty=not; Path=/", now);
+    loaded.load(path, now);
+    CHECK(loaded.size() == 4);
+    CHECK(loaded.header_for(https("www.example.com", "/p"), now) == "b=x y=z; a=1");
+    CHECK(loaded.header_for(http("x.example.com", "/p"), now) == "b=x y=z");
+    CHECK(loaded.header_for(http("h.net"), now) == "empty=");
+    CHECK(loaded.header_for(address("127.0.0.1"), now) == "i=1");
+    CHECK(loaded.header_for(http("x.example.com", "/p"), now + 61s).empty());
+    CookieJar copy;
+    copy.add(loaded, now);
+    CHECK(copy.header_for(http("h.net"), now) == "empty=");
+}
+
+TEST_CASE("A line of a file that is no cookie is passed over") {
+    support::TemporaryDirectory const directory;
+    auto const path = directory.path() / "cookies.txt";
+    std::ofstream(path) << "# comment\n\nnonsense\n"
+                           "h.net\tFALSE\t/\tFALSE\tnever\ta\t1\n"
+                           "h.net\tFALSE\t/\tFALSE\t0\t\t1\n"
+                           "h.net\tFALSE\tpath\tFALSE\t0\ta\t1\n"
+                           "\tFALSE\t/\tFALSE\t0\ta\t1\n"
+                           "h.net\tFALSE\t/\tFALSE\t0\ta\t1; b=2\n"
+                           "h.net\tFALSE\t/\tFALSE\t0\ta\t1\x1b\n"
+                           ".com\tTRUE\t/\tFALSE\t0\ta\t1\n"
+                           ".127.0.0.1\tTRUE\t/\tFALSE\t0\ta\t1\n"
+                           "h.net\tFALSE\t/\tFALSE\t1000\texpired\t1\n"
+                           "H.net\tFALSE\t/\tFALSE\t99999999999999\tgood\t1\r\n"
+                           "h.net\tFALSE\t/\tFALSE\t0\tlast\t1";
+    CookieJar jar;
+    jar.load(path, now);
+    CHECK(jar.header_for(http("h.net"), now) == "good=1; last=1");
+    CHECK(jar.size() == 2);
+    CHECK(code_of([&] {
+              jar.load(directory.path() / "none", now);
+          }) == std::errc::no_such_file_or_directory);
+    CHECK(code_of([&] {
+              jar.save(directory.path() / "none" / "file");
+          }) == std::errc::no_such_file_or_directory);
 }
 
 TEST_CASE("A jar has 3000 cookies, and the one that was not used for longest makes room") {

@@ -11,6 +11,7 @@
 #include <syncopate/error.hpp>
 #include <syncopate/gather.hpp>
 #include <syncopate/http/cookies.hpp>
+#include <syncopate/http/detail/session/cookie_origin.hpp>
 #include <syncopate/http/error.hpp>
 #include <syncopate/http/options.hpp>
 #include <syncopate/http/request.hpp>
@@ -476,6 +477,19 @@ TEST_CASE("A request that is cancelled while a redirect is read is not sent on")
 
 // ---- Cookies
 
+namespace {
+
+/// The value of the field Cookie, where it stands once.
+std::string cookies_of(std::string const& request) {
+    std::string const name = "\r\nCookie: ";
+    auto const begin = request.find(name) + name.size();
+    if (begin < name.size() || request.find(name, begin) != std::string::npos)
+        return "none, or several";
+    return request.substr(begin, request.find("\r\n", begin) - begin);
+}
+
+}  // namespace
+
 TEST_CASE("A session keeps cookies when it is told to, and sends them back") {
     RawServer server(answering(response("200 OK", "Set-Cookie: a=b; Path=/\r\n", "")));
     SessionOnLoop client(options().cookies(true));
@@ -512,6 +526,48 @@ TEST_CASE("A cookie does not follow a redirect to another host, and that host's 
     client.text(server.url());
     CHECK_THAT(other.requests().at(0), !ContainsSubstring("Cookie"));
     CHECK_THAT(other.requests().at(1), ContainsSubstring("\r\nCookie: own=1\r\n"));
+}
+
+TEST_CASE(
+    "A cookie of the user's goes along with those of the jar, and in the place of one of its name") {
+    RawServer server(answering(
+        response("200 OK", "Set-Cookie: a=jar; Path=/\r\nSet-Cookie: b=jar; Path=/\r\n", "")));
+    SessionOnLoop client(options().cookies(true).header("Cookie", "lang=en; b=own"));
+    client.text(server.url());
+    client.text(server.url());
+    client.text(Request(Verb::get, server.url()).header("cookie", "c=request"));
+    auto const cookies = [&](std::size_t i) { return cookies_of(server.requests().at(i)); };
+    CHECK(cookies(0) == "lang=en; b=own");
+    CHECK(cookies(1) == "lang=en; b=own; a=jar");
+    CHECK(cookies(2) == "c=request; a=jar; b=jar");
+}
+
+TEST_CASE(
+    "A cookie of the user's does not follow a redirect to another host, and that host's own does") {
+    RawServer other(answering(response("200 OK", "Set-Cookie: own=1\r\n", "")));
+    auto const elsewhere = "http://localhost:" + std::to_string(other.port()) + "/";
+    RawServer server(answering(response("302 Found", "Location: " + elsewhere + "\r\n", "")));
+    SessionOnLoop client(options().cookies(true).header("Cookie", "lang=en"));
+    client.text(server.url());
+    client.text(server.url());
+    CHECK_THAT(other.requests().at(0), !ContainsSubstring("Cookie"));
+    CHECK_THAT(other.requests().at(1), ContainsSubstring("\r\nCookie: own=1\r\n"));
+}
+
+TEST_CASE("A Secure cookie is kept, and sent, by http on this machine") {
+    RawServer server(answering(response("200 OK", "Set-Cookie: a=b; Secure; Path=/\r\n", "")));
+    SessionOnLoop client(options().cookies(true));
+    client.text(server.url());
+    client.text(server.url());
+    CHECK_THAT(server.requests().at(1), ContainsSubstring("\r\nCookie: a=b\r\n"));
+    using syncopate::http::Url;
+    using syncopate::http::detail::is_loopback;
+    for (auto const* url :
+         {"http://localhost/", "http://a.LOCALHOST./", "http://127.3.2.1/", "http://[::1]/"})
+        CHECK(is_loopback(Url(url)));
+    for (auto const* url :
+         {"http://mylocalhost/", "http://128.0.0.1/", "http://127.example/", "http://[::2]/"})
+        CHECK_FALSE(is_loopback(Url(url)));
 }
 
 // ---- Proxies

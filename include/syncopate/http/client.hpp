@@ -2,6 +2,7 @@
 #pragma once
 
 #include <syncopate/error.hpp>
+#include <syncopate/http/client_cookies.hpp>
 #include <syncopate/http/client_response.hpp>
 #include <syncopate/http/client_stream.hpp>
 #include <syncopate/http/detail/client/client_core.hpp>
@@ -226,6 +227,14 @@ public:
         ProgressFunction progress = {},
         Where where = Where::current()) {
         download(Request(Verb::get, std::move(url)), std::move(path), std::move(progress), where);
+    }
+
+    /// Gives the cookies that the client keeps: to be read, set, saved and loaded.
+    ///
+    /// Throws:    as said of ClientCookies.
+    ClientCookies cookies() {
+        open();
+        return ClientCookies(core_);
     }
 
     /// Ends what is under way, with Errc::session_closed, and closes the connections; then the runner, if it is

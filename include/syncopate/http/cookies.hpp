@@ -1,122 +1,34 @@
-// CookieJar, Cookie, CookieOrigin: the cookies that servers have set, and the requests that they are sent with.
+// CookieJar: the cookies that servers have set, and the requests that they are sent with.
 #pragma once
 
+#include <syncopate/http/cookie.hpp>
+#include <syncopate/http/detail/cookies/cookie_file.hpp>
+#include <syncopate/http/detail/cookies/cookie_match.hpp>
 #include <syncopate/http/detail/cookies/set_cookie.hpp>
+#include <syncopate/http/detail/url/host_address.hpp>
 #include <syncopate/http/headers.hpp>
 
 #include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <filesystem>
+#include <limits>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
-#ifdef SYNCOPATE_HTTP_WITH_LIBPSL
-#include <libpsl.h>
-#endif
-
 namespace syncopate::inline v0_1::http {
-
-/// The parts of a URL that decide which cookies are kept and sent.
-struct CookieOrigin {
-    /// Whether it is https. Not even http to the loopback counts as secure.
-    bool is_secure;
-    /// The host, without a port.
-    std::string_view host;
-    /// Whether the host is an address, and no name.
-    bool is_ip_address;
-    /// The path, without the query.
-    std::string_view path;
-};
-
-/// A cookie in a jar.
-class Cookie {
-public:
-    /// As the server has written it.
-    std::string const& name() const noexcept { return name_; }
-    /// As the server has written it.
-    std::string const& value() const noexcept { return value_; }
-    /// The host to which it is sent, in lower case. Unless is_host_only(), hosts below it get it, too.
-    std::string const& domain() const noexcept { return domain_; }
-    /// Whether it is sent to that host only.
-    bool is_host_only() const noexcept { return is_host_only_; }
-    /// The path for which it is sent. Paths below it get it, too.
-    std::string const& path() const noexcept { return path_; }
-    /// Whether it is sent by https only.
-    bool is_secure() const noexcept { return is_secure_; }
-    /// Whether scripts of a page may not read it. It has no effect here.
-    bool is_http_only() const noexcept { return is_http_only_; }
-    /// The time at which it is removed; nothing if it lasts as long as the jar.
-    std::optional<std::chrono::system_clock::time_point> expires() const noexcept {
-        return expires_;
-    }
-
-private:
-    friend class CookieJar;
-    Cookie() = default;
-
-    std::string name_;
-    std::string value_;
-    std::string domain_;
-    std::string path_;
-    std::optional<std::chrono::system_clock::time_point> expires_;
-    std::uint64_t last_use_ = 0;
-    bool is_host_only_ = true;
-    bool is_secure_ = false;
-    bool is_http_only_ = false;
-};
-
-namespace detail {
-
-inline std::string lowered(std::string_view text) {
-    std::string result(text);
-    std::ranges::transform(result, result.begin(), to_lower);
-    return result;
-}
-
-/// Whether hosts below that domain belong to different owners, as those below "co.uk" do. The list of such domains
-/// is libpsl's. Without it, only a name without a dot counts as one.
-inline bool is_public_suffix(std::string const& domain) {
-#ifdef SYNCOPATE_HTTP_WITH_LIBPSL
-    if (auto const* const list = ::psl_builtin())
-        return ::psl_is_public_suffix(list, domain.c_str()) != 0;
-#endif
-    return domain.find('.') == domain.npos;
-}
-
-/// Whether the host is the domain or below it: RFC 6265, 5.1.3. The host is no address, and both are in lower
-/// case.
-inline bool domain_matches(std::string_view host, std::string_view domain) noexcept {
-    if (!host.ends_with(domain))
-        return false;
-    host.remove_suffix(domain.size());
-    return host.empty() || host.ends_with('.');
-}
-
-/// Whether the path is the prefix or below it: RFC 6265, 5.1.4.
-inline bool path_matches(std::string_view path, std::string_view prefix) noexcept {
-    if (!path.starts_with(prefix))
-        return false;
-    path.remove_prefix(prefix.size());
-    return path.empty() || path.starts_with('/') || prefix.ends_with('/');
-}
-
-/// The path without its last segment: RFC 6265, 5.1.4.
-inline std::string_view default_cookie_path(std::string_view path) noexcept {
-    auto const end = path.rfind('/');
-    return path.starts_with('/') && end > 0 ? path.substr(0, end) : "/";
-}
-
-}  // namespace detail
 
 /// Keeps the cookies of a session, as a range of them, oldest first.
 ///
 /// It is bounded: 4096 bytes a cookie, 50 cookies a domain, 3000 in all. A larger cookie is ignored. A cookie
-/// beyond a number replaces the one that has not been used for longest, among those that are not Secure if there
-/// are any. A cookie that is not Secure never replaces one that is: it is ignored.
+/// beyond 50 replaces the one that has not been used for longest, among those that are not Secure if there
+/// are any; one that is not Secure replaces none that is, but is ignored. A cookie beyond 3000 replaces one of the
+/// site that has most of them, so that no site can push out the cookies of the others.
 ///
 /// Threads:   one at a time. An iterator is valid until the next store() or header_for().
 /// Semantics: RFC 6265, sections 5.3 and 5.4. Of its revision, RFC 6265bis: a cookie of a host alone and one with a
@@ -143,21 +55,43 @@ public:
         if (!text)
             return;
         auto cookie = admit(origin, *text);
-        if (!cookie || (!origin.is_secure && hides_secure_cookie(*cookie)))
-            return;
-        cookie->last_use_ = ++uses_;
-        auto const same = std::ranges::find_if(cookies_, [&](Cookie const& each) {
-            return each.name_ == cookie->name_ && each.domain_ == cookie->domain_ &&
-                   each.path_ == cookie->path_ && each.is_host_only_ == cookie->is_host_only_;
-        });
-        bool const is_expired = cookie->expires_ && *cookie->expires_ <= now;
-        if (same != cookies_.end() && is_expired) {
-            cookies_.erase(same);
-        } else if (same != cookies_.end()) {
-            *same = std::move(*cookie);
-        } else if (!is_expired) {
-            if (make_room(*cookie))
-                cookies_.push_back(std::move(*cookie));
+        if (cookie && (origin.is_secure || !hides_secure_cookie(*cookie)))
+            put(std::move(*cookie), now);
+    }
+
+    /// Adds the cookies of another jar, in the place of those that have the same name, domain and path.
+    void add(CookieJar const& other, Time now = std::chrono::system_clock::now()) {
+        remove_expired(now);
+        for (Cookie const& each : other)
+            put(each, now);
+    }
+
+    /// Writes the cookies to a file, those of the session too, in the format of Netscape, which curl and others read.
+    /// The file appears, or is replaced, when all has been written, and only its owner can read it.
+    ///
+    /// Throws:    std::system_error with the path. The file is then as it was.
+    void save(std::filesystem::path const& path) const {
+        std::string text = "# Netscape HTTP Cookie File\n\n";
+        for (Cookie const& each : cookies_)
+            detail::append_cookie_line(
+                text, {each.domain_, each.is_host_only_, each.path_, each.is_secure_,
+                       each.is_http_only_, each.expires_, each.name_, each.value_});
+        detail::write_cookie_file(path, text);
+    }
+
+    /// Adds the cookies of a file in that format. Lines that hold no cookie are passed over.
+    ///
+    /// Throws:    std::system_error with the path.
+    void load(std::filesystem::path const& path, Time now = std::chrono::system_clock::now()) {
+        remove_expired(now);
+        auto const text = detail::read_cookie_file(path);
+        for (std::string_view left = text; !left.empty();) {
+            auto const end = (std::min)(left.find('\n'), left.size());
+            auto const line = detail::parse_cookie_line(left.substr(0, end));
+            left.remove_prefix((std::min)(end + 1, left.size()));
+            auto cookie = line ? admit(*line) : std::nullopt;
+            if (cookie)
+                put(std::move(*cookie), now);
         }
     }
 
@@ -235,6 +169,7 @@ private:
             return std::nullopt;
         if (text.name.size() + text.value.size() + domain.size() + path.size() > max_cookie_size)
             return std::nullopt;
+        cookie.site_ = detail::site_of(cookie.domain_, origin.is_ip_address);
         cookie.name_ = text.name;
         cookie.value_ = text.value;
         cookie.path_ = path;
@@ -242,6 +177,44 @@ private:
         cookie.is_secure_ = text.is_secure;
         cookie.is_http_only_ = text.is_http_only;
         return cookie;
+    }
+
+    /// The cookie of a file, if it can be one.
+    static std::optional<Cookie> admit(detail::CookieLine const& line) {
+        Cookie cookie;
+        cookie.domain_ = detail::lowered(line.domain);
+        bool const is_ip_address =
+            detail::ends_in_number(cookie.domain_) || cookie.domain_.find(':') != std::string::npos;
+        if (!line.is_host_only && (is_ip_address || detail::is_public_suffix(cookie.domain_)))
+            return std::nullopt;
+        if (line.name.size() + line.value.size() + line.domain.size() + line.path.size() >
+            max_cookie_size)
+            return std::nullopt;
+        cookie.site_ = detail::site_of(cookie.domain_, is_ip_address);
+        cookie.name_ = line.name;
+        cookie.value_ = line.value;
+        cookie.path_ = line.path;
+        cookie.expires_ = line.expires;
+        cookie.is_host_only_ = line.is_host_only;
+        cookie.is_secure_ = line.is_secure;
+        cookie.is_http_only_ = line.is_http_only;
+        return cookie;
+    }
+
+    /// In the place of the same one, or as the newest.
+    void put(Cookie cookie, Time now) {
+        cookie.last_use_ = ++uses_;
+        auto const same = std::ranges::find_if(cookies_, [&](Cookie const& each) {
+            return each.name_ == cookie.name_ && each.domain_ == cookie.domain_ &&
+                   each.path_ == cookie.path_ && each.is_host_only_ == cookie.is_host_only_;
+        });
+        bool const is_expired = cookie.expires_ && *cookie.expires_ <= now;
+        if (same != cookies_.end() && is_expired)
+            cookies_.erase(same);
+        else if (same != cookies_.end())
+            *same = std::move(cookie);
+        else if (!is_expired && make_room(cookie))
+            cookies_.push_back(std::move(cookie));
     }
 
     /// Whether a server could take it for a secure cookie of that name.
@@ -269,21 +242,42 @@ private:
     }
 
     /// Removes what is one too many for another cookie. Returns false if there is nothing that it may replace.
-    bool make_room(Cookie const& cookie) noexcept {
+    bool make_room(Cookie const& cookie) {
         auto const is_in_domain = [&](Cookie const& each) {
             return each.domain_ == cookie.domain_;
         };
         auto const in_domain = std::ranges::count_if(cookies_, is_in_domain);
         if (static_cast<std::size_t>(in_domain) >= max_cookies_per_domain)
-            return remove_for(cookie, is_in_domain);
-        if (cookies_.size() >= max_cookies)
-            return remove_for(cookie, [](Cookie const&) { return true; });
-        return true;
+            return remove_one(is_in_domain, cookie.is_secure_);
+        if (cookies_.size() < max_cookies)
+            return true;
+        auto const site = largest_site();
+        return remove_one([&](Cookie const& each) { return each.site_ == site; }, true);
     }
 
-    /// Removes the candidate that may go first: one that is not Secure, and of these the least used.
+    /// The site with most cookies; of several, the one with the cookie that has not been used for longest.
+    std::string largest_site() const {
+        struct Site {
+            std::size_t cookies = 0;
+            std::uint64_t last_use = (std::numeric_limits<std::uint64_t>::max)();
+        };
+        std::map<std::string_view, Site> sites;
+        for (Cookie const& each : cookies_) {
+            auto& site = sites[each.site_];
+            ++site.cookies;
+            site.last_use = (std::min)(site.last_use, each.last_use_);
+        }
+        auto const is_smaller = [](auto const& a, auto const& b) {
+            return a.second.cookies != b.second.cookies ? a.second.cookies < b.second.cookies
+                                                        : a.second.last_use > b.second.last_use;
+        };
+        return std::string(std::ranges::max_element(sites, is_smaller)->first);
+    }
+
+    /// Removes the candidate that may go first: one that is not Secure, and of these the least used. Returns false if
+    /// that is Secure, and none that is may go.
     template <class Predicate>
-    bool remove_for(Cookie const& cookie, Predicate is_candidate) noexcept {
+    bool remove_one(Predicate is_candidate, bool may_be_secure) noexcept {
         auto const goes_before = [](Cookie const& a, Cookie const& b) {
             return a.is_secure_ != b.is_secure_ ? b.is_secure_ : a.last_use_ < b.last_use_;
         };
@@ -291,7 +285,7 @@ private:
         for (auto each = cookies_.begin(); each != cookies_.end(); ++each)
             if (is_candidate(*each) && (found == cookies_.end() || goes_before(*each, *found)))
                 found = each;
-        if (found == cookies_.end() || (found->is_secure_ && !cookie.is_secure_))
+        if (found == cookies_.end() || (found->is_secure_ && !may_be_secure))
             return false;
         cookies_.erase(found);
         return true;

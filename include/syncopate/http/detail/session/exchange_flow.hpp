@@ -8,6 +8,7 @@
 #include <syncopate/http/detail/message/request_parts.hpp>
 #include <syncopate/http/detail/message/response_parser.hpp>
 #include <syncopate/http/detail/session/connect_flow.hpp>
+#include <syncopate/http/detail/session/cookie_origin.hpp>
 #include <syncopate/http/detail/session/exchange.hpp>
 #include <syncopate/http/detail/session/request_writer.hpp>
 #include <syncopate/http/detail/session/session_core.hpp>
@@ -110,9 +111,7 @@ protected:
     }
 
 private:
-    CookieOrigin cookie_origin() const noexcept {
-        return {url().is_secure(), url().host(), url().is_ip_address(), url().path()};
-    }
+    CookieOrigin cookie_origin() const noexcept { return cookie_origin_of(url()); }
 
     Deadline connect_deadline() const noexcept {
         auto const limit = options().connect_timeout();

@@ -3,6 +3,7 @@
 
 #include <syncopate/http/detail/message/basic_auth.hpp>
 #include <syncopate/http/detail/message/default_fields.hpp>
+#include <syncopate/http/detail/message/list_syntax.hpp>
 #include <syncopate/http/detail/message/request_body.hpp>
 #include <syncopate/http/detail/message/request_parts.hpp>
 #include <syncopate/http/detail/url/number.hpp>
@@ -38,7 +39,8 @@ public:
 
     /// All references must outlive this.
     ///
-    /// cookies:       the value of the field Cookie, or empty.
+    /// cookies:       the jar's, as the value of a field Cookie; or empty. Those of the user come first, and in the
+    ///                place of the jar's that have the same name.
     /// proxy:         the value of Proxy-Authorization for a proxy that is sent the whole URL, or empty; null if
     ///                the request goes to the server itself.
     /// Throws:        Errc::invalid_request.
@@ -50,7 +52,7 @@ public:
         std::string cookies,
         std::string const* proxy)
         : request_(request), url_(url), defaults_(defaults), rewrite_(rewrite),
-          cookies_(std::move(cookies)), proxy_(proxy),
+          cookies_(with_cookies_of_user(std::move(cookies))), proxy_(proxy),
           body_(rewrite.keeps_body ? request.body : RequestBody()), length_(body_.size()) {
         check_framing();
     }
@@ -94,7 +96,7 @@ public:
         if (!authorization.empty() && !is_set_in(request_.headers, "Authorization"))
             append_field(out, "Authorization", authorization);
         if (!cookies_.empty())
-            write_default(out, "Cookie", cookies_);
+            append_field(out, "Cookie", cookies_);
         write_framing(out);
         out.append(std::string_view("\r\n"));
     }
@@ -129,7 +131,7 @@ private:
     /// Writes the fields of the session that the request does not replace.
     void write_defaults(std::string& out, bool has_authorization) const {
         if (request_.headers.empty() && !has_authorization && !has_content_type() &&
-            rewrite_.keeps_credentials && rewrite_.keeps_body) {
+            rewrite_.keeps_credentials && rewrite_.keeps_body && !replaces_cookie_) {
             out.append(defaults_.text());
             return;
         }
@@ -166,6 +168,8 @@ private:
         if (equals_ignoring_case(name, "Content-Length") ||
             equals_ignoring_case(name, "Transfer-Encoding"))
             return false;
+        if (replaces_cookie_ && equals_ignoring_case(name, "Cookie"))
+            return false;
         if (!rewrite_.keeps_credentials)
             for (std::string_view const each :
                  {"Authorization", "Cookie", "Proxy-Authorization", "Host"})
@@ -174,6 +178,35 @@ private:
         constexpr std::string_view of_body = "Content-";
         return rewrite_.keeps_body ||
                !equals_ignoring_case(name.substr(0, of_body.size()), of_body);
+    }
+
+    /// RFC 6265, 5.4: there is one field Cookie at most.
+    std::string with_cookies_of_user(std::string cookies) {
+        if (cookies.empty() || !rewrite_.keeps_credentials)
+            return cookies;
+        auto const& headers =
+            request_.headers.contains("Cookie") ? request_.headers : defaults_.headers();
+        std::string all;
+        for (auto const value : headers.get_all("Cookie"))
+            all.append(all.empty() ? "" : "; ").append(value);
+        if (all.empty())
+            return cookies;
+        replaces_cookie_ = true;
+        auto const of_user = all;
+        for (std::string_view left = cookies; !left.empty();) {
+            auto const cookie = take_element(left, ';');
+            if (!has_cookie(of_user, cookie.substr(0, cookie.find('='))))
+                all.append("; ").append(cookie);
+        }
+        return all;
+    }
+    static bool has_cookie(std::string_view cookies, std::string_view name) noexcept {
+        while (!cookies.empty()) {
+            auto const cookie = take_element(cookies, ';');
+            if (cookie.substr(0, cookie.find('=')) == name)
+                return true;
+        }
+        return false;
     }
 
     std::string authorization() const {
@@ -233,6 +266,7 @@ private:
     Url const& url_;
     DefaultFields const& defaults_;
     RedirectRewrite const rewrite_;
+    bool replaces_cookie_ = false;  // of the user, by cookies_
     std::string const cookies_;
     std::string const* const proxy_;
     RequestBody body_;
