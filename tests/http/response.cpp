@@ -523,6 +523,62 @@ TEST_CASE("A connection on which something came while it was idle is not used ag
     CHECK(server.connections() == 2);
 }
 
+TEST_CASE("A ticket or a new key of TLS that comes while a connection is idle does not cost it") {
+    CertificateAuthority const authority;
+    auto const options = Options().ca_certificates(authority.certificate());
+    Gate idle;
+    Gate sent;
+    RawServer const server = RawServer::tls(
+        TlsSettings{.certificate = authority.issue(), .min_version = TLS1_3_VERSION},
+        {[&](Peer& peer) {
+            peer.read_request();
+            peer.send(ok("hello"));
+            idle.wait();
+            peer.send_ticket();
+            peer.update_key();
+            wait_until_received(peer);
+            sent.open();
+            peer.read_request();
+            peer.send(ok("again"));
+        }});
+    SessionOnLoop client(options);
+    CHECK(client.text(server.url()) == "hello");
+    CHECK(client.connections().idle == 1);
+    idle.open();
+    sent.wait();
+    CHECK(client.text(server.url()) == "again");
+    CHECK(server.connections() == 1);
+}
+
+TEST_CASE("A connection of TLS on which data came while it was idle is not used again") {
+    CertificateAuthority const authority;
+    auto const options = Options().ca_certificates(authority.certificate());
+    bool const has_ticket = GENERATE(false, true);
+    Gate idle;
+    Gate sent;
+    RawServer const server = RawServer::tls(
+        TlsSettings{.certificate = authority.issue(), .min_version = TLS1_3_VERSION},
+        {[&](Peer& peer) {
+             peer.read_request();
+             peer.send(ok("hello"));
+             idle.wait();
+             if (has_ticket)
+                 peer.send_ticket();
+             peer.send("HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n");
+             wait_until_received(peer);
+             sent.open();
+             peer.wait_for_close();
+         },
+         answering(ok("fresh"))});
+    SessionOnLoop client(options);
+    CHECK(client.text(server.url()) == "hello");
+    CHECK(client.connections().idle == 1);
+    idle.open();
+    sent.wait();
+    CHECK(client.text(server.url()) == "fresh");
+    CHECK(server.connections() == 2);
+}
+
 TEST_CASE("Fields behind the body mean nothing") {
     auto const trailers = "Set-Cookie: a=b\r\nLocation: /elsewhere\r\nContent-Encoding: gzip\r\n"
                           "Keep-Alive: timeout=0\r\nX: y\r\n"s;

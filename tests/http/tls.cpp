@@ -212,6 +212,32 @@ TEST_CASE("A whole label may be a wildcard") {
     CHECK_NOTHROW(visit(trusting(), server, "foo.example.test"));
 }
 
+TEST_CASE("A wildcard stands for a label with an underscore, and for nothing else") {
+    auto const names =
+        "DNS:exact_name.example.org,DNS:*.example.test,DNS:*.my_zone.test,DNS:*.test";
+    auto const server = server_with(authority().issue({.alternative_names = names}));
+    for (auto const* host :
+         {"foo_bar.example.test", "_foo.EXAMPLE.test", "a.my_zone.test", "a_b.my_zone.test",
+          "exact_name.example.org"}) {
+        CAPTURE(host);
+        CHECK_NOTHROW(visit(trusting(), server, host));
+    }
+    for (auto const* host :
+         {"a_b.c.example.test", "a_b.other.test", "a_b.test", "example_test", "a.b_c.example.test",
+          "other_name.example.org", "x_.exact_name.example.org"}) {
+        CAPTURE(host);
+        Refusal const refusal(trusting(), server, host);
+        CHECK(refusal.code == Errc::certificate_refused);
+        CHECK_THAT(refusal.message, ContainsSubstring("hostname mismatch"));
+    }
+    auto const unknown =
+        server_with(CertificateAuthority("another").issue({.alternative_names = names}));
+    CHECK(Refusal(trusting(), unknown, "foo_bar.example.test").code == Errc::certificate_refused);
+    auto const partial =
+        server_with(authority().issue({.alternative_names = "DNS:f*.example.test"}));
+    CHECK(Refusal(trusting(), partial, "foo_bar.example.test").code == Errc::certificate_refused);
+}
+
 TEST_CASE("A certificate out of its time is refused") {
     CHECK_THAT(
         refusal_of(authority().issue({.valid_until = -1s})),
@@ -482,4 +508,16 @@ TEST_CASE("A session of TLS 1.3 is given away once, an older one as often as it 
     sessions.put("https://localhost", std::move(session));
     CHECK(sessions.take("https://localhost"));
     CHECK((sessions.take("https://localhost") == nullptr) == (version == TLS1_3_VERSION));
+}
+
+TEST_CASE("A session is not offered after the end of its lifetime") {
+    TlsSession session(SSL_SESSION_new());
+    SSL_SESSION_set_time(session.get(), 1000);
+    SSL_SESSION_set_timeout(session.get(), 60);
+    SSL_SESSION_set_protocol_version(session.get(), TLS1_2_VERSION);
+    TlsSessions sessions;
+    sessions.put("https://localhost", std::move(session));
+    CHECK(sessions.take("https://localhost", 1059s));
+    CHECK_FALSE(sessions.take("https://localhost", 1060s));
+    CHECK_FALSE(sessions.take("https://localhost", 1059s));
 }

@@ -158,6 +158,19 @@ public:
         throw PeerError("no handshake");
     }
 
+    /// Of TLS 1.3: sends what is no data.
+    void send_ticket() {
+        require_openssl(
+            SSL_new_session_ticket(tls_.get()) == 1 && SSL_do_handshake(tls_.get()) == 1,
+            "no ticket");
+    }
+    void update_key() {
+        require_openssl(
+            SSL_key_update(tls_.get(), SSL_KEY_UPDATE_NOT_REQUESTED) == 1 &&
+                SSL_do_handshake(tls_.get()) == 1,
+            "no new key");
+    }
+
     /// Of TLS: the name that the client asked for, empty if none.
     std::string server_name() const {
         auto const* const name = SSL_get_servername(tls_.get(), TLSEXT_NAMETYPE_host_name);

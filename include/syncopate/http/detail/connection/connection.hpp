@@ -75,9 +75,13 @@ public:
         request_bytes_ = 0;
         payload_bytes_ = 0;
         written_at_once_ = 0;
-        bool const has_input = !input_.empty() || (tls_ && tls_->has_input());
-        if (probe != Probe::none && (has_input || (probe == Probe::data_and_eof && !is_silent())))
+        if (probe != Probe::none && !input_.empty())
             return false;
+        if (probe == Probe::data_and_eof || (tls_ && probe == Probe::data)) {
+            bool const has_come = !is_silent() || (tls_ && tls_->has_input());
+            if (has_come && !(tls_ && tls_->takes_all_without_data()))
+                return false;
+        }
         char* const first = static_cast<char*>(input_.prepare().data());
         // The read is noticed by this byte: no response begins with NUL, and one that did would be refused.
         *first = '\0';

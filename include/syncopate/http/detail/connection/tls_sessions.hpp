@@ -4,6 +4,7 @@
 #include <openssl/ssl.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstddef>
 #include <deque>
 #include <iterator>
@@ -30,14 +31,19 @@ class TlsSessions {
 public:
     static constexpr std::size_t capacity = 100;
 
+    using Seconds = std::chrono::seconds;
+
     void put(std::string_view origin, TlsSession session) {
         entries_.emplace_back(std::string(origin), std::move(session));
         if (entries_.size() > capacity)
             entries_.pop_front();
     }
 
-    /// The newest session with the origin, or null.
-    TlsSession take(std::string_view origin) {
+    /// The newest session with the origin that has not expired, or null.
+    ///
+    /// now:       since 1970.
+    TlsSession take(std::string_view origin, Seconds now = seconds_since_1970()) {
+        std::erase_if(entries_, [&](auto const& entry) { return end_of(*entry.second) <= now; });
         auto const is_of_origin = [&](auto const& entry) { return entry.first == origin; };
         // NOLINTNEXTLINE(modernize-use-ranges): erase() wants the position in the list itself
         auto const found = std::find_if(entries_.rbegin(), entries_.rend(), is_of_origin);
@@ -54,6 +60,18 @@ public:
     }
 
 private:
+    static Seconds seconds_since_1970() noexcept {
+        return std::chrono::floor<Seconds>(std::chrono::system_clock::now().time_since_epoch());
+    }
+
+    /// The end of the lifetime that the server has named, or else of that which OpenSSL gives to a session.
+    static Seconds end_of(SSL_SESSION const& session) noexcept {
+        auto const of_ticket = SSL_SESSION_get_ticket_lifetime_hint(&session);
+        auto const of_session = SSL_SESSION_get_timeout(&session);
+        auto const lifetime = of_ticket > 0 ? static_cast<long>(of_ticket) : of_session;
+        return Seconds(SSL_SESSION_get_time(&session)) + Seconds(lifetime);
+    }
+
     /// The oldest first.
     std::deque<std::pair<std::string, TlsSession>> entries_;
 };

@@ -1,10 +1,12 @@
 // TlsStream: the TLS of one connection, which checks the name of the server and explains a failed handshake.
 #pragma once
 
+#include <syncopate/http/detail/connection/certificate_name.hpp>
 #include <syncopate/http/detail/connection/socket.hpp>
 #include <syncopate/http/detail/connection/tls_sessions.hpp>
 #include <syncopate/http/error.hpp>
 
+#include <boost/asio/buffer.hpp>
 #include <boost/asio/error.hpp>
 #include <boost/asio/ip/address.hpp>
 #include <boost/asio/ssl/context.hpp>
@@ -69,6 +71,16 @@ public:
                BIO_ctrl_pending(SSL_get_rbio(native_handle())) > 0;
     }
 
+    /// Takes what has come, on a socket that does not block. Returns false if that was data, the end, or a part of a
+    /// record: a server may send a ticket or a new key at any time, and these are no response.
+    bool takes_all_without_data() {
+        char byte = 0;
+        boost::system::error_code error;
+        read_some(asio::buffer(&byte, 1), error);
+        bool const is_taken = error == asio::error::would_block || error == asio::error::try_again;
+        return is_taken && !has_input();
+    }
+
     /// Throws: operation_aborted -> itself; any other error of a handshake -> Errc::certificate_refused or
     ///         Errc::tls_failed, with the reason.
     [[noreturn]] void throw_handshake_error(boost::system::error_code const& error) {
@@ -98,6 +110,7 @@ private:
                 throw_error(Errc::tls_failed, origin_);
             return;
         }
+        SSL_set_verify(ssl, SSL_get_verify_mode(ssl), &accept_underscores);
         SSL_set_hostflags(
             ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS | X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
         // OpenSSL takes an empty name for "no check".
