@@ -1,10 +1,12 @@
-// BodyIterable: a body of a request that is produced while it is sent.
+// BodyIterable, BodyRange: bodies of a request that are produced while they are sent.
 #pragma once
 
 #include <syncopate/concepts.hpp>
 
 #include <concepts>
+#include <ranges>
 #include <string>
+#include <string_view>
 
 namespace syncopate::inline v0_1::http {
 
@@ -12,5 +14,12 @@ namespace syncopate::inline v0_1::http {
 /// their order, of any size. An empty piece is passed over.
 template <class I>
 concept BodyIterable = AsyncIterable<I> && std::same_as<iterable_value_t<I>, std::string>;
+
+/// Requires a range of strings, of std::string, std::string_view or what converts to them: the pieces of a body, in
+/// their order, of any size.
+template <class R>
+concept BodyRange = std::ranges::input_range<R> &&
+                    (std::convertible_to<std::ranges::range_reference_t<R>, std::string> ||
+                     std::convertible_to<std::ranges::range_reference_t<R>, std::string_view>);
 
 }  // namespace syncopate::inline v0_1::http

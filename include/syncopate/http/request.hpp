@@ -4,6 +4,8 @@
 #include <syncopate/http/body_iterable.hpp>
 #include <syncopate/http/detail/message/basic_auth.hpp>
 #include <syncopate/http/detail/message/field_syntax.hpp>
+#include <syncopate/http/detail/message/file_body.hpp>
+#include <syncopate/http/detail/message/range_body.hpp>
 #include <syncopate/http/detail/message/request_body.hpp>
 #include <syncopate/http/detail/message/request_parts.hpp>
 #include <syncopate/http/error.hpp>
@@ -17,6 +19,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <filesystem>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -95,8 +98,12 @@ public:
     }
 
     /// Sends fields and files as an HTML form does, `multipart/form-data`.
+    ///
+    /// Throws:    std::system_error with the path, when it is sent, if a file of Multipart::file_from() cannot be read.
     Request& multipart(Multipart parts) {
         auto type = parts.content_type();
+        if (auto files = parts.take_files())
+            return body_as(std::move(type), detail::RequestBody(std::move(files)));
         return body_as(
             std::move(type), detail::RequestBody(std::make_shared<std::vector<std::string> const>(
                                  std::move(parts).take_pieces())));
@@ -110,8 +117,46 @@ public:
     template <BodyIterable I>
     Request& body_stream(I&& iterable) {
         return body_as(
-            "", detail::RequestBody(std::shared_ptr<detail::BodyStream>(
-                    std::make_shared<detail::IterableBodyStream<I>>(std::forward<I>(iterable)))));
+            "", detail::RequestBody(std::shared_ptr<detail::BodySource>(
+                    std::make_shared<detail::IterableBody<I>>(std::forward<I>(iterable)))));
+    }
+
+    /// Sends the strings of a range of synchronous code, as they are taken from it: chunked, or with the
+    /// Content-Length that header() was given. A range that can be iterated twice is sent again where a body in
+    /// memory would be.
+    ///
+    /// range:     an rvalue is owned; an lvalue is used in place and must outlive the request. It may block in
+    ///            the requests of Client, where it is iterated on the calling thread; but not in those of
+    ///            Client::stream() and of a session that nobody waits for, where that is the loop's.
+    template <BodyRange R>
+    Request& body_range(R&& range) {
+        return body_as(
+            "", detail::RequestBody(std::shared_ptr<detail::BodySource>(
+                    std::make_shared<detail::RangeBody<R>>(std::forward<R>(range)))));
+    }
+
+    /// Sends a file, which is read while it is sent, in memory that does not grow with it.
+    ///
+    /// path:      of a regular file. What it holds when it is sent counts.
+    /// type:      its media type.
+    /// Throws:    std::system_error with the path, if the file cannot be read, now or when it is sent.
+    Request& file(std::filesystem::path path, std::string_view type = "application/octet-stream") {
+        detail::require_field("Content-Type", type);
+        detail::InputFile const readable(path);
+        std::vector<detail::FileBody::Part> parts;
+        parts.push_back({"", std::move(path)});
+        return body_as(
+            std::string(type), detail::RequestBody(std::shared_ptr<detail::BodySource>(
+                                   std::make_shared<detail::FileBody>(std::move(parts)))));
+    }
+
+    /// Has the body wait for the server to ask for it, with `100 Continue`, or for a second at most. A server that
+    /// refuses the request then spares the body its way. One that does not know the expectation, 417, is asked again
+    /// without it.
+    Request& expect_continue() {
+        if (!parts_.headers.contains("Expect"))
+            parts_.headers.add("Expect", "100-continue");
+        return *this;
     }
 
     /// Sets a limit of time instead of SessionOptions::total_timeout(). Zero or less: no limit.

@@ -33,6 +33,7 @@ public:
         offers_encodings_ = options.decompress() && !headers_.contains(accept_encoding);
         if (offers_encodings_)
             headers_.add(accept_encoding, headers_.contains("Range") ? identity : "gzip, deflate");
+        has_expect_ = headers_.contains("Expect");
         for (auto const field : headers_)
             append_field(text_, field.name(), field.value());
     }
@@ -43,6 +44,8 @@ public:
     Headers const& headers() const noexcept { return headers_; }
     /// Whether the Accept-Encoding among them is the library's.
     bool offers_encodings() const noexcept { return offers_encodings_; }
+    /// Whether there is an Expect, which is for requests with a body only.
+    bool has_expect() const noexcept { return has_expect_; }
     /// All of them, as lines of a request.
     std::string const& text() const noexcept { return text_; }
 
@@ -54,6 +57,7 @@ private:
 
     Headers headers_;
     bool offers_encodings_ = false;
+    bool has_expect_ = false;
     std::string text_;
 };
 

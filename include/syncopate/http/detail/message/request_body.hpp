@@ -1,4 +1,4 @@
-// RequestBody, BodyStream: the body of a request, as bytes that can be sent again, or as a stream that cannot.
+// RequestBody, BodySource, BodyStream: the body of a request, as bytes, or as what is produced while it is sent.
 #pragma once
 
 #include <syncopate/concepts.hpp>
@@ -19,7 +19,9 @@ namespace syncopate::inline v0_1::http::detail {
 
 namespace asio = boost::asio;
 
-/// A body that is produced while it is sent.
+class BlockingBodyStream;
+
+/// A body that is produced while it is sent, once.
 class BodyStream {
 public:
     BodyStream() = default;
@@ -31,20 +33,51 @@ public:
     virtual asio::awaitable<std::optional<std::string>> next() = 0;
     /// Ends a stream of which not all pieces have been taken.
     virtual asio::awaitable<void> close() = 0;
-
-    /// Marks the stream as used. Returns false if it was used already.
-    bool claim() noexcept { return !std::exchange(is_claimed_, true); }
-    bool is_claimed() const noexcept { return is_claimed_; }
-
-private:
-    bool is_claimed_ = false;
+    /// In bytes, if that is known.
+    virtual std::optional<std::uint64_t> size() const { return std::nullopt; }
+    /// This, if it can be read without a coroutine.
+    virtual BlockingBodyStream* blocking() noexcept { return nullptr; }
 };
 
-/// An AsyncIterable as a BodyStream: an rvalue is owned, an lvalue referred to.
-template <BodyIterable I>
-class IterableBodyStream final : public BodyStream {
+/// A body whose pieces come from code that may block: a file, a range of synchronous code.
+class BlockingBodyStream : public BodyStream {
 public:
-    explicit IterableBodyStream(I&& iterable) : iterable_(std::forward<I>(iterable)) {}
+    /// The next piece; nothing at the end. On any thread, one call at a time.
+    virtual std::optional<std::string> read() = 0;
+
+    asio::awaitable<std::optional<std::string>> next() override { co_return read(); }
+    asio::awaitable<void> close() override { co_return; }
+    BlockingBodyStream* blocking() noexcept override { return this; }
+};
+
+/// What makes the stream of a body.
+class BodySource {
+public:
+    BodySource() = default;
+    BodySource(BodySource const&) = delete;
+    BodySource& operator=(BodySource const&) = delete;
+    virtual ~BodySource() = default;
+
+    /// A stream from the beginning of the body; null if it was made before, and can be made only once.
+    virtual std::shared_ptr<BodyStream> open() = 0;
+    /// Whether it can be made any number of times.
+    virtual bool is_repeatable() const noexcept = 0;
+    virtual bool is_used() const noexcept = 0;
+};
+
+/// An AsyncIterable as a body that is sent once: an rvalue is owned, an lvalue referred to.
+template <BodyIterable I>
+class IterableBody final : public BodySource,
+                           public BodyStream,
+                           public std::enable_shared_from_this<IterableBody<I>> {
+public:
+    explicit IterableBody(I&& iterable) : iterable_(std::forward<I>(iterable)) {}
+
+    std::shared_ptr<BodyStream> open() override {
+        return std::exchange(is_used_, true) ? nullptr : this->shared_from_this();
+    }
+    bool is_repeatable() const noexcept override { return false; }
+    bool is_used() const noexcept override { return is_used_; }
 
     asio::awaitable<std::optional<std::string>> next() override { return iterable_.get().anext(); }
 
@@ -59,6 +92,7 @@ private:
     static asio::awaitable<void> nothing() { co_return; }
 
     ::syncopate::detail::OwnedOrRef<I> iterable_;
+    bool is_used_ = false;
 };
 
 /// The copies of a request share its body, and so does a connection that is still sending it.
@@ -74,17 +108,18 @@ public:
     }
     explicit RequestBody(std::shared_ptr<Pieces const> pieces) noexcept
         : pieces_(std::move(pieces)) {}
-    explicit RequestBody(std::shared_ptr<BodyStream> stream) noexcept
-        : stream_(std::move(stream)) {}
+    explicit RequestBody(std::shared_ptr<BodySource> source) noexcept
+        : source_(std::move(source)) {}
 
-    bool is_empty() const noexcept { return !pieces_ && !stream_; }
+    bool is_empty() const noexcept { return !pieces_ && !source_; }
 
     std::shared_ptr<Pieces const> const& pieces() const noexcept { return pieces_; }
-    std::shared_ptr<BodyStream> const& stream() const noexcept { return stream_; }
+    /// Null unless the body is a stream.
+    std::shared_ptr<BodySource> const& source() const noexcept { return source_; }
 
     /// In bytes; nothing for a stream.
     std::optional<std::uint64_t> size() const noexcept {
-        if (stream_)
+        if (source_)
             return std::nullopt;
         std::uint64_t size = 0;
         if (pieces_)
@@ -93,12 +128,14 @@ public:
         return size;
     }
 
+    /// Whether it can be sent twice.
+    bool is_repeatable() const noexcept { return !source_ || source_->is_repeatable(); }
     /// Whether it can be sent from its beginning: not so a stream that was used already.
-    bool can_be_sent() const noexcept { return !stream_ || !stream_->is_claimed(); }
+    bool can_be_sent() const noexcept { return is_repeatable() || !source_->is_used(); }
 
 private:
     std::shared_ptr<Pieces const> pieces_;
-    std::shared_ptr<BodyStream> stream_;
+    std::shared_ptr<BodySource> source_;
 };
 
 }  // namespace syncopate::inline v0_1::http::detail

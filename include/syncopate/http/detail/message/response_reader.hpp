@@ -47,6 +47,8 @@ public:
     bool has_begun() const noexcept { return parser_.has_value() || interim_responses_ > 0; }
     /// Whether the header of the final response is complete.
     bool has_head() const noexcept { return has_head_; }
+    /// Whether 100 Continue has come.
+    bool may_continue() const noexcept { return may_continue_; }
     /// Whether the whole message has come. A part of its body may still have to be decoded.
     bool is_complete() const noexcept { return has_head_ && parser_->is_done(); }
     /// Whether another message can follow on the connection.
@@ -149,6 +151,7 @@ private:
 
     void pass_over_interim() {
         parser_.reset();
+        may_continue_ = may_continue_ || head_.status == 100;
         if (head_.status == 101)
             throw_error(
                 Errc::malformed_response,
@@ -166,6 +169,7 @@ private:
     std::optional<ResponseParser> parser_;
     std::size_t interim_responses_ = 0;
     bool expects_upgrade_ = false;
+    bool may_continue_ = false;
     bool has_head_ = false;
 
     std::uint64_t received_ = 0;

@@ -54,8 +54,10 @@ public:
                     if (cancellation.cancelled() != asio::cancellation_type::none)
                         ::syncopate::detail::throw_cancellation();
                     auto stage = exchange.begin(writer, std::move(lease));
+                    if (exchange.holds_body())
+                        stage = co_await exchange.await_continue(writer);
                     if (stage == Exchange::Stage::waiting) {
-                        if (writer.body().stream()) {
+                        if (writer.body().source()) {
                             Upload upload(exchange, writer);
                             co_await upload.run();
                         }
@@ -74,6 +76,11 @@ public:
                 exchange.begin_body();
                 guard.dismiss();
                 flow.store_cookies(flow.state_->head);
+                if (flow.is_expectation_refused()) {
+                    co_await exchange.drain();
+                    flow.drop_expectation();
+                    continue;
+                }
                 auto next = flow.next();
                 if (!next)
                     co_return flow.end();
@@ -120,6 +127,18 @@ private:
             trace().connection_reused();
         else
             trace().connection_created();
+    }
+
+    /// Whether the server does not know the expectation of the request, whose body it has not been sent.
+    bool is_expectation_refused() const noexcept {
+        return exchange().holds_body() && state_->head.status == 417;
+    }
+    /// Begins the same request anew, without the expectation: RFC 9110, 10.1.1.
+    void drop_expectation() {
+        rewrite_.keeps_expect = false;
+        auto again = make_state(Url(state_->url));
+        set_target(rewrite_.method, again->url);
+        state_ = std::move(again);
     }
 
     /// The state of the request to which the response redirects; null if it does not.

@@ -30,6 +30,8 @@ struct RedirectRewrite {
     /// False after a redirect to another origin: the credentials are for the first one only.
     bool keeps_credentials = true;
     bool keeps_body = true;
+    /// False after a 417: the server does not know the expectation.
+    bool keeps_expect = true;
 };
 
 /// For one URL. All checks are made before a byte is sent.
@@ -66,6 +68,36 @@ public:
                equals_ignoring_case(defaults_.headers()["Connection"], "close");
     }
 
+    /// Whether the body waits for the server's 100 Continue.
+    bool expects_continue() const noexcept {
+        if (body_.is_empty() || !rewrite_.keeps_expect)
+            return false;
+        auto const& headers =
+            request_.headers.contains("Expect") ? request_.headers : defaults_.headers();
+        return equals_ignoring_case(headers["Expect"], "100-continue");
+    }
+
+    /// To be called before each time that the request is sent. Opens a body that can be sent more than once: its
+    /// length is that of this moment.
+    ///
+    /// Throws:    Errc::invalid_request if that is not the Content-Length that the user has set; std::system_error.
+    void begin() {
+        streamed_ = 0;
+        is_first_chunk_ = true;
+        if (!body_.source() || !body_.source()->is_repeatable())
+            return;
+        stream_ = body_.source()->open();
+        if (auto const size = stream_->size()) {
+            if (request_.headers.contains("Content-Length") && length_ && *length_ != *size)
+                refuse("the Content-Length is not that of the body");
+            length_ = size;
+        }
+    }
+    /// The stream of the body; null if it was sent before, and cannot be sent again.
+    std::shared_ptr<BodyStream> take_stream() {
+        return stream_ ? std::exchange(stream_, nullptr) : body_.source()->open();
+    }
+
     /// Whether the method is idempotent, RFC 9110, 9.2.2, and the body can be sent twice.
     bool may_be_repeated() const noexcept {
         switch (rewrite_.method) {
@@ -74,7 +106,7 @@ public:
         case Verb::put:
         case Verb::delete_:
         case Verb::options:
-        case Verb::trace: return !body_.stream();
+        case Verb::trace: return body_.is_repeatable();
         default: return false;
         }
     }
@@ -131,7 +163,8 @@ private:
     /// Writes the fields of the session that the request does not replace.
     void write_defaults(std::string& out, bool has_authorization) const {
         if (request_.headers.empty() && !has_authorization && !has_content_type() &&
-            rewrite_.keeps_credentials && rewrite_.keeps_body && !replaces_cookie_) {
+            rewrite_.keeps_credentials && rewrite_.keeps_body && !replaces_cookie_ &&
+            !defaults_.has_expect()) {
             out.append(defaults_.text());
             return;
         }
@@ -170,6 +203,8 @@ private:
             return false;
         if (replaces_cookie_ && equals_ignoring_case(name, "Cookie"))
             return false;
+        if (equals_ignoring_case(name, "Expect"))
+            return rewrite_.keeps_expect && !body_.is_empty();
         if (!rewrite_.keeps_credentials)
             for (std::string_view const each :
                  {"Authorization", "Cookie", "Proxy-Authorization", "Host"})
@@ -227,7 +262,7 @@ private:
             refuse("both a Transfer-Encoding and a Content-Length");
         bool const is_chunked =
             encodings.size() == 1 && equals_ignoring_case(encodings.front(), "chunked");
-        if (!encodings.empty() && (!is_chunked || !request_.body.stream()))
+        if (!encodings.empty() && (!is_chunked || !request_.body.source()))
             refuse("a Transfer-Encoding that is not chunked, or not of a stream");
         if (lengths.empty() || !rewrite_.keeps_body)
             return;
@@ -271,6 +306,7 @@ private:
     std::string const* const proxy_;
     RequestBody body_;
     std::optional<std::uint64_t> length_;
+    std::shared_ptr<BodyStream> stream_;  // opened, and not yet taken
     std::uint64_t streamed_ = 0;
     bool is_first_chunk_ = true;
 };

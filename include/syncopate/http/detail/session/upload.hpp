@@ -2,6 +2,8 @@
 #pragma once
 
 #include <syncopate/detail/group/nursery.hpp>
+#include <syncopate/detail/task/caller_executor.hpp>
+#include <syncopate/detail/task/caller_link.hpp>
 #include <syncopate/detail/task/cancellation.hpp>
 #include <syncopate/detail/task/outcome.hpp>
 #include <syncopate/http/detail/connection/connection.hpp>
@@ -10,6 +12,7 @@
 #include <syncopate/http/detail/session/exchange.hpp>
 #include <syncopate/http/detail/session/request_writer.hpp>
 #include <syncopate/http/error.hpp>
+#include <syncopate/to_calling_thread.hpp>
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/this_coro.hpp>
@@ -26,13 +29,13 @@ namespace syncopate::inline v0_1::http::detail {
 class Upload {
 public:
     Upload(Exchange& exchange, RequestWriter& request)
-        : exchange_(exchange), request_(request), stream_(request.body().stream()) {}
+        : exchange_(exchange), request_(request), stream_(request.take_stream()) {}
     Upload(Upload const&) = delete;
     Upload& operator=(Upload const&) = delete;
 
     /// Sends the pieces until the last one, the response, or a failure of the connection.
     asio::awaitable<void> run() {
-        if (!stream_->claim())
+        if (!stream_)
             exchange_.fail(Errc::body_not_replayable);
         auto& connection = exchange_.connection();
         exchange_.is_sent_whole_ = false;
@@ -95,10 +98,24 @@ private:
     }
 
     asio::awaitable<Piece> produce() {
-        auto piece = co_await stream_->next();
+        auto piece = co_await take_piece();
         is_produced_ = true;
         exchange_.connection().park().resume();
         co_return piece;
+    }
+
+    /// What may block is called on the thread that waits for the request, if there is one.
+    asio::awaitable<Piece> take_piece() {
+        auto* const blocking = stream_->blocking();
+        return blocking ? read_piece(*blocking) : stream_->next();
+    }
+    static asio::awaitable<Piece> read_piece(BlockingBodyStream& stream) {
+        auto const executor = co_await asio::this_coro::executor;
+        auto const caller = ::syncopate::detail::caller_of(executor);
+        if (!caller || !caller->serving_thread())
+            co_return stream.read();
+        auto const read = [&stream] { return stream.read(); };
+        co_return co_await to_calling_thread(read);
     }
 
     /// Waits until the piece is there. If the response comes first, or the time is up, cancels its production.
