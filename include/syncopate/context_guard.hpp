@@ -90,10 +90,8 @@ private:
         try {
             if (auto failure = task->exit(error, detail::BlockingWait::Refuse::cycles).error())
                 task->loop().report(std::move(failure));
-        } catch (DeadlockError const&) {
-            task->exit_without_waiting(std::move(error));
         } catch (...) {
-            task->loop().report(std::current_exception());
+            task->exit_without_waiting(std::move(error));
         }
     }
 

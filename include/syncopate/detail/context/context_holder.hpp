@@ -12,6 +12,7 @@
 #include <exception>
 #include <functional>
 #include <memory>
+#include <new>
 #include <optional>
 #include <source_location>
 #include <type_traits>
@@ -87,12 +88,24 @@ private:
         }
     }
 
-    boost::asio::awaitable<bool> do_exit(std::exception_ptr error) override {
+    boost::asio::awaitable<bool> do_exit() override {
         if constexpr (SuppressingContext<Context>) {
-            co_return co_await require_valid((*context_).aexit(std::move(error)));
+            co_return co_await call_aexit();
         } else {
-            co_await require_valid((*context_).aexit(std::move(error)));
+            co_await call_aexit();
             co_return false;
+        }
+    }
+
+    /// An aexit that there is no memory to call has not begun, and is called again.
+    auto call_aexit() {
+        for (int tries_left = 3;; --tries_left) {
+            try {
+                return require_valid((*context_).aexit(exit_error()));
+            } catch (std::bad_alloc const&) {
+                if (tries_left == 0)
+                    throw;
+            }
         }
     }
 

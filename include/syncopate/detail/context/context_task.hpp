@@ -3,18 +3,19 @@
 #pragma once
 
 #include <syncopate/detail/call/call.hpp>
+#include <syncopate/detail/context/context_park.hpp>
 #include <syncopate/detail/loop/loop.hpp>
 #include <syncopate/detail/loop/operation.hpp>
 #include <syncopate/detail/loop/task_record.hpp>
 #include <syncopate/detail/task/cancellation.hpp>
 #include <syncopate/detail/task/outcome.hpp>
-#include <syncopate/detail/task/park_on_context.hpp>
 #include <syncopate/detail/wait/one_shot_event.hpp>
 #include <syncopate/error.hpp>
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/cancellation_state.hpp>
 #include <boost/asio/this_coro.hpp>
+#include <boost/smart_ptr/intrusive_ptr.hpp>
 
 #include <exception>
 #include <memory>
@@ -73,6 +74,10 @@ public:
 
     bool has_been_left() const noexcept { return left_.is_set(); }
 
+protected:
+    /// What aexit is given. On the loop.
+    std::exception_ptr const& exit_error() const noexcept { return exit_error_; }
+
 private:
     /// What becomes of what aexit throws: the guard that waits takes it, or it is reported.
     enum class Exit { awaited, reported };
@@ -92,14 +97,18 @@ private:
 
     /// Makes the context, and enters it.
     virtual boost::asio::awaitable<void> do_enter() = 0;
-    /// Leaves the context. Returns whether the exception is suppressed.
-    virtual boost::asio::awaitable<bool> do_exit(std::exception_ptr error) = 0;
+    /// Leaves the context, once exit_error() is set. Returns whether the exception is suppressed.
+    virtual boost::asio::awaitable<bool> do_exit() = 0;
     /// Destroys what do_enter() has made.
     virtual void destroy_context() noexcept = 0;
 
     boost::asio::awaitable<void> body() final {
         namespace this_coro = boost::asio::this_coro;
+        // What is needed to leave the context is made before that is entered.
+        boost::asio::awaitable<bool> exiting;
         try {
+            park_ = new ContextPark(loop().executor());
+            exiting = do_exit();
             co_await do_enter();
             entry_.emplace();
         } catch (...) {
@@ -110,37 +119,38 @@ private:
             co_await return_to_loop();
         if (!entry_.error()) {
             loop().context_entered(*this);
-            co_await stay();
+            if (tell_entered())
+                co_await park_->wait_uncancelled();
             // From here on nothing cancels the task: an exit must be able to wait.
             co_await this_coro::reset_cancellation_state(boost::asio::disable_cancellation());
-            co_await leave();
+            try {
+                exit_outcome_.emplace(co_await std::move(exiting));
+            } catch (...) {
+                exit_outcome_.fail(std::current_exception());
+            }
+            hand_out_exit_error();
             if (has_left_loop())
                 co_await return_to_loop();
         }
         destroy_context();
     }
 
-    /// Wakes the caller of enter(), and parks until the context is to be left.
-    boost::asio::awaitable<void> stay() {
+    /// Wakes the caller of enter(). False: the context is to be left at once.
+    bool tell_entered() noexcept {
         if (Errc const refusal = loop().refusal(); refusal != Errc{}) {
             // close() began while the context was being entered: enter() throws.
             leave_for_close(refusal);
             entry_.fail(loop().error(refusal));
-            co_return;
+            return false;
         }
-        auto wait = park_.wait(loop().executor());  // has its memory before the caller goes on
         entered_.set();
-        co_await std::move(wait);
+        return true;
     }
 
-    boost::asio::awaitable<void> leave() {
-        try {
-            exit_outcome_.emplace(co_await do_exit(std::move(exit_error_)));
-        } catch (...) {
-            exit_outcome_.fail(std::current_exception());
-        }
+    void hand_out_exit_error() noexcept {
+        exit_error_ = nullptr;
         if (exit_taker_ == Taker::guard)
-            co_return;
+            return;
         if (auto error = std::exchange(exit_outcome_, {}).error())
             exit_taker_ == Taker::close ? loop().exit_failed(error) : loop().report(error);
     }
@@ -167,7 +177,7 @@ private:
         exit_taker_ = taker;
         exit_error_ = std::move(error);
         if (!loop().is_lost())
-            park_.resume();
+            park_->unpark();
     }
 
     void stop(Errc reason) noexcept final {
@@ -203,7 +213,7 @@ private:
     Exit requested_kind_ = Exit::awaited;
 
     // Used on the loop only, until left_ is set.
-    ParkOnContext park_;
+    boost::intrusive_ptr<ContextPark> park_;
     Taker exit_taker_ = Taker::nobody_yet;
     std::exception_ptr exit_error_;
     Outcome<bool> exit_outcome_;

@@ -19,11 +19,11 @@
 
 namespace syncopate::inline v0_1::detail {
 
-/// Leaves a context after its body. Where that cannot be awaited, the loop leaves it later.
+/// Leaves a context after its body. Where that cannot be awaited, or there is no memory for that, the loop leaves it later.
 inline Outcome<bool> leave_after_body(ContextTask& context, std::exception_ptr error) {
     try {
         return context.exit(error, BlockingWait::Refuse::cycles);
-    } catch (DeadlockError const&) {
+    } catch (...) {
         context.exit_without_waiting(error);
         if (error)
             std::rethrow_exception(std::move(error));

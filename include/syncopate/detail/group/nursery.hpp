@@ -1,6 +1,7 @@
 // Nursery: where the tasks that belong together are started, cancelled and awaited.
 #pragma once
 
+#include <syncopate/detail/error/thrown_by.hpp>
 #include <syncopate/detail/group/child.hpp>
 #include <syncopate/detail/intrusive_list.hpp>
 #include <syncopate/detail/loop/unhandled.hpp>
@@ -118,7 +119,10 @@ public:
         try {
             failures_.push_back(error);
         } catch (...) {
-            report_unhandled(std::move(error));
+            if (failure_without_memory_)
+                report_unhandled(std::move(error));
+            else
+                failure_without_memory_ = std::move(error);
         }
         cancel();
     }
@@ -130,10 +134,12 @@ public:
     void close() noexcept { is_open_ = false; }
 
     /// Gives the recorded failures, oldest first. A child that was lost with its frame counts as one.
+    /// Throws: std::bad_alloc, if there is no memory for that now either.
     std::vector<std::exception_ptr> take_failures() {
+        if (failure_without_memory_)
+            failures_.push_back(std::exchange(failure_without_memory_, nullptr));
         if (has_lost_one_)
-            failures_.push_back(std::make_exception_ptr(
-                std::system_error(make_error_code(Errc::loop_failed), "a child of the task")));
+            failures_.push_back(error_of(Errc::loop_failed, "a child of the task"));
         return std::exchange(failures_, {});
     }
 
@@ -248,6 +254,7 @@ private:
     IntrusiveList<Child> running_;
     IntrusiveList<Child> cancelled_;
     std::vector<std::exception_ptr> failures_;
+    std::exception_ptr failure_without_memory_;  // one that had no room in failures_
     ParkedCoroutine supervisor_;
 };
 

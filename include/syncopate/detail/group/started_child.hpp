@@ -2,6 +2,7 @@
 #pragma once
 
 #include <syncopate/concepts.hpp>
+#include <syncopate/detail/error/thrown_by.hpp>
 #include <syncopate/detail/group/child.hpp>
 #include <syncopate/detail/group/nursery.hpp>
 #include <syncopate/detail/task/awaitable_of.hpp>
@@ -15,7 +16,6 @@
 
 #include <exception>
 #include <memory>
-#include <system_error>
 #include <utility>
 
 namespace syncopate::inline v0_1 {
@@ -77,8 +77,7 @@ private:
     std::exception_ptr without_value() const {
         if (is_cancelled_)
             return cancellation_error();
-        return std::make_exception_ptr(
-            std::system_error(make_error_code(Errc::never_ready), "TaskGroup::start"));
+        return error_of(Errc::never_ready, "TaskGroup::start");
     }
 
     Outcome<V> outcome_;

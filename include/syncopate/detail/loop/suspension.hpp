@@ -19,8 +19,11 @@
 #include <boost/smart_ptr/intrusive_ptr.hpp>
 #include <boost/smart_ptr/intrusive_ref_counter.hpp>
 
+#include <chrono>
 #include <memory>
+#include <new>
 #include <system_error>
+#include <thread>
 #include <utility>
 
 namespace syncopate::inline v0_1::detail {
@@ -55,15 +58,22 @@ public:
             });
     }
 
-    /// Has the coroutine go on soon. From any thread that shares the ownership, once.
+    /// The same, without being told of cancellations, and without an allocation.
+    auto wait_uncancelled() noexcept {
+        return park(
+            handler_, [](boost::asio::cancellation_slot) noexcept {},
+            [this] {
+                gate_->add(*this);
+                begin();
+            });
+    }
+
+    /// Has the coroutine go on soon. From any thread that shares the ownership, once. Nobody else would resume
+    /// it: where there is no memory for that, the thread waits until there is.
     void resume_soon() noexcept {
-        boost::intrusive_ptr<Suspension> self(this);
-        gate_->if_open([&] {
-            if (!is_direct_)
-                return boost::asio::post(executor_, [self] { self->resume(); });
-            gate_->loop()->submit(resume_);
-            self.detach();  // it belongs to the operation from here on
-        });
+        boost::intrusive_ptr<Suspension> const self(this);
+        while (!try_resume_soon(self))
+            std::this_thread::sleep_for(std::chrono::milliseconds(1));
     }
 
     /// Has `f(executor)` called on the coroutine's loop, or destroyed there. From another thread, while the
@@ -93,6 +103,21 @@ private:
     virtual void resumed() noexcept {}
     /// The execution context has ended. Returns whether no thread uses what belongs to the coroutine.
     virtual bool is_released() noexcept = 0;
+
+    /// Returns false if there is no memory.
+    bool try_resume_soon(boost::intrusive_ptr<Suspension> self) noexcept {
+        try {
+            gate_->if_open([&] {
+                if (!is_direct_)
+                    return boost::asio::post(executor_, [self] { self->resume(); });
+                gate_->loop()->submit(resume_);
+                self.detach();  // it belongs to the operation from here on
+            });
+        } catch (std::bad_alloc const&) {
+            return false;
+        }
+        return true;
+    }
 
     void run_resume() noexcept {
         boost::intrusive_ptr<Suspension> const self(this, false);

@@ -32,6 +32,15 @@ auto plain_executor(Executor const& executor) noexcept {
         return executor;
 }
 
+/// Calls a handler, without an error if it takes one.
+template <class Handler>
+void call_handler(Handler&& handler) {
+    if constexpr (std::is_invocable_v<Handler>)
+        std::forward<Handler>(handler)();
+    else
+        std::forward<Handler>(handler)(std::exception_ptr());
+}
+
 /// Calls the handler of a coroutine. Resumed, the coroutine may end, and its own completion handler is the
 /// user's, and may throw. That must not unwind whoever has resumed the coroutine: other tasks, which have
 /// nothing to do with it. So it is thrown once more, by a handler of its own on the coroutine's executor, and
@@ -41,7 +50,7 @@ void call_and_hand_on(Handler&& handler) noexcept {
     // Not the one that names its caller: as long as somebody keeps that, its coroutine is not used again.
     auto const executor = plain_executor(boost::asio::get_associated_executor(handler));
     try {
-        std::forward<Handler>(handler)();
+        call_handler(std::forward<Handler>(handler));
     } catch (...) {
         throw_later(executor, std::current_exception());
     }

@@ -1,6 +1,7 @@
 // throw_cancellation, cancellation_error, is_cancellation: how operations say that they were cancelled.
 #pragma once
 
+#include <syncopate/detail/error/thrown_by.hpp>
 #include <syncopate/error.hpp>
 
 #include <boost/asio/error.hpp>
@@ -41,10 +42,9 @@ inline bool is_cancellation(std::exception_ptr const& error) noexcept {
     throw boost::system::system_error(boost::asio::error::operation_aborted);
 }
 
-/// The same exception, not thrown.
+/// The same exception, not thrown. std::bad_alloc if there is no memory for its text.
 inline std::exception_ptr cancellation_error() noexcept {
-    return std::make_exception_ptr(
-        boost::system::system_error(boost::asio::error::operation_aborted));
+    return thrown_by(throw_cancellation);
 }
 
 }  // namespace syncopate::inline v0_1::detail

@@ -4,6 +4,8 @@
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/cancellation_type.hpp>
 
+#include <new>
+
 // Qt defines `emit` as a macro. Asio's header has put it aside for itself only.
 #pragma push_macro("emit")
 #undef emit
@@ -11,9 +13,15 @@
 namespace syncopate::inline v0_1::detail {
 
 /// Delivers every kind of cancellation to whoever waits at the signal's slot.
-/// Throws: std::bad_alloc, and what a user's cancellation handler throws.
+/// Throws: std::bad_alloc, if there is no memory at the second try either, and what a user's cancellation
+///         handler throws.
 inline void emit_cancellation(boost::asio::cancellation_signal& signal) {
-    signal.emit(boost::asio::cancellation_type::all);
+    try {
+        signal.emit(boost::asio::cancellation_type::all);
+    } catch (std::bad_alloc const&) {
+        // co_spawn's handler hands the cancellation on by dispatch(), which allocates.
+        signal.emit(boost::asio::cancellation_type::all);
+    }
 }
 
 }  // namespace syncopate::inline v0_1::detail

@@ -26,21 +26,26 @@ public:
 
     Inner const& inner() const noexcept { return inner_; }
 
+    // any_io_executor allocates in these, and so may throw in them.
+
     template <class Property>
-    auto query(Property const& property) const noexcept
-        -> decltype(boost::asio::query(std::declval<Inner const&>(), property)) {
+    auto query(Property const& property) const
+        noexcept(boost::asio::is_nothrow_query_v<Inner const&, Property const&>)
+            -> decltype(boost::asio::query(std::declval<Inner const&>(), property)) {
         return boost::asio::query(inner_, property);
     }
 
     template <class Property>
-    auto require(Property const& property) const noexcept -> Wrapper<
-        std::decay_t<decltype(boost::asio::require(std::declval<Inner const&>(), property))>> {
+    auto require(Property const& property) const
+        noexcept(boost::asio::is_nothrow_require_v<Inner const&, Property const&>) -> Wrapper<
+            std::decay_t<decltype(boost::asio::require(std::declval<Inner const&>(), property))>> {
         return {boost::asio::require(inner_, property), attachment_};
     }
 
     template <class Property>
-    auto prefer(Property const& property) const noexcept -> Wrapper<
-        std::decay_t<decltype(boost::asio::prefer(std::declval<Inner const&>(), property))>> {
+    auto prefer(Property const& property) const
+        noexcept(boost::asio::is_nothrow_prefer_v<Inner const&, Property const&>) -> Wrapper<
+            std::decay_t<decltype(boost::asio::prefer(std::declval<Inner const&>(), property))>> {
         return {boost::asio::prefer(inner_, property), attachment_};
     }
 

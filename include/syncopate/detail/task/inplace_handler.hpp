@@ -34,7 +34,7 @@ public:
             Kept taken(std::move(*kept));
             std::destroy_at(kept);
             if (then == Then::call)
-                std::move(taken)();
+                call_handler(std::move(taken));
             else if (then == Then::resume)
                 call_and_hand_on(std::move(taken));
         };

@@ -9,6 +9,8 @@
 #include <boost/asio/deferred.hpp>
 
 #include <concepts>
+#include <exception>
+#include <type_traits>
 #include <utility>
 
 namespace syncopate::inline v0_1::detail {
@@ -18,17 +20,34 @@ namespace syncopate::inline v0_1::detail {
 /// its own.
 ///
 /// place:   empty, and must be there until the coroutine goes on.
-/// connect: called with the coroutine's cancellation slot.
+/// connect: called with the coroutine's cancellation slot. The coroutine throws what this throws, and has not
+///          been suspended then.
 /// parked:  called when the coroutine is suspended. It may go on before `parked` returns.
 template <std::invocable<boost::asio::cancellation_slot> Connect, std::invocable Parked>
 auto park(InplaceHandler& place, Connect connect, Parked parked) {
-    return boost::asio::async_initiate<boost::asio::deferred_t const, void()>(
-        [&place, connect, parked](auto handler) {
-            connect(boost::asio::get_associated_cancellation_slot(handler));
-            place.keep(std::move(handler));
-            parked();
-        },
-        boost::asio::deferred);
+    namespace asio = boost::asio;
+    if constexpr (std::is_nothrow_invocable_v<Connect, asio::cancellation_slot>)
+        return asio::async_initiate<asio::deferred_t const, void()>(
+            [&place, connect, parked](auto handler) {
+                connect(asio::get_associated_cancellation_slot(handler));
+                place.keep(std::move(handler));
+                parked();
+            },
+            asio::deferred);
+    else
+        // What leaves an initiation destroys the coroutine, because its handler goes with it. So the handler
+        // takes the error.
+        return asio::async_initiate<asio::deferred_t const, void(std::exception_ptr)>(
+            [&place, connect, parked](auto handler) {
+                try {
+                    connect(asio::get_associated_cancellation_slot(handler));
+                } catch (...) {
+                    return std::move(handler)(std::current_exception());
+                }
+                place.keep(std::move(handler));
+                parked();
+            },
+            asio::deferred);
 }
 
 }  // namespace syncopate::inline v0_1::detail

@@ -13,6 +13,7 @@
 #include <boost/asio/this_coro.hpp>
 
 #include <concepts>
+#include <exception>
 #include <utility>
 
 namespace syncopate::inline v0_1::detail {
@@ -20,9 +21,16 @@ namespace syncopate::inline v0_1::detail {
 /// The coroutine waits until it is resumed. Its own cancellation does not end the wait.
 class ParkedCoroutine {
 public:
+    /// Suspends the awaiting coroutine until it is resumed. Allocates nothing.
+    auto suspend_uncancelled() noexcept {
+        return park(handler_, [](boost::asio::cancellation_slot) noexcept {}, [] {});
+    }
+
     /// Calls `begin`, and then suspends the awaiting coroutine, unless `has_happened()`.
     ///
     /// on_cancel: called each time that the coroutine is cancelled. It may resume the coroutine.
+    /// Throws:    std::bad_alloc if there was no memory to hear of cancellations. The wait is over then all the
+    ///            same: it was cancelled at once.
     template <std::invocable Begin, std::predicate IsOver, std::invocable OnCancel>
     boost::asio::awaitable<void> wait(Begin& begin, IsOver has_happened, OnCancel on_cancel) {
         namespace this_coro = boost::asio::this_coro;
@@ -36,11 +44,24 @@ public:
         bool const is_cancelled = cancellation.cancelled() != cancellation_type::none;
         if (is_cancelled && !was_cancelled && !has_happened())
             on_cancel();
-        if (!has_happened())
-            co_await suspend(on_cancel);
+        std::exception_ptr no_memory;
+        if (!has_happened()) {
+            try {
+                co_await suspend(on_cancel);
+            } catch (...) {
+                no_memory = std::current_exception();
+            }
+        }
+        if (no_memory) {
+            on_cancel();
+            if (!has_happened())
+                co_await suspend_uncancelled();
+        }
         if (resumed_by_other_task_)
             co_await boost::asio::post(boost::asio::deferred);
         co_await this_coro::throw_if_cancelled(throws);
+        if (no_memory)
+            std::rethrow_exception(std::move(no_memory));
     }
 
     /// Resumes the coroutine inside this call, if it waits.

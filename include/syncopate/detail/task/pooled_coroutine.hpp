@@ -136,6 +136,15 @@ private:
 
     void go_on() { handler_.call(); }
 
+    /// The coroutine has no task, and so ends.
+    void end() noexcept {
+        try {
+            go_on();
+        } catch (...) {
+            // There was no memory to tell co_spawn's handler, which has nothing to do.
+        }
+    }
+
     /// Whether something still has the executor of the completed task. It may run later, and through the
     /// link it would find the thread that is blocked on the next task.
     bool is_executor_shared() const noexcept {
@@ -145,7 +154,7 @@ private:
     /// Suspends the coroutine until go_on(). Nothing cancels the wait.
     auto wait() {
         return park(
-            handler_, [](boost::asio::cancellation_slot) {},
+            handler_, [](boost::asio::cancellation_slot) noexcept {},
             [this] { (caller_ ? pool_.waiting_with_caller_ : pool_.waiting_).push_back(*this); });
     }
 
@@ -188,7 +197,7 @@ inline void CoroutinePool::close() noexcept {
     is_open_ = false;
     for (auto* const waiting : {&waiting_, &waiting_with_caller_})
         while (!waiting->empty())
-            take(*waiting).go_on();
+            take(*waiting).end();
 }
 
 inline PooledCoroutine& CoroutinePool::take(Waiting& waiting) noexcept {

@@ -1,6 +1,7 @@
 // CallingThread: a thread that is blocked in run(), and calls functions for its task while it waits.
 #pragma once
 
+#include <syncopate/detail/error/thrown_by.hpp>
 #include <syncopate/detail/loop/loop.hpp>
 #include <syncopate/detail/loop/work_executor.hpp>
 #include <syncopate/detail/task/caller_link.hpp>
@@ -11,9 +12,7 @@
 #include <syncopate/detail/work/worker_scope.hpp>
 #include <syncopate/error.hpp>
 
-#include <exception>
 #include <mutex>
-#include <system_error>
 
 namespace syncopate::inline v0_1::detail {
 
@@ -64,8 +63,7 @@ public:
         if (!was_notified_)
             return;
         while (auto const work = next())
-            work->refuse(std::make_exception_ptr(
-                std::system_error(make_error_code(Errc::no_calling_thread))));
+            work->refuse(error_of(Errc::no_calling_thread));
     }
 
 private:

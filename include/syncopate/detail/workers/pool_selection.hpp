@@ -1,6 +1,7 @@
 // ChosenPool, ChosenThreadPool, DefaultPool: select the pool that does a coroutine's work, for offload().
 #pragma once
 
+#include <syncopate/detail/error/thrown_by.hpp>
 #include <syncopate/detail/loop/context_gate.hpp>
 #include <syncopate/detail/loop/loop.hpp>
 #include <syncopate/detail/loop/wait_graph.hpp>
@@ -18,10 +19,8 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/thread_pool.hpp>
 
-#include <exception>
 #include <memory>
 #include <string>
-#include <system_error>
 #include <utility>
 
 namespace syncopate::inline v0_1::detail {
@@ -57,8 +56,7 @@ private:
             work->run();
         }
         void dropped() const noexcept {
-            work->refuse(std::make_exception_ptr(
-                std::system_error(make_error_code(Errc::worker_lost), "asio::thread_pool")));
+            work->refuse(error_of(Errc::worker_lost, "asio::thread_pool"));
         }
     };
 

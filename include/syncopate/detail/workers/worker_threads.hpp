@@ -2,6 +2,7 @@
 // long.
 #pragma once
 
+#include <syncopate/detail/error/thrown_by.hpp>
 #include <syncopate/detail/intrusive_list.hpp>
 #include <syncopate/detail/loop/loop_identity.hpp>
 #include <syncopate/detail/loop/work_executor.hpp>
@@ -77,7 +78,7 @@ public:
         }
         while (auto const work = queue_.take()) {
             lock.unlock();
-            work->refuse(std::make_exception_ptr(closed()));
+            work->refuse(thrown_by([this] { throw closed(); }));
             lock.lock();
         }
     }
