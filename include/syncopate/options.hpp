@@ -45,7 +45,9 @@ public:
 
     /// How long close() waits before it throws Errc::timed_out, and the destructor before it reports
     /// the same to on_error (and goes on waiting). Default: 10 s. Zero or less: close() does not
-    /// wait, and the destructor reports once.
+    /// wait, and the destructor reports once. A function in a worker that its task has abandoned
+    /// (OnCancel::abandon) is not waited for any longer than this: then its thread is left behind, which
+    /// is reported, too.
     Options& close_timeout(std::chrono::nanoseconds value) {
         close_timeout_ = value;
         return *this;
@@ -84,6 +86,27 @@ public:
     }
     std::shared_ptr<WorkerPool> const& worker_pool() const noexcept { return worker_pool_; }
 
+    /// Is called on each thread that the runner starts, its loop's and its own workers', before anything else
+    /// runs there: to attach the thread to a Java virtual machine, or to set its affinity or its name. (A
+    /// worker_pool() has functions of its own.)
+    ///
+    /// function:  must not block. What it throws goes to on_error, and the thread goes on.
+    Options& on_thread_start(std::function<void()> function) {
+        on_thread_start_ = std::move(function);
+        return *this;
+    }
+    std::function<void()> const& on_thread_start() const noexcept { return on_thread_start_; }
+
+    /// Is called on each of these threads when nothing else will run there, unless on_thread_start has thrown
+    /// there.
+    ///
+    /// function:  must not block. What it throws goes to on_error.
+    Options& on_thread_stop(std::function<void()> function) {
+        on_thread_stop_ = std::move(function);
+        return *this;
+    }
+    std::function<void()> const& on_thread_stop() const noexcept { return on_thread_stop_; }
+
     /// Hands an exception to the error handler. Never throws.
     void report(std::exception_ptr error) const noexcept {
         detail::report(name_, on_error_, std::move(error));
@@ -96,6 +119,8 @@ private:
     std::size_t max_workers_ = 0;
     std::shared_ptr<WorkerPool> worker_pool_;
     std::chrono::nanoseconds close_timeout_ = std::chrono::seconds(10);
+    std::function<void()> on_thread_start_;
+    std::function<void()> on_thread_stop_;
 };
 
 }  // namespace syncopate::inline v0_1

@@ -11,6 +11,7 @@
 #include <chrono>
 #include <concepts>
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <stdexcept>
@@ -58,6 +59,31 @@ public:
     }
     std::chrono::nanoseconds keep_alive() const noexcept { return keep_alive_; }
 
+    /// How long the destructor waits for a function that its task has abandoned. Default: 10 s.
+    WorkerPoolOptions& close_timeout(std::chrono::nanoseconds value) {
+        close_timeout_ = value;
+        return *this;
+    }
+    std::chrono::nanoseconds close_timeout() const noexcept { return close_timeout_; }
+
+    /// Is called on each thread of the pool before that does anything else: see Options::on_thread_start.
+    ///
+    /// function:  what it throws is logged.
+    WorkerPoolOptions& on_thread_start(std::function<void()> function) {
+        on_thread_start_ = std::move(function);
+        return *this;
+    }
+    std::function<void()> const& on_thread_start() const noexcept { return on_thread_start_; }
+
+    /// Is called on each thread of the pool before that ends: see Options::on_thread_stop.
+    ///
+    /// function:  what it throws is logged.
+    WorkerPoolOptions& on_thread_stop(std::function<void()> function) {
+        on_thread_stop_ = std::move(function);
+        return *this;
+    }
+    std::function<void()> const& on_thread_stop() const noexcept { return on_thread_stop_; }
+
     /// The longest time for which an idle thread spins before it sleeps: see Options::spin. Default: adaptive.
     WorkerPoolOptions& spin(std::chrono::nanoseconds value) {
         spin_ = value;
@@ -71,6 +97,9 @@ private:
     std::size_t max_workers_ = 0;
     std::chrono::nanoseconds keep_alive_ = std::chrono::seconds(10);
     std::optional<std::chrono::nanoseconds> spin_;
+    std::chrono::nanoseconds close_timeout_ = std::chrono::seconds(10);
+    std::function<void()> on_thread_start_;
+    std::function<void()> on_thread_stop_;
 };
 
 /// Threads that call blocking functions for coroutines: see run_in_executor() and to_thread().
@@ -82,8 +111,13 @@ private:
 /// work of this very pool, the latest of that work is refused with DeadlockError: it could begin only if one
 /// of those tasks ended without it.
 ///
-/// Blocks:    the destructor, until the functions that run have returned. Where close() would be refused it
-///            does not wait: the threads end by themselves.
+/// A function that ends its thread with pthread_exit() fails with Errc::worker_lost, and another thread takes
+/// the place of that one.
+///
+/// Blocks:    the destructor, until the functions that run have returned; but those that their tasks have
+///            abandoned (OnCancel::abandon) for the close_timeout only. Then their threads are left behind,
+///            which is logged. Where close() would be refused the destructor does not wait: the threads end by
+///            themselves.
 /// Threads:   every member from any thread. Any number of loops may share a pool, which must outlive the
 ///            work that they give to it.
 /// Semantics: `concurrent.futures.ThreadPoolExecutor`; but idle threads end, as anyio's do, and close()
@@ -103,12 +137,17 @@ public:
     /// Makes a pool with these settings. No thread starts yet.
     explicit WorkerPool(Options options)
         : threads_(std::make_shared<detail::WorkerThreads>(detail::WorkerThreads::Settings{
-              options.name(), options.max_workers(), options.keep_alive(), options.spin()})) {}
+              options.name(),
+              options.max_workers(),
+              options.keep_alive(),
+              options.spin(),
+              options.close_timeout(),
+              {options.on_thread_start(), options.on_thread_stop(), {}}})) {}
     WorkerPool(WorkerPool const&) = delete;
     WorkerPool& operator=(WorkerPool const&) = delete;
     ~WorkerPool() {
         try {
-            close_until(detail::no_deadline);
+            close_until(detail::no_deadline, detail::WorkerThreads::Abandoned::left_behind);
         } catch (...) {
             threads_->abandon();  // the wait could never end
         }
@@ -121,7 +160,7 @@ public:
     /// Throws:    on a thread of the pool, or of a loop for which one of the functions waits -> DeadlockError;
     ///            nothing has been done then.
     /// Semantics: `ThreadPoolExecutor.shutdown(cancel_futures=True)`.
-    void close() { close_until(detail::no_deadline); }
+    void close() { close_until(detail::no_deadline, detail::WorkerThreads::Abandoned::awaited); }
 
     /// Closes as close() does, and waits for this time at most.
     ///
@@ -129,7 +168,8 @@ public:
     /// Throws:    as close().
     template <class Rep, class Period>
     [[nodiscard]] bool close_for(std::chrono::duration<Rep, Period> timeout) {
-        return close_until(detail::deadline_after(timeout));
+        return close_until(
+            detail::deadline_after(timeout), detail::WorkerThreads::Abandoned::awaited);
     }
 
     /// The largest number of threads.
@@ -153,7 +193,7 @@ private:
         return static_cast<std::size_t>(max_workers);
     }
 
-    bool close_until(detail::Deadline deadline) {
+    bool close_until(detail::Deadline deadline, detail::WorkerThreads::Abandoned abandoned) {
         if (threads_->running_in_this_thread())
             throw DeadlockError(
                 '"' + threads_->settings().name + "\" is closed by a worker of its own");
@@ -161,7 +201,7 @@ private:
         detail::BlockingWait const waiting(
             threads_->identity(), never, detail::BlockingWait::Refuse::cycles,
             detail::BlockingWait::For::end);
-        return threads_->close_until(deadline);
+        return threads_->close_until(deadline, abandoned);
     }
 
     std::shared_ptr<detail::WorkerThreads> const threads_;

@@ -3,6 +3,7 @@
 
 #include "support/audit.hpp"
 #include "support/catch.hpp"
+#include "support/failing_allocations.hpp"
 #include "support/loops.hpp"
 #include "support/tasks.hpp"
 #include <syncopate/capacity_limiter.hpp>
@@ -16,8 +17,6 @@
 
 #include <atomic>
 #include <chrono>
-#include <cstddef>
-#include <cstdlib>
 #include <exception>
 #include <new>
 #include <optional>
@@ -30,53 +29,10 @@ namespace {
 // How many allocations of this thread succeed before the one that fails; none fails if negative.
 thread_local constinit long allocations_left = -1;
 
-bool fails_now() noexcept {
-    return allocations_left >= 0 && allocations_left-- == 0;
-}
-
-void* allocate(std::size_t size) {
-    void* const memory = fails_now() ? nullptr : std::malloc(size != 0 ? size : 1);
-    if (!memory)
-        throw std::bad_alloc();
-    return memory;
-}
-
 }  // namespace
 
-// Not inlined: GCC would see only one of a pair, and take it for a mismatch.
-[[gnu::noinline]] void* operator new(std::size_t size) {
-    return allocate(size);
-}
-[[gnu::noinline]] void* operator new[](std::size_t size) {
-    return allocate(size);
-}
-[[gnu::noinline]] void* operator new(std::size_t size, std::nothrow_t const&) noexcept {
-    return fails_now() ? nullptr : std::malloc(size != 0 ? size : 1);
-}
-[[gnu::noinline]] void* operator new[](std::size_t size, std::nothrow_t const&) noexcept {
-    return fails_now() ? nullptr : std::malloc(size != 0 ? size : 1);
-}
-[[gnu::noinline]] void operator delete(void* memory) noexcept {
-    std::free(memory);
-}
-[[gnu::noinline]] void operator delete[](void* memory) noexcept {
-    std::free(memory);
-}
-[[gnu::noinline]] void operator delete(void* memory, std::size_t) noexcept {
-    std::free(memory);
-}
-[[gnu::noinline]] void operator delete[](void* memory, std::size_t) noexcept {
-    std::free(memory);
-}
-
-// Asio's handlers and coroutine frames come from here.
-extern "C" void* aligned_alloc(std::size_t alignment, std::size_t size) noexcept {
-    void* memory = nullptr;
-    if (alignment < sizeof(void*))
-        alignment = sizeof(void*);
-    if (fails_now() || ::posix_memalign(&memory, alignment, size) != 0)
-        return nullptr;
-    return memory;
+bool support::allocation_fails() noexcept {
+    return allocations_left >= 0 && allocations_left-- == 0;
 }
 
 namespace {

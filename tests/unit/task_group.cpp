@@ -21,8 +21,10 @@
 #include <boost/system/system_error.hpp>
 
 #include <exception>
+#include <functional>
 #include <memory>
 #include <stdexcept>
+#include <stop_token>
 #include <string>
 #include <thread>
 #include <type_traits>
@@ -346,6 +348,40 @@ TEST_CASE("A million children that end at once need no stack") {
         co_return;
     }));
     CHECK(count == 1'000'000);
+}
+
+TEST_CASE("A long chain of children, each started by the one before, needs no stack") {
+    OnThreadRunner loop;
+    int count = 0;
+    std::function<asio::awaitable<void>(TaskGroup&, int)> const link =
+        [&](TaskGroup& group, int more) -> asio::awaitable<void> {
+        ++count;
+        if (more > 0)
+            group.start_soon([&, more] { return link(group, more - 1); });
+        co_return;
+    };
+    loop.runner.run(with_task_group([&](TaskGroup& group) { return link(group, 100'000); }));
+    CHECK(count == 100'001);
+}
+
+TEST_CASE("Many groups inside one another need no stack, also when they are cancelled") {
+    OnThreadRunner loop;
+    std::stop_source stop;
+    std::function<asio::awaitable<int>(int, bool)> const nested =
+        [&](int more, bool is_stopped) -> asio::awaitable<int> {
+        if (more == 0 && is_stopped) {
+            stop.request_stop();
+            co_await forever();
+        }
+        if (more == 0)
+            co_return 0;
+        co_return 1 +
+            co_await with_task_group([&](TaskGroup&) { return nested(more - 1, is_stopped); });
+    };
+    CHECK(loop.runner.run(nested(20'000, false)) == 20'000);
+    CHECK(code_of([&] {
+              loop.runner.run(nested(20'000, true), stop.get_token());
+          }) == Errc::cancelled);
 }
 
 TEST_CASE("Groups one after another need no stack") {

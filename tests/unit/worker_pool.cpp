@@ -6,19 +6,30 @@
 #include "support/loops.hpp"
 #include "support/tasks.hpp"
 #include <syncopate/error.hpp>
+#include <syncopate/on_cancel.hpp>
+#include <syncopate/options.hpp>
 #include <syncopate/to_thread.hpp>
 #include <syncopate/worker_pool.hpp>
 
 #include <boost/asio/awaitable.hpp>
 
+#include <algorithm>
 #include <chrono>
+#include <cstddef>
+#include <exception>
+#include <filesystem>
 #include <future>
+#include <iterator>
 #include <memory>
 #include <stdexcept>
+#include <stop_token>
+#include <string>
 #include <system_error>
 #include <thread>
 #include <utility>
 #include <vector>
+
+#include <pthread.h>
 
 namespace {
 
@@ -29,6 +40,24 @@ using syncopate::DeadlockError;
 using syncopate::Errc;
 using syncopate::run_in_executor;
 using syncopate::WorkerPool;
+
+// The threads of the process. One that was left behind still has to end before the test does.
+class ThreadCount {
+public:
+    void wait_until_as_before() const {
+        while (now() > before_)
+            std::this_thread::yield();
+    }
+
+private:
+    static std::ptrdiff_t now() {
+        return std::distance(
+            std::filesystem::directory_iterator("/proc/self/task"),
+            std::filesystem::directory_iterator());
+    }
+
+    std::ptrdiff_t const before_ = now();
+};
 
 }  // namespace
 
@@ -176,4 +205,99 @@ TEST_CASE("A worker of a runner's task does not close the runner") {
         message, Catch::Matchers::ContainsSubstring(
                      "a worker of \"ThreadRunner\" waits for \"ThreadRunner\""));
     CHECK(loop.runner.run(twice(21)) == 42);
+}
+
+TEST_CASE(
+    "A function that ends its thread fails with worker_lost, and another thread takes its place") {
+    int ended = 0;
+    {
+        WorkerPool pool(WorkerPool::Options().max_workers(1).on_thread_stop([&] { ++ended; }));
+        OnThreadRunner loop;
+        Tracked const held;
+        auto const work = [&pool, held] {
+            return run_in_executor(pool, [held] { ::pthread_exit(nullptr); });
+        };
+        CHECK(code_of([&] { loop.runner.run(work()); }) == Errc::worker_lost);
+        CHECK(loop.runner.run(run_in_executor(pool, [] { return 42; })) == 42);
+    }
+    CHECK(ended == 2);
+}
+
+TEST_CASE("The work that waited for a thread that was lost is done by the next") {
+    WorkerPool pool(1);
+    OnThreadRunner loop;
+    Gate running;
+    Gate gate;
+    auto lost = loop.runner.run_as_future(run_in_executor(pool, [&] {
+        running.open();
+        gate.wait();
+        ::pthread_exit(nullptr);
+    }));
+    running.wait();
+    auto queued = loop.runner.run_as_future(run_in_executor(pool, [] { return 42; }));
+    loop.runner.call([] {});  // it is in the queue
+    gate.open();
+    CHECK(queued.get() == 42);
+    CHECK(code_of([&] { lost.get(); }) == Errc::worker_lost);
+}
+
+LOOP_TEST_CASE("A function that ends its thread fails with worker_lost on every loop", EveryLoop) {
+    AnyLoop loop;
+    auto const work = [] { return syncopate::to_thread([] { ::pthread_exit(nullptr); }); };
+    CHECK(code_of([&] { loop.runner.run(work()); }) == Errc::worker_lost);
+    CHECK(loop.runner.run(syncopate::to_thread([] { return 42; })) == 42);
+}
+
+LOOP_TEST_CASE(
+    "Abandoned work that does not end is left behind when the runner is destroyed", EveryLoop) {
+    ThreadCount const threads;
+    auto const gate = std::make_shared<Gate>();
+    auto const ended = std::make_shared<Gate>();
+    ErrorLog log;
+    {
+        AnyLoop loop(syncopate::Options().close_timeout(20ms).on_error(log.handler()));
+        std::stop_source stop;
+        auto const work = [=] {
+            return syncopate::to_thread(
+                [=]() mutable {
+                    stop.request_stop();
+                    gate->wait();
+                    ended->open();
+                },
+                syncopate::OnCancel::abandon);
+        };
+        CHECK(code_of([&] { loop.runner.run(work, stop.get_token()); }) == Errc::cancelled);
+    }
+    auto const errors = log.errors();
+    CHECK(std::any_of(errors.begin(), errors.end(), [](std::exception_ptr const& error) {
+        return message_of(error).find("left behind") != std::string::npos;
+    }));
+    gate->open();
+    ended->wait();
+    threads.wait_until_as_before();
+}
+
+TEST_CASE(
+    "A pool that is destroyed leaves abandoned work behind, and one that is closed waits for it") {
+    ThreadCount const threads;
+    auto const gate = std::make_shared<Gate>();
+    OnThreadRunner loop;
+    {
+        WorkerPool pool(WorkerPool::Options().close_timeout(1ms));
+        std::stop_source stop;
+        auto const work = [&] {
+            return run_in_executor(
+                pool,
+                [=]() mutable {
+                    stop.request_stop();
+                    gate->wait();
+                },
+                syncopate::OnCancel::abandon);
+        };
+        CHECK(code_of([&] { loop.runner.run(work, stop.get_token()); }) == Errc::cancelled);
+        CHECK_FALSE(pool.close_for(20ms));
+    }
+    gate->open();
+    loop.runner.close();
+    threads.wait_until_as_before();
 }

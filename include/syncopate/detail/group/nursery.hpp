@@ -5,8 +5,10 @@
 #include <syncopate/detail/group/child.hpp>
 #include <syncopate/detail/intrusive_list.hpp>
 #include <syncopate/detail/loop/unhandled.hpp>
+#include <syncopate/detail/task/caller_executor.hpp>
 #include <syncopate/detail/task/cancellation.hpp>
 #include <syncopate/detail/task/emit_cancellation.hpp>
+#include <syncopate/detail/task/nesting.hpp>
 #include <syncopate/detail/task/outcome.hpp>
 #include <syncopate/detail/task/owned_or_ref.hpp>
 #include <syncopate/detail/task/parked_coroutine.hpp>
@@ -15,7 +17,9 @@
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
+#include <boost/asio/deferred.hpp>
 #include <boost/asio/dispatch.hpp>
+#include <boost/asio/post.hpp>
 
 #include <concepts>
 #include <cstddef>
@@ -50,6 +54,8 @@ public:
     Nursery& operator=(Nursery const&) = delete;
     /// Children that have not ended go on without a nursery.
     ~Nursery() {
+        if (here_)
+            *here_ = nullptr;
         for (auto* const list : {&starting_, &running_, &cancelled_})
             while (!list->empty())
                 list->front().leave();
@@ -62,7 +68,7 @@ public:
         is_cancelled_ = is_cancelled_by_parent_ = has_lost_one_ = false;
     }
 
-    /// Makes a child and runs it up to its first suspension, or its end.
+    /// Makes a child and runs it up to its first suspension, or its end; later, in a long chain of these calls.
     /// Throws: Errc::runner_closed, and what making the child throws; then it has not run.
     template <std::derived_from<Child> C, class... Args>
     void start(Args&&... args) {
@@ -73,7 +79,9 @@ public:
         auto owned = std::make_unique<C>(*this, std::forward<Args>(args)...);
         C& child = *owned;
         starting_.push_back(child);
-        spawn(executor_, child.signal_.slot(), run(std::move(owned)));
+        Nesting const nesting;
+        auto const begins = nesting.is_too_deep() ? Begins::later : Begins::now;
+        spawn(executor_, child.signal_.slot(), run(std::move(owned), begins));
         // The child may have ended. Those that it has started meanwhile have left the list by now.
         if (starting_.empty() || &starting_.back() != &child)
             return;
@@ -187,6 +195,27 @@ private:
         is_cancelled_by_parent_ = true;
         if (on_parent_cancel_ != OnParentCancel::propagate)
             return;
+        Nesting const nesting;
+        if (!nesting.is_too_deep() || !cancel_children_later())
+            cancel_children();
+    }
+
+    /// Of many nurseries inside one another. Returns false if there is no memory.
+    bool cancel_children_later() noexcept {
+        try {
+            if (!here_)
+                here_ = std::make_shared<Nursery*>(this);
+            boost::asio::post(executor_, [here = here_] {
+                if (*here)
+                    (*here)->cancel_children();
+            });
+        } catch (...) {
+            return false;
+        }
+        return true;
+    }
+
+    void cancel_children() noexcept {
         Hold const hold(*this);
         // Each request of the parent's reaches also those that have dealt with an earlier one.
         IntrusiveList<Child> again;
@@ -199,10 +228,14 @@ private:
         cancel();
     }
 
+    enum class Begins { now, later };
+
     template <class C>
-    static BottomCoroutine run(std::unique_ptr<C> child) {
+    static BottomCoroutine run(std::unique_ptr<C> child, Begins begins) {
         std::exception_ptr error;
         try {
+            if (begins == Begins::later)
+                co_await boost::asio::post(boost::asio::deferred);
             co_await child->begin();
         } catch (...) {
             error = std::current_exception();
@@ -216,6 +249,9 @@ private:
         if (!child->nursery_)
             return end(std::move(child), std::move(error));
         auto const executor = child->nursery_->executor_;
+        // The same as dispatch(), which takes memory.
+        if (auto const* const io = io_executor(executor); io && io->running_in_this_thread())
+            return end(std::move(child), std::move(error));
         boost::asio::dispatch(
             executor, [child = std::move(child), error = std::move(error)]() mutable {
                 end(std::move(child), std::move(error));
@@ -256,6 +292,7 @@ private:
     std::vector<std::exception_ptr> failures_;
     std::exception_ptr failure_without_memory_;  // one that had no room in failures_
     ParkedCoroutine supervisor_;
+    std::shared_ptr<Nursery*> here_;  // for what is posted: null once the nursery is gone
 };
 
 inline Child::Child(Nursery& nursery) noexcept : nursery_(&nursery) {

@@ -5,10 +5,10 @@
 #include <syncopate/concepts.hpp>
 #include <syncopate/detail/group/child.hpp>
 #include <syncopate/detail/group/nursery.hpp>
+#include <syncopate/detail/task/alarm.hpp>
 #include <syncopate/detail/task/cancellation.hpp>
 #include <syncopate/detail/task/outcome.hpp>
 #include <syncopate/detail/task/owned_or_ref.hpp>
-#include <syncopate/detail/wait/alarm.hpp>
 #include <syncopate/detail/wait/deadline.hpp>
 
 #include <boost/asio/any_io_executor.hpp>

@@ -9,12 +9,15 @@
 #include <syncopate/detail/wait/one_shot_event.hpp>
 #include <syncopate/detail/wait/spin_then_sleep.hpp>
 #include <syncopate/detail/wait/thread.hpp>
+#include <syncopate/detail/wait/thread_hooks.hpp>
 #include <syncopate/options.hpp>
 
 #include <boost/asio/io_context.hpp>
 
 #include <atomic>
 #include <chrono>
+#include <condition_variable>
+#include <exception>
 #include <memory>
 #include <mutex>
 #include <thread>
@@ -52,6 +55,7 @@ public:
             return;
         require_open();
         thread_ = start_thread([self = shared_from_this(), this] { serve(); });
+        thread_id_ = thread_.get_id();
         started_.store(true, std::memory_order_release);
     }
 
@@ -78,10 +82,36 @@ private:
             set_closed();
     }
 
-    bool after_close(Deadline) override {
-        std::lock_guard lock(thread_mutex_);
-        if (thread_.joinable())
-            thread_.join();
+    // One closer joins the thread, without the lock: the last objects of the thread's own may themselves want
+    // to close. The others wait for the joiner.
+    bool after_close(Deadline deadline) override {
+        std::unique_lock lock(thread_mutex_);
+        while (thread_id_ != std::this_thread::get_id()) {
+            if (is_joining_ && !wait_for_joiner(lock, deadline))
+                return false;
+            if (is_joining_)
+                continue;
+            if (!thread_.joinable())
+                return true;
+            is_joining_ = true;
+            auto thread = std::move(thread_);
+            lock.unlock();
+            bool const has_ended = join_until(thread, deadline);
+            lock.lock();
+            is_joining_ = false;
+            thread_ = std::move(thread);
+            joiner_is_done_.notify_all();
+            if (!has_ended)
+                return false;
+        }
+        return true;
+    }
+
+    bool wait_for_joiner(std::unique_lock<std::mutex>& lock, Deadline deadline) {
+        auto const is_done = [this] { return !is_joining_; };
+        if (deadline != no_deadline)
+            return joiner_is_done_.wait_until(lock, deadline, is_done);
+        joiner_is_done_.wait(lock, is_done);
         return true;
     }
 
@@ -99,16 +129,25 @@ private:
     void serve() noexcept {
         name_this_thread(options().name());
         ServingScope const serving(identity(), ServingScope::Kind::own_thread);
-        while (!has_unwound())
-            turn([](boost::asio::io_context& context) { context.run(); });
-        destroy_remains();
+        {
+            HookedThread const hooked(options().name(), hooks_);
+            while (!has_unwound())
+                turn([](boost::asio::io_context& context) { context.run(); });
+            destroy_remains();
+        }
         set_closed();
     }
 
     BusyPollPolicy busy_poll_{options().spin()};  // the loop's own
+    ThreadHooks const hooks_{
+        options().on_thread_start(), options().on_thread_stop(),
+        [this](std::exception_ptr error) { report(std::move(error)); }};
     std::atomic<bool> started_{false};
     std::mutex thread_mutex_;
     std::thread thread_;
+    std::thread::id thread_id_;
+    bool is_joining_ = false;
+    std::condition_variable joiner_is_done_;
 };
 
 }  // namespace syncopate::inline v0_1::detail

@@ -1,4 +1,5 @@
-// call_and_hand_on(): calls a completion handler from where nothing may be thrown.
+// call_and_hand_on(): calls a completion handler from where nothing may be thrown. post_and_hand_on(): has it
+// called later.
 #pragma once
 
 #include <syncopate/detail/error/report.hpp>
@@ -53,6 +54,19 @@ void call_and_hand_on(Handler&& handler) noexcept {
         call_handler(std::forward<Handler>(handler));
     } catch (...) {
         throw_later(executor, std::current_exception());
+    }
+}
+
+/// Has the coroutine's executor call the handler. If there is no memory for that, the coroutine is destroyed.
+template <class Handler>
+void post_and_hand_on(Handler handler) noexcept {
+    auto const executor = boost::asio::get_associated_executor(handler);
+    try {
+        boost::asio::post(executor, [handler = std::move(handler)]() mutable {
+            call_handler(std::move(handler));
+        });
+    } catch (...) {
+        report("event loop", {}, std::current_exception());
     }
 }
 

@@ -77,9 +77,16 @@ inline boost::asio::any_io_executor with_caller(
     return CallerAnyExecutor(std::move(inner), std::move(caller));
 }
 
+/// The io_context's own executor, with a link or without, and no strand; or null.
+inline IoExecutor const* io_executor(boost::asio::any_io_executor const& executor) noexcept {
+    if (auto const* const direct = executor.target<CallerIoExecutor>())
+        return &direct->inner();
+    return executor.target<IoExecutor>();
+}
+
 /// Whether the executor is an io_context's own, with a link or without, and no strand.
 inline bool runs_on_io_context(boost::asio::any_io_executor const& executor) noexcept {
-    return executor.target<IoExecutor>() || executor.target<CallerIoExecutor>();
+    return io_executor(executor) != nullptr;
 }
 
 }  // namespace syncopate::inline v0_1::detail

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <syncopate/detail/task/call_and_hand_on.hpp>
+#include <syncopate/detail/task/nesting.hpp>
 
 #include <cstddef>
 #include <memory>
@@ -37,12 +38,19 @@ public:
                 call_handler(std::move(taken));
             else if (then == Then::resume)
                 call_and_hand_on(std::move(taken));
+            else if (then == Then::resume_later)
+                post_and_hand_on(std::move(taken));
         };
     }
 
     /// Calls the handler of a coroutine. What then leaves the user's completion handler is thrown later, by
-    /// the coroutine's executor. Only while there is one.
-    void resume() noexcept { std::exchange(take_, nullptr)(storage_, Then::resume); }
+    /// the coroutine's executor. In a long chain of these calls the coroutine goes on later. Only while there is a
+    /// handler.
+    void resume() noexcept {
+        Nesting const nesting;
+        std::exchange(take_, nullptr)(
+            storage_, nesting.is_too_deep() ? Then::resume_later : Then::resume);
+    }
 
     /// Calls the handler, and lets pass what it throws. Only while there is one.
     void call() { std::exchange(take_, nullptr)(storage_, Then::call); }
@@ -54,7 +62,7 @@ public:
     }
 
 private:
-    enum class Then { call, resume, nothing };
+    enum class Then { call, resume, resume_later, nothing };
 
     alignas(std::max_align_t) std::byte storage_[64];
     void (*take_)(std::byte*, Then) = nullptr;

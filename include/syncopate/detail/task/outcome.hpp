@@ -1,6 +1,8 @@
 // Outcome: what a task completed with, a value or an exception. Written on the loop, taken by the caller.
 #pragma once
 
+#include <syncopate/detail/error/forced_unwind.hpp>
+
 #include <concepts>
 #include <exception>
 #include <functional>
@@ -77,9 +79,9 @@ private:
     std::exception_ptr error_;
 };
 
-/// Calls f and keeps what it returned or threw.
+/// Calls f and keeps what it returned or threw. Only pthread_exit() leaves it otherwise.
 template <class T, std::invocable F>
-void capture(Outcome<T>& outcome, F&& f) noexcept {
+void capture(Outcome<T>& outcome, F&& f) {
     try {
         if constexpr (std::is_void_v<T>) {
             std::invoke(std::forward<F>(f));
@@ -87,6 +89,8 @@ void capture(Outcome<T>& outcome, F&& f) noexcept {
         } else {
             outcome.emplace(std::invoke(std::forward<F>(f)));
         }
+    } catch (ForcedUnwind const&) {
+        throw;
     } catch (...) {
         outcome.fail(std::current_exception());
     }

@@ -2,6 +2,7 @@
 // the same with the function's type.
 #pragma once
 
+#include <syncopate/detail/error/thrown_by.hpp>
 #include <syncopate/detail/intrusive_list.hpp>
 #include <syncopate/detail/loop/suspension.hpp>
 #include <syncopate/detail/loop/work_executor.hpp>
@@ -73,8 +74,9 @@ public:
 
     // On the thread that does the work, or refuses it.
 
-    /// Calls the function, unless the work has been withdrawn. After true, complete() must be called.
-    bool perform() noexcept {
+    /// Calls the function, unless the work has been withdrawn. After true, complete() must be called. If
+    /// pthread_exit() ends the thread in the function, lose() must be called.
+    bool perform() {
         if (!take())
             return false;
         call_function();
@@ -86,6 +88,13 @@ public:
         if (!change(State::running, State::completed))
             return discard_result();
         resume_soon();
+    }
+
+    /// Completes the work with Errc::worker_lost: the thread has ended in the function.
+    void lose() noexcept {
+        discard_function();
+        fail(error_of(Errc::worker_lost));
+        complete();
     }
 
     /// Calls the function and completes the work, unless it has been withdrawn.
@@ -101,6 +110,11 @@ public:
         discard_function();
         fail(std::move(error));
         complete();
+    }
+
+    /// Whether the coroutine has gone on without the result.
+    bool is_abandoned() const noexcept {
+        return state_.load(std::memory_order_relaxed) == State::abandoned;
     }
 
     bool is_cancelled() const noexcept { return is_cancelled_.load(std::memory_order_relaxed); }
@@ -137,7 +151,7 @@ protected:
 private:
     enum class State { queued, running, completed, abandoned, withdrawn };
 
-    virtual void call_function() noexcept = 0;
+    virtual void call_function() = 0;
     virtual void discard_function() noexcept = 0;
     virtual void discard_result() noexcept = 0;
     virtual void fail(std::exception_ptr error) noexcept = 0;
@@ -228,7 +242,7 @@ public:
     }
 
 private:
-    void call_function() noexcept override {
+    void call_function() override {
         capture(outcome_, [this]() -> Result { return std::invoke(std::move(*function_)); });
         function_.reset();
     }

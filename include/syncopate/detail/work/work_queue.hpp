@@ -25,6 +25,9 @@ public:
         return take(works_.front());
     }
 
+    /// The oldest, which stays; null if there is none.
+    Work* oldest() noexcept { return works_.empty() ? nullptr : &works_.front(); }
+
     /// Does nothing if the work is not in the queue.
     void remove(Work& work) noexcept {
         if (link_of(work).is_linked())

@@ -19,6 +19,7 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/thread_pool.hpp>
 
+#include <exception>
 #include <memory>
 #include <string>
 #include <utility>
@@ -115,7 +116,13 @@ private:
             pool.name(options.name());
         pool.max_workers(options.max_workers());
         return std::make_shared<WorkerThreads>(WorkerThreads::Settings{
-            pool.name(), pool.max_workers(), pool.keep_alive(), options.spin()});
+            pool.name(),
+            pool.max_workers(),
+            pool.keep_alive(),
+            options.spin(),
+            options.close_timeout(),
+            {options.on_thread_start(), options.on_thread_stop(),
+             [options](std::exception_ptr error) { options.report(std::move(error)); }}});
     }
 };
 

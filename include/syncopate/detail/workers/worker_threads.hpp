@@ -6,30 +6,24 @@
 #include <syncopate/detail/intrusive_list.hpp>
 #include <syncopate/detail/loop/loop_identity.hpp>
 #include <syncopate/detail/loop/work_executor.hpp>
-#include <syncopate/detail/task/blocked_worker.hpp>
 #include <syncopate/detail/wait/deadline.hpp>
-#include <syncopate/detail/wait/one_shot_event.hpp>
 #include <syncopate/detail/wait/spin_then_sleep.hpp>
 #include <syncopate/detail/wait/thread.hpp>
+#include <syncopate/detail/wait/thread_hooks.hpp>
 #include <syncopate/detail/work/work.hpp>
 #include <syncopate/detail/work/work_queue.hpp>
 #include <syncopate/detail/work/worker_scope.hpp>
+#include <syncopate/detail/workers/worker_set.hpp>
 #include <syncopate/error.hpp>
 
 #include <algorithm>
-#include <chrono>
-#include <condition_variable>
 #include <cstddef>
 #include <exception>
-#include <list>
 #include <memory>
 #include <mutex>
-#include <optional>
 #include <string>
 #include <system_error>
-#include <thread>
 #include <utility>
-#include <vector>
 
 namespace syncopate::inline v0_1::detail {
 
@@ -37,19 +31,11 @@ namespace syncopate::inline v0_1::detail {
 ///
 /// One lock guards everything but the wait of an idle worker. Each has an event of its own for that: whoever
 /// hands over work wakes this one thread, which may still be spinning.
-class WorkerThreads final : public OwnedWorkExecutor,
+class WorkerThreads final : public WorkerSet,
+                            public OwnedWorkExecutor,
                             public std::enable_shared_from_this<WorkerThreads> {
 public:
-    struct Settings {
-        std::string name;
-        std::size_t max_workers;
-        std::chrono::nanoseconds keep_alive;
-        std::optional<std::chrono::nanoseconds> spin;
-    };
-
-    explicit WorkerThreads(Settings settings) : settings_(std::move(settings)) {}
-
-    Settings const& settings() const noexcept { return settings_; }
+    explicit WorkerThreads(Settings settings) : WorkerSet(std::move(settings)) {}
 
     void submit(Work& work) override {
         std::unique_lock lock(mutex_);
@@ -57,7 +43,7 @@ public:
             throw closed();
         if (!idle_.empty())
             return hand_over(idle_.back(), &work, lock);
-        if (workers_.size() < settings_.max_workers && start_worker(work))
+        if (workers_.size() < settings().max_workers && start_worker(work))
             return;
         refuse_to_wait_for_itself(work);
         queue_.push(work);
@@ -71,7 +57,7 @@ public:
     /// Refuses the queued work, and all that is submitted from now on. Work that has begun goes on.
     void begin_close() noexcept {
         std::unique_lock lock(mutex_);
-        is_closed_ = true;
+        close();
         while (!idle_.empty()) {
             hand_over(idle_.back(), nullptr, lock);
             lock.lock();
@@ -85,85 +71,27 @@ public:
 
     /// Closes, and returns whether all threads had ended before the deadline. Not on one of these threads.
     bool close_until(Deadline deadline) noexcept override {
+        return close_until(deadline, Abandoned::left_behind);
+    }
+    bool close_until(Deadline deadline, Abandoned abandoned) noexcept {
         begin_close();
-        std::unique_lock lock(mutex_);
-        auto const have_left = [this] { return workers_.empty(); };
-        if (deadline == no_deadline)
-            worker_left_.wait(lock, have_left);
-        else if (!worker_left_.wait_until(lock, deadline, have_left))
-            return false;
-        auto left = std::move(left_);
-        lock.unlock();
-        join(left);
-        return true;
+        return wait_for_end(deadline, abandoned);
     }
 
     /// Closes without waiting: the threads end by themselves.
     void abandon() noexcept {
         begin_close();
-        std::lock_guard const lock(mutex_);
-        for (auto& worker : workers_)
-            worker.thread.detach();
-        for (auto& worker : left_)
-            worker.thread.detach();
+        detach_all();
     }
 
     /// Names the pool for the wait graph.
-    LoopIdentity identity() const noexcept { return {&settings_.name, this, nullptr}; }
+    LoopIdentity identity() const noexcept { return {&settings().name, id(), nullptr}; }
 
-    /// Whether the calling thread is one of them.
-    bool running_in_this_thread() const noexcept {
-        std::lock_guard const lock(mutex_);
-        return std::ranges::any_of(workers_, [](Worker const& worker) {
-            return worker.thread.get_id() == std::this_thread::get_id();
-        });
-    }
-
-    std::size_t size() const noexcept {
-        std::lock_guard const lock(mutex_);
-        return workers_.size();
-    }
-
-    std::string description() const override {
-        std::lock_guard const lock(mutex_);
-        std::string text;
-        for (auto const& worker : workers_)
-            if (worker.work)
-                text +=
-                    (text.empty() ? "" : "; ") + worker.name + ": " + worker.work->description();
-        return text;
-    }
+    std::string description() const override { return WorkerSet::description(); }
 
 private:
-    struct Worker final : PoolWorker, ListHook<Worker> {
-        Worker(WorkerThreads& threads, Work& first) : owner(threads), work(&first) {}
-
-        void begin_blocking() noexcept override {
-            std::lock_guard const lock(owner.mutex_);
-            if (blocking_calls++ == 0)
-                ++owner.blocked_workers_;
-        }
-        void end_blocking() noexcept override {
-            std::lock_guard const lock(owner.mutex_);
-            if (--blocking_calls == 0)
-                --owner.blocked_workers_;
-        }
-
-        void const* pool() const noexcept override { return &owner; }
-
-        WorkerThreads& owner;
-        std::thread thread;
-        std::string name;
-        WorkPointer work;  // that it does, or is about to do
-        std::optional<OneShotEvent>
-            called;              // while it is idle: set by whoever takes it out of idle_
-        int blocking_calls = 0;  // nested
-    };
-
-    using Workers = std::list<Worker>;
-
     std::system_error closed() const {
-        return {make_error_code(Errc::runner_closed), "the worker pool \"" + settings_.name + '"'};
+        return {make_error_code(Errc::runner_closed), "the worker pool \"" + settings().name + '"'};
     }
 
     /// Calls an idle worker: with work, or null to end it. Unlocks.
@@ -194,11 +122,14 @@ private:
     /// Cuts the name and not the number: the kernel keeps 15 bytes.
     std::string thread_name(std::size_t number) const {
         auto const suffix = '-' + std::to_string(number);
-        return settings_.name.substr(0, 15 - (std::min<std::size_t>)(15, suffix.size())) + suffix;
+        return settings().name.substr(0, 15 - (std::min<std::size_t>)(15, suffix.size())) + suffix;
     }
 
-    void serve(Worker& worker) noexcept {
+    /// pthread_exit() unwinds this, and so do no exceptions.
+    void serve(Worker& worker) {
         name_this_thread(worker.name);
+        Departure const departure(*this, worker);
+        HookedThread const hooked(settings().name, settings().hooks);
         do {
             bool was_performed = false;
             {
@@ -210,8 +141,21 @@ private:
             if (was_performed)
                 work->complete();
         } while (has_next(worker));
-        leave(worker);
     }
+
+    /// The end of a thread, of its own accord or by pthread_exit() in a function.
+    class Departure {
+    public:
+        Departure(WorkerThreads& threads, Worker& worker) noexcept
+            : threads_(threads), worker_(worker) {}
+        Departure(Departure const&) = delete;
+        Departure& operator=(Departure const&) = delete;
+        ~Departure() { threads_.leave(worker_); }
+
+    private:
+        WorkerThreads& threads_;
+        Worker& worker_;
+    };
 
     /// Gives the worker the next queued work, or makes it idle. Returns the work that it has done.
     WorkPointer take_next(Worker& worker) noexcept {
@@ -233,7 +177,7 @@ private:
 
     /// Returns when the worker is not idle any more: it was called, or its keep_alive has passed.
     void wait_for_call(Worker& worker) const noexcept {
-        if (spin_then_sleep(*worker.called, deadline_after(settings_.keep_alive), settings_.spin))
+        if (spin_then_sleep(*worker.called, deadline_after(settings().keep_alive), settings().spin))
             return;
         {
             std::lock_guard const lock(mutex_);
@@ -243,23 +187,36 @@ private:
         worker.called->wait();  // whoever took it out of the list is about to set this
     }
 
-    /// Ends the thread. The next thread to leave joins it, or close_until().
+    /// Ends the thread. If pthread_exit() has done that, its work is lost.
     void leave(Worker& worker) noexcept {
         std::unique_lock lock(mutex_);
-        auto const position =
-            std::ranges::find(workers_, &worker, [](Worker const& other) { return &other; });
-        Workers left = std::move(left_);
-        left_.clear();
-        left_.splice(left_.end(), workers_, position);
-        worker_left_.notify_all();
+        auto const lost = std::move(worker.work);
+        auto left = take_left(worker);
+        if (lost)
+            replace_lost(lock);
         lock.unlock();
-        join(left);
+        if (lost)
+            lost->lose();
+        for (auto& other : left)
+            join(other, no_deadline);
     }
 
-    static void join(Workers& left) noexcept {
-        for (auto& worker : left)
-            if (worker.thread.joinable())
-                worker.thread.join();
+    /// Another thread takes the place of one that pthread_exit() has ended, if work waits for one.
+    void replace_lost(std::unique_lock<std::mutex>& lock) noexcept {
+        while (auto* const oldest = queue_.oldest()) {
+            std::exception_ptr error;
+            try {
+                if (start_worker(*oldest))
+                    queue_.take();
+                return;
+            } catch (...) {
+                error = std::current_exception();
+            }
+            auto const refused = queue_.take();
+            lock.unlock();
+            refused->refuse(error);
+            lock.lock();
+        }
     }
 
     /// Throws DeadlockError if every worker is blocked on a task that awaits queued work, or this work: then
@@ -271,7 +228,7 @@ private:
             if (!waits_for(worker, newest) && !waits_for_queue(worker))
                 return;
         throw DeadlockError(
-            '"' + settings_.name + "\": each of the " + std::to_string(workers_.size()) +
+            '"' + settings().name + "\": each of the " + std::to_string(workers_.size()) +
             " workers waits for work that this pool would have to do");
     }
 
@@ -288,17 +245,9 @@ private:
         return false;
     }
 
-    Settings const settings_;
-
-    mutable std::mutex mutex_;
-    std::condition_variable worker_left_;
-    Workers workers_;
-    Workers left_;  // have ended, and are to be joined
     IntrusiveList<Worker> idle_;
     WorkQueue queue_;
     std::size_t started_ = 0;
-    std::size_t blocked_workers_ = 0;
-    bool is_closed_ = false;
 };
 
 }  // namespace syncopate::inline v0_1::detail

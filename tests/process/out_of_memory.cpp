@@ -1,0 +1,325 @@
+// Memory runs out once, at the first, the second... allocation of the whole process, on whichever thread that
+// is: an error, or success all the same; never std::terminate, never a hang, and the runner works afterwards.
+// Each point is tried in a process of its own.
+
+#include "support/failing_allocations.hpp"
+#include "support/stress.hpp"
+#include <syncopate/syncopate.hpp>
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include <atomic>
+#include <chrono>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <exception>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <system_error>
+#include <thread>
+
+#include <sys/wait.h>
+#include <unistd.h>
+
+namespace {
+
+std::atomic<bool> is_armed{false};
+std::atomic<long> allocations_left{0};
+
+}  // namespace
+
+bool support::allocation_fails() noexcept {
+    return is_armed && allocations_left-- == 0;
+}
+
+namespace {
+
+namespace asio = boost::asio;
+using namespace std::chrono_literals;
+using namespace syncopate;
+
+// How a process ends that has tried one point.
+enum Status { survived = 0, not_reached = 10, broken = 3, not_left = 4, terminated = 5, hung = 6 };
+
+asio::awaitable<void> nap(std::chrono::milliseconds time = 1ms) {
+    asio::steady_timer timer(co_await asio::this_coro::executor, time);
+    co_await timer.async_wait(asio::use_awaitable);
+}
+asio::awaitable<int> at_once(int i) {
+    co_return i;
+}
+asio::awaitable<int> later(int i) {
+    co_await nap();
+    co_return i;
+}
+asio::awaitable<int> offloaded() {
+    co_return co_await to_thread([] { return 1; });
+}
+AsyncGenerator<int> numbers() {
+    for (int i = 0; i < 5; ++i) {
+        co_await nap();
+        co_yield int(i);
+    }
+}
+
+// What has been entered is left.
+int entered = 0;
+int left = 0;
+struct Context {
+    asio::awaitable<int> aenter() {
+        co_await asio::post(co_await asio::this_coro::executor, asio::use_awaitable);
+        co_return ++entered;
+    }
+    asio::awaitable<void> aexit(std::exception_ptr) {
+        ++left;
+        co_return;
+    }
+};
+
+asio::awaitable<void> serve(Ready<int> ready) {
+    co_await nap();
+    ready(5);
+    co_await nap();
+}
+asio::awaitable<void> group_body(TaskGroup& group) {
+    group.start_soon(nap());
+    group.start_soon(later(1));
+    group.start_soon(at_once(1));
+    if (co_await group.start<int>(serve) == 5)
+        group.start_soon(nap());
+}
+asio::awaitable<void> failing_group(TaskGroup& group) {
+    for (int i = 0; i < 3; ++i)
+        group.start_soon([]() -> asio::awaitable<void> {
+            co_await nap();
+            throw 1;
+        });
+    co_await nap(1h);
+}
+
+// More tasks inside one another than are started on one stack.
+asio::awaitable<void> chain(TaskGroup& group, int links) {
+    if (links > 0)
+        group.start_soon([&group, links] { return chain(group, links - 1); });
+    co_return;
+}
+
+CapacityLimiter limiter{1};
+asio::awaitable<void> wait_for_token() {
+    auto held = std::make_shared<std::optional<CapacityLimiter::Token>>(limiter.try_acquire());
+    asio::post(co_await asio::this_coro::executor, [held] { held->reset(); });
+    auto const token = co_await limiter.acquire();
+}
+
+template <class Runner>
+struct Scenario {
+    char const* name;
+    void (*run)(Runner&);
+};
+
+template <class Runner>
+constexpr Scenario<Runner> scenarios[] = {
+    {"run", [](Runner& runner) { runner.run([] { return later(1); }); }},
+    {"run of an awaitable", [](Runner& runner) { runner.run(later(1)); }},
+    {"run with a stop token",
+     [](Runner& runner) {
+         std::stop_source stop;
+         std::jthread const stopper([&] { stop.request_stop(); });
+         runner.run(nap(1h), stop.get_token());
+     }},
+    {"run_for", [](Runner& runner) { runner.run_for(2ms, nap(1h)); }},
+    {"start_soon", [](Runner& runner) { runner.start_soon(nap()); }},
+    {"call", [](Runner& runner) { runner.call([] { return 1; }); }},
+    {"with_task_group", [](Runner& runner) { runner.run(with_task_group(group_body)); }},
+    {"a group that fails", [](Runner& runner) { runner.run(with_task_group(failing_group)); }},
+    {"a chain of tasks",
+     [](Runner& runner) {
+         runner.run(with_task_group([](TaskGroup& group) { return chain(group, 200); }));
+     }},
+    {"gather", [](Runner& runner) { runner.run(gather(later(1), later(2), at_once(3))); }},
+    {"fail_after", [](Runner& runner) { runner.run(fail_after(2ms, nap(1h))); }},
+    {"move_on_after", [](Runner& runner) { runner.run(move_on_after(2ms, nap(1h))); }},
+    {"shield", [](Runner& runner) { runner.run_for(1ms, [] { return shield(nap(5ms)); }); }},
+    {"to_thread", [](Runner& runner) { runner.run(offloaded()); }},
+    {"to_thread, cancelled",
+     [](Runner& runner) {
+         runner.run_for(1ms, [] { return to_thread([] { std::this_thread::sleep_for(5ms); }); });
+     }},
+    {"to_thread, abandoned",
+     [](Runner& runner) {
+         runner.run_for(1ms, [] {
+             return to_thread([] { std::this_thread::sleep_for(5ms); }, OnCancel::abandon);
+         });
+     }},
+    {"CapacityLimiter", [](Runner& runner) { runner.run(wait_for_token()); }},
+    {"from_thread",
+     [](Runner& runner) {
+         runner.run(to_thread(
+             [] { return from_thread::run(later(1)) + from_thread::call([] { return 1; }); }));
+     }},
+    {"to_calling_thread", [](Runner& runner) { runner.run(to_calling_thread([] { return 1; })); }},
+    {"wrap_context", [](Runner& runner) { runner.wrap_context(Context()).close(); }},
+    {"a guard that is destroyed",
+     [](Runner& runner) { auto const guard = runner.wrap_context(Context()); }},
+    {"with_context", [](Runner& runner) { runner.with_context(Context(), [](int) {}); }},
+    {"wrap_iter",
+     [](Runner& runner) {
+         for (int i : runner.wrap_iter(numbers()))
+             if (i == 3)
+                 break;
+     }},
+    {"ReadAhead",
+     [](Runner& runner) {
+         for (int i : runner.wrap_iter(numbers(), ReadAhead{2}))
+             if (i == 3)
+                 break;
+     }},
+    {"enter_context and close",
+     [](Runner& runner) {
+         runner.enter_context(Context());
+         runner.start_soon(nap(1h));
+         runner.close();
+     }},
+};
+
+template <class Runner>
+void prepare(Runner& runner) {
+    runner.run(nap());
+    runner.run(offloaded());  // the pool has its thread
+}
+
+/// In a process of its own.
+template <class Runner>
+Status try_point(Scenario<Runner> const& scenario, Runner& runner, long point) {
+    prepare(runner);
+    allocations_left = point;
+    is_armed = true;
+    try {
+        scenario.run(runner);
+    } catch (...) {
+        // The error that is due.
+    }
+    is_armed = false;
+    bool const was_reached = allocations_left < 0;
+    try {
+        if (runner.run_for(3s, later(42)) != 42)
+            return broken;
+        runner.close();
+    } catch (std::system_error const& error) {
+        if (error.code() != Errc::runner_closed)
+            return broken;
+    }
+    if (entered != left)
+        return not_left;
+    return was_reached ? survived : not_reached;
+}
+
+Options silent() {
+    return Options().on_error([](std::exception_ptr) {});
+}
+
+/// Runs f in a process of its own, and gives its status.
+template <class F>
+Status status_of(F f) {
+    pid_t const child = ::fork();
+    support::require(child >= 0, "a process can be started");
+    if (child == 0) {
+        std::set_terminate([] { ::_exit(terminated); });
+        std::signal(SIGALRM, [](int) { ::_exit(hung); });
+        ::alarm(5);
+        ::_exit(f());
+    }
+    int status = 0;
+    support::require(::waitpid(child, &status, 0) == child, "it ends");
+    return WIFEXITED(status) ? static_cast<Status>(WEXITSTATUS(status)) : terminated;
+}
+
+/// Tries each point. Returns whether each was survived.
+template <class Runner>
+bool sweep(char const* kind, Scenario<Runner> const& scenario) {
+    bool is_well = true;
+    for (long point = 0;; ++point) {
+        Status const status = status_of([&] {
+            Runner runner(silent());
+            return try_point(scenario, runner, point);
+        });
+        if (status == not_reached)
+            return is_well;
+        if (status == survived)
+            continue;
+        std::printf(
+            "%s, %s, allocation %ld: status %d\n", kind, scenario.name, point,
+            static_cast<int>(status));
+        is_well = false;
+    }
+}
+
+template <class Runner>
+bool sweep_all(char const* kind) {
+    bool is_well = true;
+    for (auto const& scenario : scenarios<Runner>)
+        is_well = sweep(kind, scenario) && is_well;
+    return is_well;
+}
+
+/// A Runner turns only while somebody is blocked in it.
+constexpr Scenario<ThreadRunner> future = {"run_as_future", [](ThreadRunner& runner) {
+                                               std::stop_source stop;
+                                               auto ended =
+                                                   runner.run_as_future(nap(1h), stop.get_token());
+                                               stop.request_stop();
+                                               ended.get();
+                                           }};
+
+/// Of the portals only what awaits nothing: Asio's operations end the process where they copy an executor that
+/// is larger than two pointers, as a portal's is; and a strand that has no memory to be scheduled never runs
+/// again. That is the hang which is forgiven here.
+bool sweep_portal() {
+    constexpr Scenario<BlockingPortal> run = {
+        "run", [](BlockingPortal& portal) { portal.run(at_once(1)); }};
+    bool is_well = true;
+    for (long point = 0;; ++point) {
+        Status const status = status_of([&] {
+            asio::io_context context;
+            auto const work = asio::make_work_guard(context);
+            std::jthread const thread([&] { context.run(); });
+            ::alarm(1);
+            BlockingPortal portal(context, silent());
+            portal.run(at_once(1));
+            allocations_left = point;
+            is_armed = true;
+            try {
+                run.run(portal);
+            } catch (...) {
+                // The error that is due.
+            }
+            is_armed = false;
+            ::_exit(allocations_left < 0 ? survived : not_reached);
+            return survived;
+        });
+        if (status == not_reached)
+            return is_well;
+        if (status == survived || status == hung)
+            continue;
+        std::printf("BlockingPortal, allocation %ld: status %d\n", point, static_cast<int>(status));
+        is_well = false;
+    }
+}
+
+}  // namespace
+
+int main() {
+    bool is_well = sweep_all<ThreadRunner>("ThreadRunner");
+    is_well = sweep("ThreadRunner", future) && is_well;
+    is_well = sweep_all<Runner>("Runner") && is_well;
+    is_well = sweep_portal() && is_well;
+    return is_well ? EXIT_SUCCESS : EXIT_FAILURE;
+}
