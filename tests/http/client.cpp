@@ -327,6 +327,25 @@ TEST_CASE("An error status tells the status, the header, the URL and the time to
     }
 }
 
+TEST_CASE("What a terminal would take for a command is escaped in an error's message") {
+    auto const shown = [](std::string const& reason) {
+        std::string const text = StatusError(500, reason, {}, "http://h/", {}).what();
+        auto const begin = std::string("http://h: 500 ").size();
+        return text.substr(begin, text.rfind(": ") - begin);
+    };
+    CHECK(shown("a b\tc\n\x1b[2J\x7f") == "a b\\x09c\\x0a\\x1b[2J\\x7f");
+    CHECK(
+        shown("\xc2\x9b"
+              "2J \xc2\xa0\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80") ==
+        "\\xc2\\x9b"
+        "2J \xc2\xa0\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80");
+    CHECK(
+        shown("\x9b"
+              "2J\xff\xc3") == "\\x9b"
+                               "2J\\xff\\xc3");
+    CHECK(shown("\xe2\x82 \xc0\x9b") == "\\xe2\\x82 \\xc0\\x9b");
+}
+
 TEST_CASE("Retry-After is a number of seconds, or a date") {
     auto const now = std::chrono::sys_days(std::chrono::year(2024) / 5 / 17) + 12h;
     auto const wait = [&](std::string_view value, std::string_view date = "") {

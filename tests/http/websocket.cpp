@@ -415,6 +415,62 @@ TEST_CASE("A 101 that is no consent to this WebSocket is a refusal") {
     }
 }
 
+TEST_CASE("An answer about extensions is permessage-deflate with parameters that can be, or none") {
+    auto const error = [](std::string const& fields) {
+        RawServer server([&](Peer& peer) {
+            accept_websocket(peer, fields);
+            peer.wait_for_close();
+        });
+        Sockets client;
+        return client.error_of_open(WebSocketRequest(websocket_url(server)).compress(true));
+    };
+    std::string const field = "Sec-WebSocket-Extensions: ";
+    for (std::string const each :
+         {"permessage-deflate", "", ",permessage-deflate,",
+          "Permessage-Deflate; Server_No_Context_Takeover",
+          "permessage-deflate; client_no_context_takeover; server_max_window_bits=10",
+          "permessage-deflate;client_max_window_bits = \"15\""}) {
+        CAPTURE(each);
+        CHECK_FALSE(error(field + each + "\r\n"));
+    }
+    for (std::string const each :
+         {"x-unknown", "permessage-deflate, x-unknown", "x-unknown, permessage-deflate",
+          "permessage-deflate, permessage-deflate", "permessage-deflate; x-unknown=1",
+          "permessage-deflate; x-unknown", "permessage-deflate; server_max_window_bits=99",
+          "permessage-deflate; server_max_window_bits=7",
+          "permessage-deflate; server_max_window_bits",
+          "permessage-deflate; server_max_window_bits=010",
+          "permessage-deflate; server_max_window_bits=-8",
+          "permessage-deflate; client_max_window_bits",
+          "permessage-deflate; client_max_window_bits=",
+          "permessage-deflate; server_no_context_takeover=1",
+          "permessage-deflate; server_no_context_takeover; SERVER_no_context_takeover"}) {
+        CAPTURE(each);
+        CHECK(error(field + each + "\r\n") == Errc::websocket_refused);
+    }
+    CHECK(
+        error(field + "permessage-deflate\r\n" + field + "x-unknown\r\n") ==
+        Errc::websocket_refused);
+    CHECK_FALSE(error(field + "\r\n" + field + "permessage-deflate\r\n"));
+}
+
+TEST_CASE("What a response must have once is refused twice") {
+    RawServer server([&](Peer& peer) {
+        accept_websocket(peer, "Sec-WebSocket-Protocol: a\r\nSec-WebSocket-Protocol: zzz\r\n");
+        peer.wait_for_close();
+    });
+    RawServer keys([&](Peer& peer) {
+        auto const head = peer.read_head();
+        peer.send(switching(head, "Sec-WebSocket-Accept: " + accept_key(head) + "\r\n"));
+        peer.wait_for_close();
+    });
+    Sockets client;
+    CHECK(
+        client.error_of_open(WebSocketRequest(websocket_url(server)).subprotocol("a")) ==
+        Errc::websocket_refused);
+    CHECK(client.error_of_open(websocket_url(keys)) == Errc::websocket_refused);
+}
+
 TEST_CASE("An extension that was not offered is refused") {
     RawServer server([](Peer& peer) {
         accept_websocket(peer, "Sec-WebSocket-Extensions: permessage-deflate\r\n");
@@ -465,15 +521,18 @@ TEST_CASE("Interim responses without end are an error") {
 }
 
 TEST_CASE("A response's header has its limits when a WebSocket is opened") {
-    for (std::size_t const size : {10'000U, 100'000U}) {
+    auto const error = [](std::string_view field, std::size_t size) {
         RawServer server([&](Peer& peer) {
             auto const head = peer.read_head();
-            peer.send(switching(head, "X: " + std::string(size, 'x') + "\r\n"));
+            peer.send(switching(head, std::string(field) + ": " + std::string(size, ',') + "\r\n"));
             peer.wait_for_close();
         });
         Sockets client;
-        CHECK(client.error_of_open(websocket_url(server)) == Errc::header_too_large);
-    }
+        return client.error_of_open(websocket_url(server));
+    };
+    CHECK_FALSE(error("X", 20'000));
+    CHECK(error("X", 40'000) == Errc::header_too_large);
+    CHECK(error("Connection", 10'000) == Errc::header_too_large);  // Beast's limit
 }
 
 TEST_CASE("What is not HTTP opens no WebSocket") {

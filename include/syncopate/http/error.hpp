@@ -3,7 +3,10 @@
 
 #include <syncopate/detail/error/immortal.hpp>
 
+#include <algorithm>
+#include <cstddef>
 #include <string>
+#include <string_view>
 #include <system_error>
 
 namespace syncopate::inline v0_1::http {
@@ -140,16 +143,46 @@ inline std::error_code make_error_code(Errc code) noexcept {
 
 namespace detail {
 
-/// The text with its control bytes as \xNN: a part of it may be a server's, and the text ends up in terminals and logs.
-inline std::string without_controls(std::string const& text) {
+/// The size of the character at the beginning of the text, if that is UTF-8, or 0.
+inline std::size_t utf8_size(std::string_view text) noexcept {
+    auto const lead = static_cast<unsigned char>(text.front());
+    std::size_t const size = lead < 0x80                   ? 1
+                             : lead >= 0xc2 && lead < 0xe0 ? 2
+                             : lead >= 0xe0 && lead < 0xf0 ? 3
+                             : lead >= 0xf0 && lead < 0xf5 ? 4
+                                                           : 0;
+    auto const following = text.substr(0, size);
+    bool const is_whole =
+        following.size() == size && std::ranges::all_of(following.substr(size ? 1 : 0), [](char c) {
+            return (static_cast<unsigned char>(c) & 0xc0) == 0x80;
+        });
+    return is_whole ? size : 0;
+}
+
+/// Whether a terminal may do something else than show the character: C0, DEL and C1, which UTF-8 has as two bytes.
+inline bool is_control_character(std::string_view character) noexcept {
+    auto const first = static_cast<unsigned char>(character.front());
+    return first < 0x20 || first == 0x7f ||
+           (first == 0xc2 && static_cast<unsigned char>(character[1]) < 0xa0);
+}
+
+/// The text with control characters, and what is not UTF-8, as \xNN: a part of it may be a server's, and the text ends
+/// up in terminals and logs.
+inline std::string without_controls(std::string_view text) {
     constexpr char const* digits = "0123456789abcdef";
     std::string shown;
-    for (char const c : text) {
-        auto const byte = static_cast<unsigned char>(c);
-        if (byte >= 0x20 && byte != 0x7f)
-            shown += c;
-        else
+    while (!text.empty()) {
+        auto const size = utf8_size(text);
+        auto const character = text.substr(0, size == 0 ? 1 : size);
+        text.remove_prefix(character.size());
+        if (size > 0 && !is_control_character(character)) {
+            shown += character;
+            continue;
+        }
+        for (char const c : character) {
+            auto const byte = static_cast<unsigned char>(c);
             shown.append("\\x").append(1, digits[byte >> 4]).append(1, digits[byte & 15]);
+        }
     }
     return shown;
 }

@@ -13,6 +13,7 @@
 #include <syncopate/http/detail/session/session_core.hpp>
 #include <syncopate/http/detail/url/refuse_url.hpp>
 #include <syncopate/http/detail/websocket/core.hpp>
+#include <syncopate/http/detail/websocket/extension.hpp>
 #include <syncopate/http/detail/websocket/stream.hpp>
 #include <syncopate/http/error.hpp>
 #include <syncopate/http/headers.hpp>
@@ -142,7 +143,7 @@ private:
         } catch (boost::system::system_error const& error) {
             if (error.code() == asio::error::operation_aborted)
                 throw;
-            // Beast has a limit of its own, 8 KiB.
+            // Beast's own limit, 8 KiB, is for the few fields that it looks at.
             bool const is_too_large = error.code() == beast::http::error::header_limit;
             fail(
                 is_too_large ? Errc::header_too_large : Errc::websocket_refused,
@@ -159,23 +160,32 @@ private:
     }
 
     /// Checks what Beast does not look at.
-    void check_response() const {
+    void check_response() {
         if (head_.status != switching_protocols)
             fail(Errc::websocket_refused, std::to_string(head_.status) + ' ' + head_.reason);
-        if (extensions_.empty() && head_.headers.contains("Sec-WebSocket-Extensions"))
+        for (std::string_view const name : {"Sec-WebSocket-Accept", "Sec-WebSocket-Protocol"})
+            if (head_.headers.get_all(name).size() > 1)
+                fail(Errc::websocket_refused, "more than one " + std::string(name));
+        auto extension = agreed_extension(head_.headers.get_all("Sec-WebSocket-Extensions"));
+        if (!extension || (extensions_.empty() && !extension->empty()))
             fail(Errc::websocket_refused, "an extension that was not offered");
+        extension_ = *std::move(extension);
         auto const chosen = head_.headers.get("Sec-WebSocket-Protocol");
         auto const& offered = asked_.subprotocols_;
         if (chosen && std::ranges::find(offered, *chosen) == offered.end())
             fail(Errc::websocket_refused, "a subprotocol that was not offered");
     }
 
-    /// The head of the response, for Beast.
+    /// The head of the response, as far as Beast looks at it: it takes no more than 8 KiB.
     std::string head_text() const {
         std::string text(head_.is_http_1_0 ? "HTTP/1.0 " : "HTTP/1.1 ");
-        text += std::to_string(head_.status) + ' ' + head_.reason + "\r\n";
+        text += std::to_string(head_.status) + " \r\n";
         for (auto const field : head_.headers)
-            append_field(text, field.name(), field.value());
+            for (std::string_view const name : {"Connection", "Upgrade", "Sec-WebSocket-Accept"})
+                if (equals_ignoring_case(field.name(), name))
+                    append_field(text, name, field.value());
+        if (!extension_.empty())
+            append_field(text, "Sec-WebSocket-Extensions", extension_);
         return text + "\r\n";
     }
 
@@ -188,6 +198,7 @@ private:
     WebSocketRequest& asked_;
     Url url_;
     std::string extensions_;  // that were offered
+    std::string extension_;   // that the server has agreed to
     ResponseHead head_;
 };
 
