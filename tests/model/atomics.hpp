@@ -3,6 +3,7 @@
 
 #include "memory.hpp"
 #include "mutation.hpp"
+#include "mutex.hpp"
 #include "scheduler.hpp"
 #include <syncopate/detail/wait/futex.hpp>
 
@@ -219,6 +220,7 @@ private:
 struct Platform {
     template <class T>
     using Atomic = model::Atomic<T>;
+    using Mutex = model::Mutex;
 
     static syncopate::detail::Deadline now() noexcept {
         return Scheduler::current().deadline_has_passed() ? syncopate::detail::Deadline::max()

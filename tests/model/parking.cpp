@@ -138,6 +138,30 @@ struct ThreeItems : Loop<Recheck> {
         &ThreeItems::consume, &ThreeItems::submit_two, &ThreeItems::submit_third};
 };
 
+/// What is withdrawn is not run, and what was pushed with it is.
+struct Withdrawing : Loop<Recheck> {
+    Item first, second;
+    bool is_withdrawn = false;
+
+    void submit_and_withdraw() {
+        submit(first);
+        is_withdrawn = queue.withdraw(first);
+    }
+    void submit_second() { submit(second); }
+    void consume() {
+        while (second.runs() == 0)
+            turn();
+        if (!queue.empty())
+            turn();
+    }
+    void finally() {
+        queue.run_some(1);
+        require(first.runs() + is_withdrawn == 1, "neither run nor withdrawn, or both");
+    }
+    static constexpr std::tuple threads{
+        &Withdrawing::consume, &Withdrawing::submit_and_withdraw, &Withdrawing::submit_second};
+};
+
 /// What is pushed is run, or refused.
 struct Closing {
     Queue queue;
@@ -177,6 +201,10 @@ TEST_CASE("a producer finds the loop awake, parking or parked") {
 
 TEST_CASE("two producers of three operations find the loop in any state") {
     check_every_run<ThreeItems>();
+}
+
+TEST_CASE("an operation is run or withdrawn, and the others are run") {
+    check_every_run<Withdrawing>();
 }
 
 TEST_CASE("an operation that is pushed while the queue closes is run or refused") {

@@ -7,6 +7,7 @@
 #include "support/tasks.hpp"
 #include <syncopate/error.hpp>
 #include <syncopate/options.hpp>
+#include <syncopate/runner_base.hpp>
 #include <syncopate/task_group.hpp>
 #include <syncopate/thread_runner.hpp>
 
@@ -31,6 +32,7 @@
 #include <future>
 #include <latch>
 #include <limits>
+#include <memory>
 #include <stdexcept>
 #include <stop_token>
 #include <system_error>
@@ -235,6 +237,103 @@ LOOP_TEST_CASE("Without time a task that suspends is cancelled", EveryLoop) {
     CHECK(code_of([&] {
               loop.runner.run_until(Clock::time_point::min(), forever());
           }) == Errc::timed_out);
+}
+
+/// Keeps a loop busy with one function.
+class BusyLoop {
+public:
+    explicit BusyLoop(syncopate::RunnerBase& runner)
+        : thread_([this, &runner] {
+              runner.call([this] {
+                  begun_.open();
+                  may_end_.wait();
+              });
+          }) {
+        begun_.wait();
+    }
+    ~BusyLoop() { end(); }
+
+    void end() {
+        may_end_.open();
+        if (thread_.joinable())
+            thread_.join();
+    }
+
+private:
+    Gate begun_;
+    Gate may_end_;
+    std::thread thread_;
+};
+
+/// Notes that it has begun. Its captures note their end.
+auto noting(bool& begun, std::shared_ptr<int> owned = nullptr) {
+    return [&begun, owned = std::move(owned)]() -> asio::awaitable<void> {
+        begun = true;
+        co_return;
+    };
+}
+
+LOOP_TEST_CASE("A task whose time is up before it has begun is withdrawn", TurningLoops) {
+    AnyLoop loop;
+    BusyLoop busy(loop.runner);
+    bool begun = false;
+    auto const owned = std::make_shared<int>();
+    CHECK(code_of([&] { loop.runner.run_for(1ms, noting(begun, owned)); }) == Errc::timed_out);
+    CHECK(owned.use_count() == 1);
+    busy.end();
+    loop.runner.call([] {});
+    CHECK_FALSE(begun);
+}
+
+LOOP_TEST_CASE("A task that is asked to stop before it has begun is withdrawn", TurningLoops) {
+    AnyLoop loop;
+    BusyLoop busy(loop.runner);
+    bool begun = false;
+    std::stop_source stop;
+    std::jthread const stopper([&] {
+        std::this_thread::sleep_for(1ms);
+        stop.request_stop();
+    });
+    CHECK(
+        code_of([&] { loop.runner.run(noting(begun), stop.get_token()); }) == Errc::cancelled);
+    busy.end();
+    loop.runner.call([] {});
+    CHECK_FALSE(begun);
+}
+
+LOOP_TEST_CASE("The task of a future is withdrawn before it has begun", TurningLoops) {
+    AnyLoop loop;
+    BusyLoop busy(loop.runner);
+    bool begun = false;
+    std::stop_source stop;
+    auto future = loop.runner.run_as_future(noting(begun), stop.get_token());
+    stop.request_stop();
+    CHECK(code_of([&] { future.get(); }) == Errc::cancelled);
+    busy.end();
+    loop.runner.call([] {});
+    CHECK_FALSE(begun);
+}
+
+LOOP_TEST_CASE("What was submitted beside a task that is withdrawn runs", TurningLoops) {
+    AnyLoop loop;
+    BusyLoop busy(loop.runner);
+    bool begun = false;
+    std::vector<int> order;
+    auto const note = [&order](int number) {
+        return [&order, number]() -> asio::awaitable<void> {
+            order.push_back(number);
+            co_return;
+        };
+    };
+    auto first = loop.runner.run_as_future(note(1));
+    CHECK(code_of([&] { loop.runner.run_for(1ms, noting(begun)); }) == Errc::timed_out);
+    auto second = loop.runner.run_as_future(note(2));
+    CHECK(code_of([&] { loop.runner.run_for(1ms, noting(begun)); }) == Errc::timed_out);
+    busy.end();
+    first.get();
+    second.get();
+    CHECK(order == std::vector{1, 2});
+    CHECK_FALSE(begun);
 }
 
 LOOP_TEST_CASE("The longest time is no time-out", EveryLoop) {

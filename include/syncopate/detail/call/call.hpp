@@ -48,8 +48,15 @@ public:
     /// Submits a call that nothing else refers to yet. If that fails, it throws, and the call has not begun.
     void submit_or_throw() { loop_.submit(start_); }
 
-    /// Asks the task to stop. From any thread, before or after submit(), also after the task's end; but the
-    /// caller must know that the call has not been destroyed.
+    /// Ends the call at once, on this thread, if the loop has not begun with it; otherwise asks the task to stop.
+    /// From any thread, before or after submit(), also after the task's end; but the caller must know that the
+    /// call has not been destroyed.
+    void withdraw_or_cancel(Errc reason) noexcept {
+        if (!withdraw(reason))
+            request_cancel(reason);
+    }
+
+    /// Asks the task to stop, once it has begun. From where withdraw_or_cancel() may be called.
     void request_cancel(Errc reason) noexcept {
         if (!handshake_.request())
             return;
@@ -62,6 +69,16 @@ public:
                 loop_.report(std::current_exception());
             release_cancel();
         }
+    }
+
+    /// Returns whether the loop had not begun. Then the call may be gone.
+    bool withdraw(Errc reason) noexcept {
+        if (is_clean_up() || !loop_.withdraw(start_))
+            return false;
+        reason_ = reason;
+        fail(cancellation_error());
+        release();
+        return true;
     }
 
     void cancel(Errc reason) noexcept final {
@@ -156,7 +173,7 @@ private:
     MemberOperation<Call, &Call::start> start_{*this};
     MemberOperation<Call, &Call::run_cancel> cancel_{*this};
     CancelHandshake handshake_;
-    Errc reason_{};     // changed on the loop only
+    Errc reason_{};     // changed on the loop only, or by who has withdrawn the call
     Errc requested_{};  // written before cancel_ is submitted
 };
 

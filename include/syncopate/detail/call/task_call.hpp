@@ -70,16 +70,21 @@ public:
     BlockingCall(Loop& loop, T&& task, std::source_location where)
         : TaskCall<T>(loop, std::forward<T>(task), where) {}
 
-    /// Runs the task. When the deadline passes first, the task is cancelled and its end awaited.
+    /// Runs the task. When the deadline passes first, the task is cancelled and its end awaited; one that has not
+    /// begun never begins. A deadline that has passed already is no reason not to begin.
     Result run(
         Deadline deadline = no_deadline,
         BlockingWait::Refuse refused = BlockingWait::Refuse::blocking) {
         Loop::Blocking blocking(this->loop(), done_, refused);
         if constexpr (!CleanUpTask<T>)
             this->loop().require_open();
+        bool const has_time = deadline != no_deadline && deadline > Deadline::clock::now();
         submit(blocking);
         if (!thread_.wait_until(blocking, deadline)) {
-            this->request_cancel(Errc::timed_out);
+            if (has_time)
+                this->withdraw_or_cancel(Errc::timed_out);
+            else
+                this->request_cancel(Errc::timed_out);
             thread_.wait(blocking);
         }
         return this->final_outcome().take();
@@ -93,9 +98,9 @@ public:
         if (stop.stop_requested())
             this->loop().throw_error(Errc::cancelled);
         {
+            submit(blocking);  // first, so that there is something to withdraw
             std::stop_callback const on_stop(
-                std::move(stop), [this]() noexcept { this->request_cancel(Errc::cancelled); });
-            submit(blocking);
+                std::move(stop), [this]() noexcept { this->withdraw_or_cancel(Errc::cancelled); });
             thread_.wait(blocking);
         }
         return this->final_outcome().take();
@@ -140,7 +145,7 @@ public:
 private:
     struct Canceller {
         FutureCall* call;
-        void operator()() const noexcept { call->request_cancel(Errc::cancelled); }
+        void operator()() const noexcept { call->withdraw_or_cancel(Errc::cancelled); }
     };
 
     using TaskCall<T>::TaskCall;

@@ -35,6 +35,10 @@ public:
     /// Throws: Errc::runner_closed, and what starting the loop throws; then it will not run.
     virtual void submit(Operation& operation) = 0;
 
+    /// Takes back what was submitted, so that it will never run. Returns false if it has run, is running, or was
+    /// not submitted as far as this thread knows.
+    virtual bool withdraw(Operation& operation) noexcept = 0;
+
     /// Does what can fail before something is started that nobody waits for.
     /// Throws: as submit() does.
     virtual void prepare() { require_open(); }

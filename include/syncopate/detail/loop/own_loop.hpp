@@ -35,6 +35,8 @@ public:
             throw_error(refusal());
     }
 
+    bool withdraw(Operation& operation) noexcept override { return queue_.withdraw(operation); }
+
     CoroutinePool* coroutine_pool() noexcept override { return &coroutines_; }
 
     boost::asio::io_context& context() noexcept { return context_; }
@@ -82,8 +84,8 @@ protected:
 
     ContextGate& gate() noexcept { return gate_; }
 
-    /// Whether an operation waits in the queue.
-    bool has_calls() const noexcept { return !queue_.empty(); }
+    /// Whether an operation has come since the last look.
+    bool has_calls() const noexcept { return queue_.has_pushed(); }
 
 private:
     // execution_context::shutdown() is for derived classes.
@@ -132,7 +134,7 @@ private:
         bool worked = queue_.run_some(operations_per_turn);
         for (int burst = 1; burst < bursts_per_turn && more_comes(); ++burst)
             worked |= queue_.run_some(operations_per_turn);
-        if (has_calls() || should_poll_again(worked) ||
+        if (!queue_.empty() || should_poll_again(worked) ||
             !spot_.park([this] { return queue_.empty(); }))
             post_turn();
     }

@@ -55,8 +55,14 @@ public:
         std::lock_guard lock(mutex_);
         if (is_detached_ || !executor())
             throw_error(refusal());
-        boost::asio::post(executor(), PostedOrDropped(Posted{shared_from_this(), &operation}));
+        boost::asio::post(executor(), PostedOrDropped(Posted{shared_from_this()}));
+        submitted_.push_back(operation);
         ++deliveries_;
+    }
+
+    bool withdraw(Operation& operation) noexcept override {
+        std::lock_guard lock(mutex_);
+        return submitted_.remove(operation);
     }
 
     boost::asio::any_io_executor open_executor() const {
@@ -74,16 +80,12 @@ public:
     }
 
 private:
-    // An operation that the executor is to run. If the execution context ends first, the operation runs all the
-    // same, finds the loop lost, and tells its caller. A handler that is dropped while the loop is not lost has
-    // not been posted: submit() is about to throw.
+    // The executor is to run the next operation, if it was not withdrawn. If the execution context ends first, it
+    // runs all the same, finds the loop lost, and tells its caller. A handler that is dropped while the loop is
+    // not lost has not been posted: submit() is about to throw.
     struct Posted {
         std::shared_ptr<Loop> loop;
-        Operation* operation;
-        void called() const noexcept {
-            operation->run();
-            static_cast<PortalLoop&>(*loop).delivered();
-        }
+        void called() const noexcept { static_cast<PortalLoop&>(*loop).deliver(); }
         void dropped() const noexcept {
             if (loop->is_lost())
                 called();
@@ -144,8 +146,13 @@ private:
         }
     }
 
-    void delivered() noexcept {
+    void deliver() noexcept {
         std::unique_lock lock(mutex_);
+        if (Operation* const operation = submitted_.pop_front()) {
+            lock.unlock();
+            operation->run();
+            lock.lock();
+        }
         if (--deliveries_ == 0 && waits_for_deliveries_)
             detach(lock);
     }
@@ -188,7 +195,8 @@ private:
     MemberOperation<LoopLifetime, &LoopLifetime::start_closing> close_{*this};
 
     mutable std::mutex mutex_;
-    std::size_t deliveries_ = 0;
+    OperationList submitted_;
+    std::size_t deliveries_ = 0;  // handlers of the executor's that have not ended; the withdrawn ones' too
     bool close_submitted_ = false;
     bool waits_for_deliveries_ = false;
     bool is_detached_ = false;
