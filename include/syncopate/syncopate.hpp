@@ -13,6 +13,7 @@
 #include <syncopate/error.hpp>
 #include <syncopate/from_thread.hpp>
 #include <syncopate/gather.hpp>
+#include <syncopate/label.hpp>
 #include <syncopate/on_cancel.hpp>
 #include <syncopate/options.hpp>
 #include <syncopate/run.hpp>
@@ -20,6 +21,7 @@
 #include <syncopate/runner_base.hpp>
 #include <syncopate/shield.hpp>
 #include <syncopate/task_group.hpp>
+#include <syncopate/task_info.hpp>
 #include <syncopate/thread_runner.hpp>
 #include <syncopate/timeout.hpp>
 #include <syncopate/to_calling_thread.hpp>

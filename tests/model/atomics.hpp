@@ -3,7 +3,6 @@
 
 #include "memory.hpp"
 #include "mutation.hpp"
-#include "mutex.hpp"
 #include "scheduler.hpp"
 #include <syncopate/detail/wait/futex.hpp>
 
@@ -220,7 +219,6 @@ private:
 struct Platform {
     template <class T>
     using Atomic = model::Atomic<T>;
-    using Mutex = model::Mutex;
 
     static syncopate::detail::Deadline now() noexcept {
         return Scheduler::current().deadline_has_passed() ? syncopate::detail::Deadline::max()

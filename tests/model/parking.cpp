@@ -2,15 +2,19 @@
 #include "atomics.hpp"
 #include "check.hpp"
 #include "hand_over.hpp"
+#include "mutex.hpp"
 #include "plain.hpp"
 #include "scheduler.hpp"
 #include <syncopate/detail/loop/injection_queue.hpp>
 #include <syncopate/detail/loop/operation.hpp>
 #include <syncopate/detail/wait/parking_spot.hpp>
+#include <syncopate/detail/wait/small_mutex.hpp>
 
 #include <atomic>
 #include <cstdint>
+#include <mutex>
 #include <tuple>
+#include <vector>
 
 namespace {
 
@@ -22,6 +26,7 @@ using model::Plain;
 using model::require;
 using syncopate::detail::BasicInjectionQueue;
 using syncopate::detail::BasicParkingSpot;
+using syncopate::detail::BasicSmallMutex;
 using syncopate::detail::Deadline;
 using syncopate::detail::Operation;
 using enum std::memory_order;
@@ -58,6 +63,7 @@ struct NoRecheck {
 template <class Rechecking>
 struct Loop {
     Queue queue;
+    model::Mutex mutex;
     ParkingSpot spot;
     model::HandOver handlers;
     Plain<int> room{0};  // for the one handler
@@ -78,9 +84,16 @@ struct Loop {
     void turn() {
         handlers.take();
         room.set(0);
-        queue.run_some(64);
-        if (!queue.empty() || !spot.park([this] { return Rechecking::is_idle(queue); }))
+        queue.run_some(64, [this](auto take) { return locked(take); });
+        if (queue.has_pushed() ||
+            !spot.park([this] { return locked([this] { return Rechecking::is_idle(queue); }); }))
             post_turn();
+    }
+
+    template <class F>
+    auto locked(F f) {
+        std::lock_guard const lock(mutex);
+        return f();
     }
 };
 
@@ -145,13 +158,13 @@ struct Withdrawing : Loop<Recheck> {
 
     void submit_and_withdraw() {
         submit(first);
-        is_withdrawn = queue.withdraw(first);
+        is_withdrawn = locked([this] { return queue.withdraw(first); });
     }
     void submit_second() { submit(second); }
     void consume() {
         while (second.runs() == 0)
             turn();
-        if (!queue.empty())
+        if (!locked([this] { return queue.empty(); }))
             turn();
     }
     void finally() {
@@ -189,6 +202,57 @@ struct Closing {
         &Closing::consume, &Closing::push_first, &Closing::push_second};
 };
 
+/// A thread looks at what waits, while one produces and the loop runs it. An operation goes away once it has run.
+/// Locked: what keeps the loop from taking operations out meanwhile.
+template <template <class> class Locked>
+struct Looking {
+    struct Passing final : Operation {
+        Passing() : Operation(&run_item) {}
+        static void run_item(Operation& operation) noexcept {
+            static_cast<Passing&>(operation).content.set(0);
+        }
+        Plain<int> content{0};
+    };
+
+    Queue queue;
+    Locked<model::Platform> mutex;
+    Passing first, second;
+
+    void produce() {
+        for (auto* const item : {&first, &second}) {
+            item->content.set(7);
+            queue.push(*item);
+        }
+    }
+    void consume() {
+        for (int turns = 0; turns < 2; ++turns)
+            queue.run_some(1, [this](auto take) {
+                std::lock_guard const lock(mutex);
+                return take();
+            });
+        queue.close([this](auto take) {
+            std::lock_guard const lock(mutex);
+            return take();
+        });
+    }
+    void look() {
+        std::vector<Operation*> waiting;
+        std::lock_guard const lock(mutex);
+        queue.add_waiting_to(waiting);
+        for (auto* const operation : waiting)
+            require(
+                static_cast<Passing*>(operation)->content.get() == 7,
+                "the operation has run already");
+    }
+    static constexpr std::tuple threads{&Looking::consume, &Looking::produce, &Looking::look};
+};
+
+template <class>
+struct NoMutex {
+    void lock() {}
+    void unlock() {}
+};
+
 }  // namespace
 
 TEST_CASE("two producers wake a parked loop, and both operations run") {
@@ -211,6 +275,14 @@ TEST_CASE("an operation that is pushed while the queue closes is run or refused"
     check_every_run<Closing>();
 }
 
+TEST_CASE("who looks at the queue under the lock sees operations that have not run") {
+    check_every_run<Looking<BasicSmallMutex>>();
+}
+
+TEST_CASE("who looks at the queue without the lock is found") {
+    check_that_it_fails<Looking<NoMutex>>("data race");
+}
+
 TEST_CASE("a loop that does not look once more after parking is found") {
     check_that_it_fails<TwoProducers<NoRecheck>>("every thread that is left sleeps");
 }
@@ -220,6 +292,6 @@ TEST_CASE("every memory order of ParkingSpot is needed") {
 }
 
 TEST_CASE("every memory order of InjectionQueue is needed") {
-    check_every_order_is_needed<Closing, OneProducer, TwoProducers<>>(
+    check_every_order_is_needed<Closing, OneProducer, TwoProducers<>, Looking<BasicSmallMutex>>(
         "detail/loop/injection_queue.hpp");
 }

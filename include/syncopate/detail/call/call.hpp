@@ -13,6 +13,7 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include <atomic>
 #include <exception>
 #include <source_location>
 #include <utility>
@@ -73,25 +74,31 @@ public:
 
     /// Returns whether the loop had not begun. Then the call may be gone.
     bool withdraw(Errc reason) noexcept {
-        if (is_clean_up() || !loop_.withdraw(start_))
+        if (!may_be_refused() || !loop_.withdraw(start_))
             return false;
-        reason_ = reason;
+        refuse(reason);
+        return true;
+    }
+
+    bool may_be_refused() const noexcept final { return !is_clean_up(); }
+
+    void refuse(Errc reason) noexcept final {
+        set_reason(reason);
         fail(cancellation_error());
         release();
-        return true;
     }
 
     void cancel(Errc reason) noexcept final {
         if (is_clean_up())
             return;
         // The task may have dealt with an earlier request, or was not to be cancelled then: this is another.
-        if (reason_ == Errc{})
-            reason_ = reason;
+        if (this->reason() == Errc{})
+            set_reason(reason);
         stop(reason);
     }
 
     /// Why the task was asked to stop, or Errc{}. On the loop, or after the release.
-    Errc reason() const noexcept { return reason_; }
+    Errc reason() const noexcept { return reason_.load(std::memory_order_relaxed); }
 
 protected:
     ~Call() = default;
@@ -134,17 +141,23 @@ private:
 
     void start() noexcept {
         Hold const hold(*this);
-        loop_.task_started(*this);
-        if (reason_ == Errc{} && (!is_clean_up() || loop_.has_unwound()))
-            reason_ = loop_.refusal();
-        if (reason_ != Errc{})
+        if (reason() == Errc{} && (!is_clean_up() || loop_.has_unwound()))
+            set_reason(loop_.refusal());
+        if (reason() != Errc{})
             return fail(cancellation_error());  // the task does not start
+        Loop::TaskOnThread const on_thread(loop_, id());
         try {
             PooledCoroutine::run(loop_.executor(), loop_.coroutine_pool(), *this);
         } catch (...) {
             fail(std::current_exception());
         }
     }
+
+    bool is_cancelling() const noexcept final {
+        return reason() != Errc{} || handshake_.is_requested();
+    }
+
+    void set_reason(Errc reason) noexcept { reason_.store(reason, std::memory_order_relaxed); }
 
     void released_by_loop() noexcept final {
         Loop& loop = loop_;
@@ -170,10 +183,11 @@ private:
     }
 
     Loop& loop_;
-    MemberOperation<Call, &Call::start> start_{*this};
+    MemberOperation<Call, &Call::start> start_{*this, this};
     MemberOperation<Call, &Call::run_cancel> cancel_{*this};
     CancelHandshake handshake_;
-    Errc reason_{};     // changed on the loop only, or by who has withdrawn the call
+    std::atomic<Errc> reason_{
+        Errc{}};        // changed on the loop, or by who has withdrawn it; others look
     Errc requested_{};  // written before cancel_ is submitted
 };
 

@@ -27,6 +27,11 @@ public:
         return !(before & (cancel_requested | call_released));
     }
 
+    /// Whether a cancellation was requested. Only a hint: it may be requested at any time.
+    bool is_requested() const noexcept {
+        return marks_.load(std::memory_order_relaxed) & cancel_requested;
+    }
+
     /// Whether nothing is left to be cancelled. Only a hint: the call may end at any time.
     bool is_call_released() const noexcept {
         return marks_.load(std::memory_order_relaxed) & call_released;

@@ -5,8 +5,10 @@
 #include <syncopate/concepts.hpp>
 #include <syncopate/detail/call/call.hpp>
 #include <syncopate/detail/loop/loop.hpp>
+#include <syncopate/detail/loop/task_record.hpp>
 #include <syncopate/detail/task/cancellation.hpp>
 #include <syncopate/detail/task/carried_task.hpp>
+#include <syncopate/detail/task/labelled_task.hpp>
 #include <syncopate/detail/task/outcome.hpp>
 #include <syncopate/detail/task/owned_or_ref.hpp>
 #include <syncopate/detail/wait/deadline.hpp>
@@ -14,6 +16,7 @@
 #include <syncopate/detail/work/calling_thread.hpp>
 #include <syncopate/error.hpp>
 
+#include <atomic>
 #include <exception>
 #include <functional>
 #include <future>
@@ -21,6 +24,7 @@
 #include <optional>
 #include <source_location>
 #include <stop_token>
+#include <string>
 #include <type_traits>
 #include <utility>
 
@@ -33,12 +37,15 @@ concept CleanUpTask =
 
 /// A call with its task. T: as for OwnedOrRef.
 template <Task T>
-class TaskCall : public CarriedTask<T, Call> {
+class TaskCall : private LabelOf<T>, public CarriedTask<T, Call> {
 protected:
     using Result = task_result_t<T>;
 
     TaskCall(Loop& loop, T&& task, std::source_location where)
-        : CarriedTask<T, Call>(std::forward<T>(task), loop, where) {}
+        : LabelOf<T>(task), CarriedTask<T, Call>(std::forward<T>(task), loop, where) {
+        if constexpr (Labelled<T>)
+            this->set_label(LabelOf<T>::label());
+    }
     ~TaskCall() = default;
 
     /// The task's outcome; where the bridge has ended the task, with the bridge's error. After the release.
@@ -107,9 +114,16 @@ public:
     }
 
 private:
+    std::string waits_for() const override {
+        return thread_.waits_for_children.load(std::memory_order_relaxed)
+                   ? "tasks that it has started"
+                   : "";
+    }
+
     void submit(Loop::Blocking const& blocking) noexcept {
         thread_.call = blocking.call();
         thread_.worker = blocking.worker();
+        thread_.task = &this->id();
         this->set_blocked_thread(thread_);
         Call::submit();
     }
@@ -185,12 +199,13 @@ private:
 
 /// A plain function, in the frame of the thread that blocks until the loop has called it.
 template <std::invocable F>
-class FunctionCall final : private Operation {
+class FunctionCall final : private TaskRecord, private Operation {
 public:
     using Result = std::invoke_result_t<F>;
 
-    FunctionCall(Loop& loop, F&& function)
-        : Operation(&run_function), loop_(loop), function_(std::forward<F>(function)) {}
+    FunctionCall(Loop& loop, F&& function, std::source_location where)
+        : TaskRecord(where, Kind::function), Operation(&run_function, this), loop_(loop),
+          function_(std::forward<F>(function)) {}
 
     Result run() {
         Loop::Blocking blocking(loop_, done_);
@@ -202,15 +217,30 @@ public:
 
 private:
     static void run_function(Operation& operation) noexcept {
-        auto& self = static_cast<FunctionCall&>(operation);
-        capture(self.outcome_, [&self]() -> Result {
-            if (auto const refusal = self.loop_.refusal(); refusal != Errc{})
-                self.loop_.throw_error(refusal);
-            return std::invoke(std::forward<F>(self.function_.get()));
-        });
-        self.function_.release();
-        self.done_.set();
+        static_cast<FunctionCall&>(operation).run_and_release();
     }
+
+    void run_and_release() noexcept {
+        capture(outcome_, [this]() -> Result {
+            if (auto const refusal = loop_.refusal(); refusal != Errc{})
+                loop_.throw_error(refusal);
+            return std::invoke(std::forward<F>(function_.get()));
+        });
+        loop_.function_ended();
+        release();
+    }
+
+    void refuse(Errc reason) noexcept override {
+        outcome_.fail(loop_.error(reason));
+        release();
+    }
+
+    void release() noexcept {
+        function_.release();
+        done_.set();
+    }
+
+    void cancel(Errc) noexcept override {}
 
     Loop& loop_;
     OwnedOrRef<F> function_;

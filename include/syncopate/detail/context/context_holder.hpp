@@ -5,6 +5,7 @@
 #include <syncopate/detail/context/context_task.hpp>
 #include <syncopate/detail/loop/loop.hpp>
 #include <syncopate/detail/task/awaitable_of.hpp>
+#include <syncopate/detail/task/labelled_task.hpp>
 #include <syncopate/detail/task/owned_or_ref.hpp>
 
 #include <boost/asio/awaitable.hpp>
@@ -49,7 +50,7 @@ struct ResultOf {
 
 /// S: the type of the source, as for OwnedOrRef.
 template <ContextSource S>
-class ContextHolder final : public ContextTask {
+class ContextHolder final : private LabelOf<S>, public ContextTask {
     using Context = context_t<S>;
 
 public:
@@ -57,7 +58,10 @@ public:
     using Value = context_value_t<Context>;
 
     ContextHolder(Loop& loop, S&& source, AtClose at_close, std::source_location where)
-        : ContextTask(loop, at_close, where), source_(std::forward<S>(source)) {}
+        : LabelOf<S>(source), ContextTask(loop, at_close, where), source_(std::forward<S>(source)) {
+        if constexpr (Labelled<S>)
+            this->set_label(LabelOf<S>::label());
+    }
 
     /// Refers to the value. After a successful enter(), also when close() is destroying the value: its
     /// address is written before enter() returns, and never again.

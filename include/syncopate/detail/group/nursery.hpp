@@ -6,6 +6,7 @@
 #include <syncopate/detail/intrusive_list.hpp>
 #include <syncopate/detail/loop/unhandled.hpp>
 #include <syncopate/detail/task/caller_executor.hpp>
+#include <syncopate/detail/task/caller_link.hpp>
 #include <syncopate/detail/task/cancellation.hpp>
 #include <syncopate/detail/task/emit_cancellation.hpp>
 #include <syncopate/detail/task/nesting.hpp>
@@ -168,7 +169,8 @@ public:
     template <std::invocable Begin>
     boost::asio::awaitable<void> supervise(Begin& begin) {
         return supervisor_.wait(
-            begin, [this] { return held_ == 0; }, [this] { cancel_by_parent(); });
+            begin, [this] { return held_ == 0; }, [this] { cancel_by_parent(); },
+            [this] { return ChildrenWait(caller_of(executor_)); });
     }
 
 private:

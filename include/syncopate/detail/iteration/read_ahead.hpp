@@ -21,11 +21,13 @@
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include <atomic>
 #include <cstddef>
 #include <exception>
 #include <memory>
 #include <optional>
 #include <source_location>
+#include <string>
 #include <utility>
 
 namespace syncopate::inline v0_1::detail {
@@ -97,7 +99,9 @@ private:
                 while (reason() == Errc{} && ring_.is_full() && ring_.producer_waits()) {
                     if (std::exchange(resumed_, false))
                         continue;
+                    is_ahead_.store(true, std::memory_order_relaxed);
                     co_await park_.wait(loop().executor());
+                    is_ahead_.store(false, std::memory_order_relaxed);
                     resumed_ = false;
                 }
                 if (reason() != Errc{})
@@ -136,6 +140,10 @@ private:
         }
         if (has_left_loop())
             co_await return_to_loop();
+    }
+
+    std::string waits_for() const override {
+        return is_ahead_.load(std::memory_order_relaxed) ? "its items to be taken" : "";
     }
 
     void unpark() noexcept {
@@ -189,6 +197,7 @@ private:
     // Used on the loop only.
     ParkOnContext park_;
     bool resumed_ = false;
+    std::atomic<bool> is_ahead_{false};  // others look at it
 };
 
 template <AsyncIterable I>

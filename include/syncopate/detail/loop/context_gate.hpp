@@ -5,6 +5,7 @@
 #include <syncopate/detail/intrusive_list.hpp>
 #include <syncopate/detail/loop/loop.hpp>
 #include <syncopate/detail/loop/loop_identity.hpp>
+#include <syncopate/detail/loop/task_listing.hpp>
 #include <syncopate/detail/loop/work_executor.hpp>
 #include <syncopate/detail/task/caller_executor.hpp>
 #include <syncopate/detail/wait/deadline.hpp>
@@ -22,6 +23,7 @@
 #include <system_error>
 #include <thread>
 #include <utility>
+#include <vector>
 
 namespace syncopate::inline v0_1::detail {
 
@@ -98,6 +100,9 @@ public:
         return workers_ ? workers_->description() : std::string();
     }
 
+    /// What coroutines of the context wait for, oldest first.
+    std::vector<TaskWait> waits() const;
+
     // Of Suspension.
     void add(Suspension& suspension) noexcept;
     void remove(Suspension& suspension) noexcept;
@@ -158,7 +163,7 @@ private:
 
     mutable std::mutex mutex_;
     bool is_open_ = true;
-    IntrusiveList<Suspension> suspensions_;
+    mutable IntrusiveList<Suspension> suspensions_;
     boost::asio::any_io_executor executor_;
     std::shared_ptr<OwnedWorkExecutor> workers_;
 };

@@ -6,17 +6,20 @@
 #include <syncopate/detail/loop/loop_lifetime.hpp>
 #include <syncopate/detail/loop/operation.hpp>
 #include <syncopate/detail/loop/serving_scope.hpp>
+#include <syncopate/detail/loop/task_listing.hpp>
 #include <syncopate/detail/loop/wait_graph.hpp>
 #include <syncopate/detail/task/pooled_coroutine.hpp>
 #include <syncopate/detail/wait/deadline.hpp>
 #include <syncopate/detail/wait/one_shot_event.hpp>
 #include <syncopate/error.hpp>
+#include <syncopate/task_info.hpp>
 
 #include <boost/asio/any_io_executor.hpp>
 
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 namespace syncopate::inline v0_1::detail {
 
@@ -79,6 +82,7 @@ public:
         Deadline deadline, BlockingWait::Refuse refused = BlockingWait::Refuse::blocking) {
         Blocking blocking(*this, closed_, refused, BlockingWait::For::end);
         begin_close(Errc::runner_closed);
+        withdraw_tasks();
         return blocking.wait_until(deadline) && after_close(deadline);
     }
 
@@ -92,10 +96,29 @@ public:
     [[noreturn]] void throw_close_timed_out() const {
         if (is_closed())
             LoopReports::throw_close_timed_out("the last objects of the loop's thread");
-        std::string running = task_descriptions();
+        std::string running = running_tasks().descriptions();
         if (auto const work = work_in_hand(); !work.empty())
             running += (running.empty() ? "" : "; ") + work;
         LoopReports::throw_close_timed_out(running);
+    }
+
+    /// The tasks that have not completed, oldest first, with what each waits for.
+    std::vector<TaskInfo> tasks() const {
+        auto tasks = task_infos();
+        attribute(task_waits(), tasks);
+        return tasks;
+    }
+
+    /// The same in words, with what the loop knows of functions on other threads.
+    std::string dump() const {
+        auto tasks = task_infos();
+        auto others = attribute(task_waits(), tasks);
+        return describe(
+            {.name = options().name(),
+             .is_closed = is_closed(),
+             .tasks = std::move(tasks),
+             .other_waits = std::move(others),
+             .workers = pool_work()});
     }
 
     LoopIdentity identity() const noexcept {
@@ -143,6 +166,42 @@ private:
     virtual bool after_close(Deadline) { return true; }
     /// The work that its worker threads do, in words.
     virtual std::string work_in_hand() const { return {}; }
+
+    // For whoever looks, from any thread.
+
+    std::vector<TaskInfo> task_infos() const {
+        return running_tasks().infos(
+            [this](std::vector<Operation*>& waiting) { add_queued_operations(waiting); });
+    }
+
+    /// Ends what has not begun at once, on this thread: the loop may be busy for long.
+    void withdraw_tasks() noexcept {
+        OperationList withdrawn;
+        running_tasks().locked([&] {
+            withdraw_operations(
+                [](Operation const& operation) noexcept {
+                    return operation.task() && operation.task()->may_be_refused();
+                },
+                withdrawn);
+        });
+        while (Operation* const operation = withdrawn.pop_front())
+            operation->task()->refuse(refusal());
+    }
+
+    // Under the lock of the running tasks.
+
+    /// Adds what is in the queue.
+    virtual void add_queued_operations(std::vector<Operation*>& operations) const = 0;
+    /// Takes what the filter lets through out of the queue.
+    virtual void withdraw_operations(
+        OperationList::Filter filter, OperationList& withdrawn) noexcept = 0;
+
+    // From any thread.
+
+    /// What tasks wait for, of what other threads do for them.
+    virtual std::vector<TaskWait> task_waits() const = 0;
+    /// The work that is done by the threads of the execution context's pool, in words.
+    virtual std::string pool_work() const = 0;
 
     boost::asio::any_io_executor executor_;
     OneShotEvent closed_;

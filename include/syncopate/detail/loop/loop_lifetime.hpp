@@ -3,15 +3,16 @@
 
 #include <syncopate/detail/intrusive_list.hpp>
 #include <syncopate/detail/loop/loop_reports.hpp>
+#include <syncopate/detail/loop/operation.hpp>
 #include <syncopate/detail/loop/running_tasks.hpp>
 #include <syncopate/detail/loop/task_record.hpp>
+#include <syncopate/detail/task/task_id.hpp>
 #include <syncopate/detail/wait/platform.hpp>
 #include <syncopate/error.hpp>
 
 #include <atomic>
 #include <exception>
 #include <mutex>
-#include <string>
 #include <utility>
 
 namespace syncopate::inline v0_1::detail {
@@ -54,7 +55,13 @@ public:
     /// Whether closing has come to its fourth step.
     bool has_unwound() const noexcept { return has_unwound_; }
 
-    void task_started(TaskRecord& task) noexcept { tasks_.started(task); }
+    /// Takes the next operation out of the queue: see RunningTasks.
+    template <class Take>
+    Operation* begin_next(Take take) noexcept {
+        return tasks_.begin_next(take);
+    }
+
+    void function_ended() noexcept { tasks_.function_ended(); }
 
     /// The task's outcome is written, but its user has not been told.
     void task_completed(TaskRecord& task) noexcept { tasks_.completed(task); }
@@ -64,6 +71,16 @@ public:
         tasks_.released();
         advance_close();
     }
+
+    /// While it lives, this task's code runs.
+    class TaskOnThread : RunningTasks::OnThread {
+    public:
+        TaskOnThread(LoopLifetime const& loop, TaskId task) noexcept
+            : OnThread(loop.tasks_, task) {}
+    };
+
+    /// The task whose code runs, if that is known, or zero.
+    TaskId task_on_thread() const noexcept { return tasks_.on_thread(); }
 
     void context_entered(OpenContext& context) noexcept { open_contexts_.push_back(context); }
 
@@ -107,8 +124,8 @@ protected:
 
     bool has_no_tasks() const noexcept { return tasks_.none(); }
 
-    /// The call sites of the tasks that have not completed, in words. From any thread.
-    std::string task_descriptions() const { return tasks_.descriptions(); }
+    RunningTasks& running_tasks() noexcept { return tasks_; }
+    RunningTasks const& running_tasks() const noexcept { return tasks_; }
 
 private:
     /// On the loop, once: no context is open, and every task has been released. Leads to the end of close().

@@ -6,16 +6,22 @@
 
 namespace syncopate::inline v0_1::detail {
 
+class TaskRecord;
+
 /// It is a member of the object on which it works, so that submitting it allocates nothing. Whoever
 /// submits it keeps it alive until it has run.
 class Operation {
 public:
-    explicit Operation(void (*function)(Operation&) noexcept) noexcept : run_(function) {}
+    /// task: the task that it begins, or null.
+    explicit Operation(void (*function)(Operation&) noexcept, TaskRecord* task = nullptr) noexcept
+        : run_(function), task_(task) {}
     Operation(Operation const&) = delete;
     Operation& operator=(Operation const&) = delete;
 
     /// On the loop, or on the thread that ends the loop. The operation may be destroyed inside the call.
     void run() noexcept { run_(*this); }
+
+    TaskRecord* task() const noexcept { return task_; }
 
 protected:
     ~Operation() = default;
@@ -26,6 +32,7 @@ private:
     friend class OperationList;
 
     void (*run_)(Operation&) noexcept;
+    TaskRecord* const task_;
     Operation* next_ = nullptr;
     Operation** link_ = nullptr;  // in a list: what points at this one
 };
@@ -54,6 +61,26 @@ public:
         return operation;
     }
 
+    using Filter = bool (*)(Operation const&) noexcept;
+
+    /// Moves those that the filter lets through to the end of the other list.
+    void move_if(Filter filter, OperationList& to) noexcept {
+        Operation* next = first_;
+        while (Operation* const operation = next) {
+            next = operation->next_;
+            if (filter(*operation)) {
+                remove(*operation);
+                to.push_back(*operation);
+            }
+        }
+    }
+
+    template <class F>
+    void for_each(F f) const {
+        for (Operation* operation = first_; operation; operation = operation->next_)
+            f(*operation);
+    }
+
     /// Returns whether it was in the list.
     bool remove(Operation& operation) noexcept {
         if (!operation.link_)
@@ -73,10 +100,12 @@ private:
 template <class Owner, void (Owner::*member)() noexcept>
 class MemberOperation final : public Operation {
 public:
-    explicit MemberOperation(Owner& owner) noexcept
-        : Operation([](Operation& self) noexcept {
-              (static_cast<MemberOperation&>(self).owner_.*member)();
-          }),
+    explicit MemberOperation(Owner& owner, TaskRecord* task = nullptr) noexcept
+        : Operation(
+              [](Operation& self) noexcept {
+                  (static_cast<MemberOperation&>(self).owner_.*member)();
+              },
+              task),
           owner_(owner) {}
 
 private:

@@ -21,6 +21,7 @@
 #include <exception>
 #include <mutex>
 #include <string>
+#include <vector>
 
 namespace syncopate::inline v0_1::detail {
 
@@ -35,7 +36,9 @@ public:
             throw_error(refusal());
     }
 
-    bool withdraw(Operation& operation) noexcept override { return queue_.withdraw(operation); }
+    bool withdraw(Operation& operation) noexcept override {
+        return running_tasks().locked([&] { return queue_.withdraw(operation); });
+    }
 
     CoroutinePool* coroutine_pool() noexcept override { return &coroutines_; }
 
@@ -62,12 +65,12 @@ protected:
                 submit_close();
         }
         if (has_unwound())
-            queue_.close();  // runs what came too late, and that finds the loop closed
+            close_queue();  // runs what came too late, and that finds the loop closed
     }
 
     /// Destroys what close() does not wait for: coroutines that were spawned here without the library.
     void destroy_remains() noexcept {
-        queue_.close();
+        close_queue();
         {
             std::lock_guard lock(wake_mutex_);
             is_shut_down_ = true;
@@ -96,6 +99,16 @@ private:
 
     void const* exclusive_context() const noexcept override { return &context_; }
     std::string work_in_hand() const override { return gate_.work(); }
+
+    void add_queued_operations(std::vector<Operation*>& operations) const override {
+        queue_.add_waiting_to(operations);
+    }
+    void withdraw_operations(
+        OperationList::Filter filter, OperationList& withdrawn) noexcept override {
+        queue_.withdraw_if(filter, withdrawn);
+    }
+    std::vector<TaskWait> task_waits() const override { return gate_.waits(); }
+    std::string pool_work() const override { return gate_.work(); }
 
     /// During a turn: whether the queue holds more, or will very soon.
     virtual bool more_comes() noexcept { return false; }
@@ -131,12 +144,23 @@ private:
 
     /// Runs what is in the queue. Then posts the next turn, or parks the loop.
     void turn_queue() noexcept {
-        bool worked = queue_.run_some(operations_per_turn);
-        for (int burst = 1; burst < bursts_per_turn && more_comes(); ++burst)
-            worked |= queue_.run_some(operations_per_turn);
-        if (!queue_.empty() || should_poll_again(worked) ||
-            !spot_.park([this] { return queue_.empty(); }))
+        bool worked = false;
+        int bursts = bursts_per_turn;
+        do
+            worked |= queue_.run_some(
+                operations_per_turn, [this](auto take) noexcept { return begin_next(take); });
+        while (--bursts > 0 && more_comes());
+        if (has_calls() || should_poll_again(worked) ||
+            !spot_.park([this] { return is_queue_empty(); }))
             post_turn();
+    }
+
+    bool is_queue_empty() const noexcept {
+        return running_tasks().locked([this] { return queue_.empty(); });
+    }
+
+    void close_queue() noexcept {
+        queue_.close([this](auto take) noexcept { return begin_next(take); });
     }
 
     // The most that one turn runs before the io_context runs its other handlers.

@@ -21,7 +21,9 @@
 #include <cstddef>
 #include <memory>
 #include <mutex>
+#include <string>
 #include <utility>
+#include <vector>
 
 namespace syncopate::inline v0_1::detail {
 
@@ -34,19 +36,21 @@ public:
         // An execution context ends its services newest first. Made in this order, the registry ends before
         // the strands: it has marked the portals lost when the strands drop their operations.
         static_cast<void>(boost::asio::make_strand(executor));
-        static_cast<void>(
-            ContextGate::of(executor));  // keeps this executor, and not the portal's strand
+        auto gate = ContextGate::of(executor);  // keeps this executor, and not the portal's strand
         auto loop = std::make_shared<PortalLoop>(
-            std::move(options), threads_of(executor), execution_context);
+            std::move(options), threads_of(executor), execution_context, std::move(gate));
         loop->set_executor(serial(executor, loop));
         loop->registry_->add(*loop);
         return loop;
     }
 
     PortalLoop(
-        Options options, LoopThreads threads, boost::asio::execution_context& execution_context)
+        Options options,
+        LoopThreads threads,
+        boost::asio::execution_context& execution_context,
+        std::shared_ptr<ContextGate> gate)
         : Loop(std::move(options), "BlockingPortal"), threads_(std::move(threads)),
-          execution_context_(&execution_context),
+          execution_context_(&execution_context), gate_(std::move(gate)),
           registry_(&boost::asio::use_service<PortalRegistry>(execution_context)) {}
 
     void submit(Operation& operation) override {
@@ -56,13 +60,12 @@ public:
         if (is_detached_ || !executor())
             throw_error(refusal());
         boost::asio::post(executor(), PostedOrDropped(Posted{shared_from_this()}));
-        submitted_.push_back(operation);
+        running_tasks().locked([&] { submitted_.push_back(operation); });
         ++deliveries_;
     }
 
     bool withdraw(Operation& operation) noexcept override {
-        std::lock_guard lock(mutex_);
-        return submitted_.remove(operation);
+        return running_tasks().locked([&] { return submitted_.remove(operation); });
     }
 
     boost::asio::any_io_executor open_executor() const {
@@ -127,6 +130,16 @@ private:
     }
     void end_blocking() noexcept override { registry_->leave(); }
 
+    void add_queued_operations(std::vector<Operation*>& operations) const override {
+        submitted_.for_each([&](Operation& operation) { operations.push_back(&operation); });
+    }
+    void withdraw_operations(
+        OperationList::Filter filter, OperationList& withdrawn) noexcept override {
+        submitted_.move_if(filter, withdrawn);
+    }
+    std::vector<TaskWait> task_waits() const override { return gate_->waits(); }
+    std::string pool_work() const override { return gate_->work(); }
+
     void begin_close(Errc reason) override {
         std::unique_lock lock(mutex_);
         refuse(reason);
@@ -148,7 +161,8 @@ private:
 
     void deliver() noexcept {
         std::unique_lock lock(mutex_);
-        if (Operation* const operation = submitted_.pop_front()) {
+        if (Operation* const operation =
+                begin_next([this]() noexcept { return submitted_.pop_front(); })) {
             lock.unlock();
             operation->run();
             lock.lock();
@@ -191,12 +205,14 @@ private:
     LoopThreads threads_;
     bool const has_one_thread_ = threads_.count == 1;
     boost::asio::execution_context* const execution_context_;
+    std::shared_ptr<ContextGate> const gate_;
     PortalRegistry* const registry_;
     MemberOperation<LoopLifetime, &LoopLifetime::start_closing> close_{*this};
 
     mutable std::mutex mutex_;
-    OperationList submitted_;
-    std::size_t deliveries_ = 0;  // handlers of the executor's that have not ended; the withdrawn ones' too
+    OperationList submitted_;  // under the lock of the running tasks
+    std::size_t deliveries_ =
+        0;  // handlers of the executor's that have not ended; the withdrawn ones' too
     bool close_submitted_ = false;
     bool waits_for_deliveries_ = false;
     bool is_detached_ = false;

@@ -2,37 +2,88 @@
 #pragma once
 
 #include <syncopate/detail/intrusive_list.hpp>
+#include <syncopate/detail/loop/operation.hpp>
 #include <syncopate/detail/loop/task_record.hpp>
+#include <syncopate/detail/task/task_id.hpp>
+#include <syncopate/detail/wait/coarse_clock.hpp>
+#include <syncopate/detail/wait/small_mutex.hpp>
 #include <syncopate/error.hpp>
+#include <syncopate/task_info.hpp>
 
+#include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <mutex>
+#include <source_location>
 #include <string>
+#include <utility>
+#include <vector>
 
 namespace syncopate::inline v0_1::detail {
 
-/// The loop writes; other threads read to name what runs. A task is listed until it has completed, and is
-/// counted until it has been released.
+/// A task is listed until it has completed, and is counted until it has been released.
+///
+/// Who may look. A record lies in the frame of a caller who goes on as soon as the task has completed. So the
+/// loop takes the lock for each step after which a record may go away or changes its list: when an operation
+/// leaves the loop's queue, and is listed here in the same step if it begins a task; and when a task has
+/// completed. It holds the lock for no longer, never while it runs anything. Whoever holds the lock finds each
+/// task in one place, the queue or a list, and it stays there: also while the loop is blocked in a handler, and
+/// on the loop's own thread.
+///
+/// Only the loop and those who look take the lock; callers push without it. A call takes it twice. A plain function
+/// ends without it: what is told of it was copied under the lock when it began.
+///
+/// Memory order. What is read of a task is constant since its submission, which the lock or the queue hands over, or
+/// is changed under the lock; but for marks that change at any time: whose code runs, whether a function runs,
+/// whether a task was asked to stop. They are relaxed atomics. Who looks may see them a moment late, and follows no
+/// pointer because of them. The count releases what was done for a task; none() acquires it.
 class RunningTasks {
 public:
     // On the loop.
 
-    void started(TaskRecord& task) noexcept {
-        std::lock_guard lock(mutex_);
-        listed_.push_back(task);
-        count_.fetch_add(1, std::memory_order_relaxed);
+    /// Calls `take`, which takes the next operation out of the queue, or finds none and returns null. If the
+    /// operation begins a task, that is listed from now on.
+    template <class Take>
+    Operation* begin_next(Take take) noexcept {
+        std::lock_guard const lock(mutex_);
+        Operation* const next = take();
+        if (TaskRecord* const task = next ? next->task() : nullptr)
+            begin(*task);
+        return next;
     }
 
+    /// The function that has begun has returned.
+    void function_ended() noexcept { function_runs_.store(false, std::memory_order_relaxed); }
+
     void completed(TaskRecord& task) noexcept {
-        std::lock_guard lock(mutex_);
+        std::lock_guard const lock(mutex_);
         task.unlink();
     }
 
-    void released() noexcept { count_.fetch_sub(1, std::memory_order_release); }
+    // One thread at a time writes the count, so no step of it has to be atomic.
+    void released() noexcept {
+        count_.store(count_.load(std::memory_order_relaxed) - 1, std::memory_order_release);
+    }
 
-    /// Whether every task has been released. Acquires what was done before released().
-    bool none() const noexcept { return count_.load(std::memory_order_acquire) == 0; }
+    /// While it lives, this task's code runs. Scopes nest: a task may resume another.
+    class OnThread {
+    public:
+        OnThread(RunningTasks const& tasks, TaskId task) noexcept
+            : on_thread_(tasks.on_thread_), outer_(on_thread_.load(std::memory_order_relaxed)) {
+            on_thread_.store(task, std::memory_order_relaxed);
+        }
+        OnThread(OnThread const&) = delete;
+        OnThread& operator=(OnThread const&) = delete;
+        ~OnThread() { on_thread_.store(outer_, std::memory_order_relaxed); }
+
+    private:
+        std::atomic<TaskId>& on_thread_;
+        TaskId const outer_;
+    };
+
+    /// The task whose code runs, as far as an OnThread tells; or zero.
+    TaskId on_thread() const noexcept { return on_thread_.load(std::memory_order_relaxed); }
 
     /// Cancels each once, newest first, also those that were asked to stop before. To cancel one may complete
     /// others.
@@ -51,23 +102,109 @@ public:
 
     // From any thread.
 
-    /// The call sites of the tasks that have not completed, in words.
+    /// Calls f under the lock: no operation is taken out of the queue meanwhile, and no task completes.
+    template <class F>
+    auto locked(F f) const noexcept {
+        std::lock_guard const lock(mutex_);
+        return f();
+    }
+
+    /// Whether every task has been released. Acquires what was done before released().
+    bool none() const noexcept { return count_.load(std::memory_order_acquire) == 0; }
+
+    /// The tasks that have begun and not completed, in words.
     std::string descriptions() const {
         std::string all;
         auto const add = [&](TaskRecord const& task) {
             all += (all.empty() ? "" : "; ") + task.description();
         };
-        std::lock_guard lock(mutex_);
+        std::lock_guard const lock(mutex_);
         listed_.for_each(add);
         cancelled_.for_each(add);
         return all;
     }
 
+    /// All tasks, oldest first. The loop cannot begin or end one meanwhile.
+    ///
+    /// add_waiting: is given a vector, to which it adds the operations in the loop's queue, oldest first.
+    template <class AddWaiting>
+    std::vector<TaskInfo> infos(AddWaiting add_waiting) const {
+        std::vector<TaskInfo> all;
+        all.reserve(count_.load(std::memory_order_relaxed));
+        add_infos(all, add_waiting);
+        std::ranges::sort(all, {}, &TaskInfo::id);
+        return all;
+    }
+
 private:
+    void begin(TaskRecord& task) noexcept {
+        if (task.kind_ == TaskRecord::Kind::function)
+            return begin_function(task);
+        listed_.push_back(task);
+        require_id(task);
+        count_.store(count_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+    }
+
+    void begin_function(TaskRecord const& function) noexcept {
+        function_ = {function.where_, function.submitted_, function.id_};
+        function_runs_.store(true, std::memory_order_relaxed);
+    }
+
+    void require_id(TaskRecord& task) const noexcept {
+        if (task.id_ == 0)
+            task.id_ = ids_.next();
+    }
+
+    template <class AddWaiting>
+    void add_infos(std::vector<TaskInfo>& all, AddWaiting add_waiting) const {
+        std::vector<Operation*> waiting;
+        std::lock_guard const lock(mutex_);
+        auto const now = coarse_now();
+        auto const add_begun = [&](TaskRecord const& task) {
+            all.push_back(task.info(state_of(task), now));
+        };
+        auto const add_queued = [&](TaskRecord& task) {
+            require_id(task);
+            all.push_back(task.info(TaskState::queued, now));
+        };
+        listed_.for_each(add_begun);
+        cancelled_.for_each(add_begun);
+        if (function_runs_.load(std::memory_order_relaxed))
+            all.push_back(info_of_function(now));
+        add_waiting(waiting);
+        for (Operation* const operation : waiting)
+            if (operation->task())
+                add_queued(*operation->task());
+    }
+
+    TaskInfo info_of_function(std::chrono::nanoseconds now) const {
+        if (function_.id == 0)
+            function_.id = ids_.next();
+        return {
+            function_.id, {}, function_.where, TaskState::running, now - function_.submitted, {}};
+    }
+
+    TaskState state_of(TaskRecord const& task) const noexcept {
+        if (task.is_cancelling())
+            return TaskState::cancelling;
+        return task.id_ == on_thread() ? TaskState::running : TaskState::suspended;
+    }
+
+    /// The function that runs. Copied, so that its end needs no lock.
+    struct Function {
+        std::source_location where;
+        std::chrono::nanoseconds submitted{};
+        TaskId id = 0;
+    };
+
     std::atomic<std::size_t> count_{0};
-    mutable std::mutex mutex_;
+    std::atomic<bool> function_runs_{false};
+    mutable std::atomic<TaskId> on_thread_{0};
+    mutable SmallMutex mutex_;
     mutable IntrusiveList<TaskRecord> listed_;
     mutable IntrusiveList<TaskRecord> cancelled_;
+    mutable Function function_;
+    mutable TaskIds ids_;
 };
 
 }  // namespace syncopate::inline v0_1::detail

@@ -5,9 +5,11 @@
 #include <syncopate/detail/loop/context_gate.hpp>
 #include <syncopate/detail/loop/loop.hpp>
 #include <syncopate/detail/loop/operation.hpp>
+#include <syncopate/detail/loop/task_listing.hpp>
 #include <syncopate/detail/task/caller_executor.hpp>
 #include <syncopate/detail/task/inplace_handler.hpp>
 #include <syncopate/detail/task/park.hpp>
+#include <syncopate/detail/task/task_id.hpp>
 #include <syncopate/error.hpp>
 
 #include <boost/asio/any_io_executor.hpp>
@@ -22,9 +24,11 @@
 #include <chrono>
 #include <memory>
 #include <new>
+#include <string>
 #include <system_error>
 #include <thread>
 #include <utility>
+#include <vector>
 
 namespace syncopate::inline v0_1::detail {
 
@@ -37,7 +41,7 @@ class Suspension : public ListHook<Suspension>,
                    public boost::intrusive_ref_counter<Suspension, boost::thread_safe_counter> {
 public:
     explicit Suspension(boost::asio::any_io_executor const& executor)
-        : gate_(ContextGate::of(executor)),
+        : gate_(ContextGate::of(executor)), task_(task_of(executor)),
           executor_(
               boost::asio::prefer(executor, boost::asio::execution::outstanding_work.tracked)),
           is_direct_(gate_->loop() && runs_on_io_context(executor)) {}
@@ -92,6 +96,9 @@ public:
 
     ContextGate const& gate() const noexcept { return *gate_; }
 
+    /// The task that waits, as far as that is known, or zero.
+    TaskId const& task() const noexcept { return task_; }
+
 private:
     friend class ContextGate;
 
@@ -101,6 +108,8 @@ private:
     virtual void cancelled() noexcept = 0;
     /// The coroutine is about to go on.
     virtual void resumed() noexcept {}
+    /// What the coroutine waits for, in words. On any thread, while it waits.
+    virtual std::string description() const = 0;
     /// The execution context has ended. Returns whether no thread uses what belongs to the coroutine.
     virtual bool is_released() noexcept = 0;
 
@@ -119,6 +128,15 @@ private:
         return true;
     }
 
+    /// The task that a thread is blocked on, where the executor leads to one; or the one whose code runs.
+    static TaskId task_of(boost::asio::any_io_executor const& executor) noexcept {
+        auto const caller = caller_of(executor);
+        if (auto const* const thread = caller ? caller->thread() : nullptr)
+            return thread->task ? *thread->task : 0;
+        auto const* const loop = Loop::of_this_thread();
+        return loop ? loop->task_on_thread() : 0;
+    }
+
     void run_resume() noexcept {
         boost::intrusive_ptr<Suspension> const self(this, false);
         resume();
@@ -129,6 +147,10 @@ private:
         slot_.clear();
         executor_ = {};
         resumed();
+        auto const* const loop = Loop::of_this_thread();
+        if (!loop)
+            return handler_.resume();
+        Loop::TaskOnThread const on_thread(*loop, task_);
         handler_.resume();
     }
 
@@ -138,6 +160,7 @@ private:
     }
 
     std::shared_ptr<ContextGate> const gate_;
+    TaskId const task_;
     boost::asio::any_io_executor executor_;
     bool const is_direct_;
     boost::asio::cancellation_slot slot_;
@@ -153,6 +176,15 @@ inline void ContextGate::add(Suspension& suspension) noexcept {
 inline void ContextGate::remove(Suspension& suspension) noexcept {
     std::lock_guard const lock(mutex_);
     suspension.unlink();
+}
+
+inline std::vector<TaskWait> ContextGate::waits() const {
+    std::vector<TaskWait> all;
+    std::lock_guard const lock(mutex_);
+    suspensions_.for_each([&all](Suspension const& suspension) {
+        all.push_back({suspension.task(), suspension.description()});
+    });
+    return all;
 }
 
 inline Suspension* ContextGate::take_newest() noexcept {

@@ -19,6 +19,9 @@ public:
     /// Takes back work that is not to be done. A thread may have it already.
     virtual void withdraw(Work& work) noexcept = 0;
 
+    /// Which thread it is, in words.
+    virtual char const* thread_in_words() const noexcept { return "a worker thread"; }
+
 protected:
     ~WorkExecutor() = default;
 };

@@ -3,10 +3,12 @@
 
 #include <syncopate/detail/task/blocked_worker.hpp>
 #include <syncopate/detail/task/call_id.hpp>
+#include <syncopate/detail/task/task_id.hpp>
 
 #include <boost/smart_ptr/intrusive_ptr.hpp>
 #include <boost/smart_ptr/intrusive_ref_counter.hpp>
 
+#include <atomic>
 #include <utility>
 
 namespace syncopate::inline v0_1::detail {
@@ -17,10 +19,15 @@ class WorkExecutor;
 struct BlockedThread {
     /// The call in which it is blocked.
     CallId call = 0;
+    /// The id of the task: the loop gives it when it begins the task. Null if it is not known.
+    TaskId const* task = nullptr;
     /// Hands functions to it while it waits; null if it takes none.
     WorkExecutor* caller_queue = nullptr;
     /// Set if it is a worker of a pool.
     BlockedWorkerPointer worker;
+    /// How many coroutines of the task wait for tasks that they have started. Changed on the loop only; others
+    /// look at it.
+    mutable std::atomic<unsigned> waits_for_children{0};
 };
 
 /// Shared by the executors of the task and of what it starts. They may outlive the task, and then find
@@ -51,5 +58,32 @@ private:
 };
 
 using CallerLinkPointer = boost::intrusive_ptr<CallerLink>;
+
+/// While it lives, a coroutine waits for tasks that it has started. On the loop.
+class ChildrenWait {
+public:
+    /// caller: of the coroutine's executor, or null.
+    explicit ChildrenWait(CallerLinkPointer caller) noexcept
+        : caller_(std::move(caller)), thread_(caller_ ? caller_->thread() : nullptr) {
+        if (thread_)
+            add(1);
+    }
+    ChildrenWait(ChildrenWait const&) = delete;
+    ChildrenWait& operator=(ChildrenWait const&) = delete;
+    ~ChildrenWait() {
+        if (thread_ &&
+            caller_->thread() == thread_)  // else the task has ended, and left this behind
+            add(-1U);
+    }
+
+private:
+    void add(unsigned number) const noexcept {
+        auto& count = thread_->waits_for_children;
+        count.store(count.load(std::memory_order_relaxed) + number, std::memory_order_relaxed);
+    }
+
+    CallerLinkPointer const caller_;
+    BlockedThread const* const thread_;
+};
 
 }  // namespace syncopate::inline v0_1::detail

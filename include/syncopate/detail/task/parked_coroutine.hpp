@@ -20,6 +20,10 @@ namespace syncopate::inline v0_1::detail {
 
 /// The coroutine waits until it is resumed. Its own cancellation does not end the wait.
 class ParkedCoroutine {
+    struct NoMark {
+        int operator()() const noexcept { return 0; }
+    };
+
 public:
     /// Suspends the awaiting coroutine until it is resumed. Allocates nothing.
     auto suspend_uncancelled() noexcept {
@@ -29,10 +33,16 @@ public:
     /// Calls `begin`, and then suspends the awaiting coroutine, unless `has_happened()`.
     ///
     /// on_cancel: called each time that the coroutine is cancelled. It may resume the coroutine.
+    /// mark:      called before it is suspended; what it returns lives until the coroutine goes on.
     /// Throws:    std::bad_alloc if there was no memory to hear of cancellations. The wait is over then all the
     ///            same: it was cancelled at once.
-    template <std::invocable Begin, std::predicate IsOver, std::invocable OnCancel>
-    boost::asio::awaitable<void> wait(Begin& begin, IsOver has_happened, OnCancel on_cancel) {
+    template <
+        std::invocable Begin,
+        std::predicate IsOver,
+        std::invocable OnCancel,
+        std::invocable Mark = NoMark>
+    boost::asio::awaitable<void> wait(
+        Begin& begin, IsOver has_happened, OnCancel on_cancel, Mark mark = {}) {
         namespace this_coro = boost::asio::this_coro;
         using boost::asio::cancellation_type;
         bool const throws = co_await this_coro::throw_if_cancelled();
@@ -47,6 +57,7 @@ public:
         std::exception_ptr no_memory;
         if (!has_happened()) {
             try {
+                [[maybe_unused]] auto const marked = mark();
                 co_await suspend(on_cancel);
             } catch (...) {
                 no_memory = std::current_exception();

@@ -10,7 +10,6 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
-#include <mutex>
 
 namespace syncopate::inline v0_1::detail {
 
@@ -21,7 +20,6 @@ inline constexpr std::size_t cache_line = 128;
 struct LinuxPlatform {
     template <class T>
     using Atomic = std::atomic<T>;
-    using Mutex = std::mutex;
 
     static Deadline now() noexcept { return Deadline::clock::now(); }
 

@@ -58,6 +58,12 @@ public:
         queue_.remove(work);
     }
 
+    // From any thread.
+
+    char const* thread_in_words() const noexcept override { return "the calling thread"; }
+
+    // On the loop, at the end of the task.
+
     /// Refuses the work that is left: the task has ended, and its caller is about to go on.
     void close() noexcept {
         if (!was_notified_)

@@ -14,6 +14,7 @@
 #include <cstddef>
 #include <memory>
 #include <mutex>
+#include <string>
 #include <utility>
 
 namespace syncopate::inline v0_1::detail {
@@ -77,6 +78,12 @@ private:
         friend class TokenCounter;
 
         void begin() noexcept override { counter_->add(*this); }
+        std::string description() const override {
+            auto const counts = counter_->counts();
+            return "a token of a CapacityLimiter (" + std::to_string(counts.borrowed) + " of " +
+                   std::to_string(counts.total) + " are held, " + std::to_string(counts.waiting) +
+                   (counts.waiting == 1 ? " task waits)" : " tasks wait)");
+        }
         void cancelled() noexcept override {
             if (counter_->withdraw(*this))
                 resume_soon();

@@ -127,7 +127,8 @@ public:
 
     LoopIdentity const& loop() const noexcept { return loop_; }
 
-    std::string description() const { return detail::description(where_); }
+    /// The call site, in words.
+    std::string call_site() const { return detail::description(where_); }
 
     // On the loop.
 
@@ -181,6 +182,12 @@ private:
         if (is_withdrawn ||
             (on_cancel_ == OnCancel::abandon && change(State::running, State::abandoned)))
             resume_soon();
+    }
+
+    std::string description() const final {
+        auto const state = state_.load(std::memory_order_relaxed);
+        return std::string(state == State::queued ? "its turn on " : "a function on ") +
+               work_executor_.thread_in_words() + " (" + call_site() + ')';
     }
 
     bool is_released() noexcept final {

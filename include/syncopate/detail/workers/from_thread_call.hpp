@@ -40,6 +40,7 @@ protected:
         FromThreadWait waiting(work_, done_);
         thread_.call = waiting.call();
         thread_.worker = waiting.worker();
+        thread_.task = &work_.task();
         set_blocked_thread(thread_);
         work_.post(Start(*this));
         waiting.wait();

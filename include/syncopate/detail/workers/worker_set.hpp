@@ -64,8 +64,7 @@ public:
         std::string text;
         for (auto const& worker : workers_)
             if (worker.work)
-                text +=
-                    (text.empty() ? "" : "; ") + worker.name + ": " + worker.work->description();
+                text += (text.empty() ? "" : "; ") + worker.name + ": " + worker.work->call_site();
         return text;
     }
 

@@ -90,6 +90,7 @@ private:
             if (!lookup_->add(*this))
                 resume_soon();
         }
+        std::string description() const override { return "the addresses of " + lookup_->host_; }
         void cancelled() noexcept override {
             if (!lookup_->remove(*this))
                 return;
