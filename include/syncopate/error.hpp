@@ -27,7 +27,9 @@ enum class Errc {
     timed_out,
     /// A stop was requested. The task has been cancelled and has unwound.
     cancelled,
-    // 5 and 6 are reserved: this version throws neither, and what follows keeps its number.
+    /// Ctrl-C was pressed (SIGINT). The task has been cancelled and has unwound.
+    interrupted,
+    // 6 is reserved: this version does not throw it, and what follows keeps its number.
 
     /// The loop's io_context was stopped or destroyed, or its thread ended, under the call.
     loop_failed = 7,
@@ -55,6 +57,7 @@ public:
         case Errc::would_deadlock: return "the call would wait for itself";
         case Errc::timed_out: return "timed out";
         case Errc::cancelled: return "cancelled";
+        case Errc::interrupted: return "interrupted";
         case Errc::loop_failed: return "the event loop failed";
         case Errc::scope_unwound: return "an exception passed through the scope";
         case Errc::worker_lost: return "the worker thread was lost";

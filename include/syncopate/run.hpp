@@ -1,4 +1,4 @@
-// run(): runs one task on a loop that lasts as long as the task.
+// run(), run_interruptible(): run one task on a loop that lasts as long as the task.
 #pragma once
 
 #include <syncopate/concepts.hpp>
@@ -22,6 +22,16 @@ template <Task T>
 task_result_t<T> run(T&& task, std::source_location where = std::source_location::current()) {
     Runner runner(Options().name("run()"));
     return runner.run(std::forward<T>(task), where);
+}
+
+/// The same; Ctrl-C (SIGINT) cancels the task, as in RunnerBase::run_interruptible().
+///
+/// Throws:    also Errc::interrupted.
+template <Task T>
+task_result_t<T> run_interruptible(
+    T&& task, std::source_location where = std::source_location::current()) {
+    Runner runner(Options().name("run_interruptible()"));
+    return runner.run_interruptible(std::forward<T>(task), where);
 }
 
 }  // namespace syncopate::inline v0_1

@@ -92,6 +92,25 @@ public:
         return run_until_deadline(std::forward<T>(task), deadline, where);
     }
 
+    /// The same; Ctrl-C (SIGINT) cancels the task.
+    ///
+    /// Blocks:    until the task has ended, also after the signal.
+    /// Throws:    Errc::interrupted if the task ended by operation_aborted after the signal. A task that
+    ///            completes all the same returns its value; another exception passes. std::system_error
+    ///            where the system has no descriptor for the call: the task never starts.
+    /// Cancel:    the first signal cancels the task, and does nothing else. The next one does what the
+    ///            program has arranged, or ends the process by default: also during the task's clean-up. So
+    ///            does a signal that came when the task could not be cancelled any more.
+    /// Threads:   several at once: a signal cancels the tasks of all. It may be delivered to any thread that
+    ///            does not block it. When the last has ended, what the program has arranged is back.
+    /// Semantics: `asyncio.Runner.run` with its handling of SIGINT, and Errc::interrupted for
+    ///            KeyboardInterrupt; on any thread.
+    template <Task T>
+    task_result_t<T> run_interruptible(T&& task, Where where = Where::current()) {
+        detail::InterruptibleCall<T> call(*loop_, std::forward<T>(task), where);
+        return call.run();
+    }
+
     /// Starts a task and gives a future of its result, without blocking.
     ///
     /// task:      as for run(); an lvalue callable is copied. std::ref(callable) has it used in place.

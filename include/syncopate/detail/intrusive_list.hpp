@@ -42,7 +42,7 @@ class IntrusiveList {
     struct Root : Hook {};
 
 public:
-    IntrusiveList() noexcept { root_.previous_ = root_.next_ = &root_; }
+    constexpr IntrusiveList() noexcept { root_.previous_ = root_.next_ = &root_; }
     IntrusiveList(IntrusiveList const&) = delete;
     IntrusiveList& operator=(IntrusiveList const&) = delete;
 

@@ -136,6 +136,8 @@ protected:
 private:
     /// Whether the task is clean-up. That is started also while the loop is closing, and is not cancelled.
     virtual bool is_clean_up() const noexcept { return false; }
+    /// On the loop, just before the task starts. What it throws is the task's end.
+    virtual void starting() {}
     /// Nothing refers to the call any more. It may be destroyed from now on.
     virtual void released() noexcept = 0;
 
@@ -147,6 +149,7 @@ private:
             return fail(cancellation_error());  // the task does not start
         Loop::TaskOnThread const on_thread(loop_, id());
         try {
+            starting();
             PooledCoroutine::run(loop_.executor(), loop_.coroutine_pool(), *this);
         } catch (...) {
             fail(std::current_exception());

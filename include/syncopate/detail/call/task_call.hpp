@@ -1,5 +1,6 @@
-// BlockingCall, FutureCall, BackgroundCall: a call with its task and the task's outcome, for a caller who
-// blocks, for a std::future, and for nobody. FunctionCall: the same for a plain function.
+// BlockingCall, InterruptibleCall, FutureCall, BackgroundCall: a call with its task and the task's outcome, for a
+// caller who blocks, for one whom Ctrl-C interrupts, for a std::future, and for nobody. FunctionCall: the same for a
+// plain function.
 #pragma once
 
 #include <syncopate/concepts.hpp>
@@ -12,6 +13,8 @@
 #include <syncopate/detail/task/outcome.hpp>
 #include <syncopate/detail/task/owned_or_ref.hpp>
 #include <syncopate/detail/wait/deadline.hpp>
+#include <syncopate/detail/wait/descriptor_alarm.hpp>
+#include <syncopate/detail/wait/interrupt_listener.hpp>
 #include <syncopate/detail/wait/one_shot_event.hpp>
 #include <syncopate/detail/work/calling_thread.hpp>
 #include <syncopate/error.hpp>
@@ -70,7 +73,7 @@ private:
 
 /// A call in the frame of the thread that blocks on it.
 template <Task T>
-class BlockingCall final : public TaskCall<T> {
+class BlockingCall : public TaskCall<T> {
 public:
     using Result = task_result_t<T>;
 
@@ -113,13 +116,7 @@ public:
         return this->final_outcome().take();
     }
 
-private:
-    std::string waits_for() const override {
-        return thread_.waits_for_children.load(std::memory_order_relaxed)
-                   ? "tasks that it has started"
-                   : "";
-    }
-
+protected:
     void submit(Loop::Blocking const& blocking) noexcept {
         thread_.call = blocking.call();
         thread_.worker = blocking.worker();
@@ -135,6 +132,55 @@ private:
 
     alignas(cache_line) OneShotEvent done_;
     CallingThread thread_{done_};
+
+private:
+    std::string waits_for() const override {
+        return thread_.waits_for_children.load(std::memory_order_relaxed)
+                   ? "tasks that it has started"
+                   : "";
+    }
+};
+
+/// The same; Ctrl-C cancels the task. The signal comes to the loop, and not to the thread that blocks: that may be
+/// busy with what the task has it do, or turn the loop itself. So the loop waits for the listener's descriptor, from
+/// just before the task starts until it has ended.
+template <Task T>
+class InterruptibleCall final : public BlockingCall<T> {
+public:
+    using Result = task_result_t<T>;
+    using BlockingCall<T>::BlockingCall;
+
+    Result run() {
+        Loop::Blocking blocking(this->loop(), this->done_);
+        this->loop().require_open();
+        {
+            InterruptListener listener;
+            listener_ = &listener;
+            this->submit(blocking);
+            this->thread_.wait(blocking);
+        }
+        return this->final_outcome().take();
+    }
+
+private:
+    struct OnInterrupt {
+        InterruptibleCall* call;
+        void operator()() const noexcept {
+            call->listener_->set_heeded();
+            call->cancel(Errc::interrupted);  // may be the end of the call
+        }
+    };
+
+    void starting() override {
+        alarm_.emplace(this->loop().executor(), listener_->descriptor(), OnInterrupt{this});
+    }
+    void released() noexcept override {
+        alarm_.reset();
+        BlockingCall<T>::released();
+    }
+
+    InterruptListener* listener_ = nullptr;
+    std::optional<DescriptorAlarm<OnInterrupt>> alarm_;  // the loop's
 };
 
 /// A call that owns itself, and hands its outcome to a std::future.

@@ -1,5 +1,6 @@
 // start_thread(): starts a thread of the library's, which takes no signal of the program. join_until(): waits
-// for its end. name_this_thread(): gives it a name that debuggers and ps show.
+// for its end. block_signals(), SignalBlocker: keep the signals away from the calling thread. name_this_thread():
+// gives it a name that debuggers and ps show.
 #pragma once
 
 #include <syncopate/detail/wait/deadline.hpp>
@@ -18,17 +19,23 @@
 
 namespace syncopate::inline v0_1::detail {
 
-/// Blocks the signals that are sent to the process, on the calling thread, until it is destroyed. Not those that
-/// tell a thread what it has done itself: were they blocked, a fault would end the process without its handler.
+/// Blocks the signals that are sent to the process, on the calling thread. Not those that tell a thread what it
+/// has done itself: were they blocked, a fault would end the process without its handler.
+///
+/// before:  gets what was blocked until then, for pthread_sigmask().
+/// Returns: whether it did.
+inline bool block_signals(sigset_t& before) noexcept {
+    sigset_t all;
+    ::sigfillset(&all);
+    for (int const own : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS, SIGABRT, SIGPROF})
+        ::sigdelset(&all, own);
+    return ::pthread_sigmask(SIG_BLOCK, &all, &before) == 0;
+}
+
+/// The same, until it is destroyed.
 class SignalBlocker {
 public:
-    SignalBlocker() noexcept {
-        sigset_t all;
-        ::sigfillset(&all);
-        for (int const own : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS, SIGABRT, SIGPROF})
-            ::sigdelset(&all, own);
-        is_blocked_ = ::pthread_sigmask(SIG_BLOCK, &all, &before_) == 0;
-    }
+    SignalBlocker() noexcept : is_blocked_(block_signals(before_)) {}
     SignalBlocker(SignalBlocker const&) = delete;
     SignalBlocker& operator=(SignalBlocker const&) = delete;
     ~SignalBlocker() {
