@@ -10,27 +10,27 @@
 #include <system_error>
 #include <utility>
 
+#include <poll.h>
+
 namespace syncopate::inline v0_1::detail {
 
 /// Belongs to one loop, which calls the function. The descriptor is somebody else's, and outlives the alarm. As
 /// with an Alarm, the handler of the wait may still be called when the alarm is gone.
+///
+/// Asio keeps its records of descriptors for others. An event that was on its way to a descriptor when that was
+/// released ends the wait for the next one that has its record. So the alarm looks before it calls the function.
 template <std::invocable F>
 class DescriptorAlarm {
 public:
     /// Throws: std::system_error if the system cannot watch the descriptor.
     DescriptorAlarm(boost::asio::any_io_executor const& executor, int descriptor, F function)
-        : function_(std::make_shared<F*>(nullptr)), called_(std::move(function)),
+        : self_(std::make_shared<DescriptorAlarm*>(this)), function_(std::move(function)),
           descriptor_(executor, descriptor) {
-        *function_ = &called_;
-        descriptor_.async_wait(
-            Borrowed::wait_read, [function = function_](boost::system::error_code error) {
-                if (!error && *function)
-                    (**function)();
-            });
+        wait();
     }
     DescriptorAlarm(DescriptorAlarm const&) = delete;
     DescriptorAlarm& operator=(DescriptorAlarm const&) = delete;
-    ~DescriptorAlarm() { *function_ = nullptr; }
+    ~DescriptorAlarm() { *self_ = nullptr; }
 
 private:
     /// Not closed in the end.
@@ -45,8 +45,24 @@ private:
         ~Borrowed() { release(); }
     };
 
-    std::shared_ptr<F*> function_;  // shared with what the wait calls
-    F called_;
+    void wait() {
+        descriptor_.async_wait(
+            Borrowed::wait_read, [self = self_](boost::system::error_code error) {
+                if (!error && *self)
+                    (*self)->waited();
+            });
+    }
+
+    /// The function may destroy the alarm.
+    void waited() {
+        pollfd readable{descriptor_.native_handle(), POLLIN, 0};
+        if (::poll(&readable, 1, 0) != 1)
+            return wait();
+        function_();
+    }
+
+    std::shared_ptr<DescriptorAlarm*> self_;  // shared with the handler of the wait
+    F function_;
     Borrowed descriptor_;
 };
 
