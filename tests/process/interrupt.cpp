@@ -32,12 +32,113 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+// ThreadSanitizer calls no handler in the child of a process that has several threads.
+#ifdef __SANITIZE_THREAD__
+#define SYNCOPATE_UNDER_THREAD_SANITIZER
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define SYNCOPATE_UNDER_THREAD_SANITIZER
+#endif
+#endif
+
 namespace {
 
 namespace asio = boost::asio;
 using namespace std::chrono_literals;
 using namespace support;
 using syncopate::Errc;
+
+class Child {
+public:
+    enum class Has { pipe, terminal };
+
+    explicit Child(int (*function)(), Has has = Has::pipe) {
+        int ends[2] = {};
+        if (has == Has::terminal)
+            open_terminal(ends);
+        else
+            require(::pipe(ends) == 0, "a pipe can be made");
+        id_ = ::fork();
+        require(id_ >= 0, "a process can be forked");
+        if (id_ == 0) {
+            ::alarm(60);
+            if (has == Has::terminal)
+                take_terminal(ends[1]);
+            ::dup2(ends[1], STDOUT_FILENO);
+            ::close(ends[0]);
+            ::close(ends[1]);
+            std::_Exit(function());
+        }
+        ::close(ends[1]);
+        output_ = ends[0];
+    }
+    Child(Child const&) = delete;
+    Child& operator=(Child const&) = delete;
+    ~Child() { ::close(output_); }
+
+    pid_t id() const { return id_; }
+
+    void interrupt() const { require(::kill(id_, SIGINT) == 0, "the child is sent a signal"); }
+
+    void press_ctrl_c() const {
+        require(::write(output_, "\x03", 1) == 1, "the terminal has a keyboard");
+    }
+
+    /// Blocks until it has said this.
+    void wait_for(std::string_view text) {
+        while (said_.find(text) == std::string::npos)
+            require(read_more(), "the child says what is expected");
+    }
+
+    /// Blocks until it has ended. Returns what it has said.
+    std::string const& rest() {
+        while (read_more())
+            continue;
+        require(::waitpid(id_, &status_, 0) == id_, "the child ends");
+        return said_;
+    }
+
+    // After rest().
+    bool has_ended_with(int status) const {
+        return WIFEXITED(status_) && WEXITSTATUS(status_) == status;
+    }
+    bool was_killed_by(int signal) const {
+        return WIFSIGNALED(status_) && WTERMSIG(status_) == signal;
+    }
+
+private:
+    static void open_terminal(int (&ends)[2]) {
+        ends[0] = ::posix_openpt(O_RDWR | O_NOCTTY);
+        require(ends[0] >= 0 && ::grantpt(ends[0]) == 0 && ::unlockpt(ends[0]) == 0, "a terminal");
+        ends[1] = ::open(::ptsname(ends[0]), O_RDWR | O_NOCTTY);
+        require(ends[1] >= 0, "its other side");
+    }
+
+    static void take_terminal(int terminal) {
+        require(::setsid() >= 0, "a session");
+        require(::ioctl(terminal, TIOCSCTTY, 0) == 0, "the session has the terminal");
+        ::dup2(terminal, STDIN_FILENO);
+    }
+
+    bool read_more() {
+        pollfd ready{output_, POLLIN, 0};
+        require(::poll(&ready, 1, 30'000) == 1, "the child says something, or ends, within 30 s");
+        char text[256];
+        auto const count = ::read(output_, text, sizeof text);
+        // A terminal whose other side is gone gives EIO.
+        if (count <= 0)
+            return false;
+        for (char const c : std::string_view(text, static_cast<std::size_t>(count)))
+            if (c != '\r')
+                said_ += c;
+        return true;
+    }
+
+    pid_t id_ = 0;
+    int output_ = -1;
+    int status_ = 0;
+    std::string said_;
+};
 
 // --- what a child process does
 
@@ -186,16 +287,16 @@ int fork_while_working() {
     std::this_thread::sleep_for(50ms);
     require(!is_done, "the parent's call goes on");
 
-    pid_t const working_child = ::fork();
-    if (working_child == 0)
-        ::_exit(work_on_its_own_loop());
-    std::this_thread::sleep_for(100ms);
-    ::kill(working_child, SIGINT);
-    require(::waitpid(working_child, &status, 0) == working_child, "the second child ends");
-    require(
-        WIFEXITED(status) && WEXITSTATUS(status) == interrupted_status,
-        "a call in the child is interrupted");
+#ifndef SYNCOPATE_UNDER_THREAD_SANITIZER
+    {
+        Child working(work_on_its_own_loop);
+        working.wait_for("started\n");
+        working.interrupt();
+        working.rest();
+        require(working.has_ended_with(interrupted_status), "a call in the child is interrupted");
+    }
     require(!is_done, "the parent's call still goes on");
+#endif
 
     ::kill(::getpid(), SIGINT);
     caller.join();
@@ -217,98 +318,6 @@ int work_beside_a_program() {
 }
 
 // --- what the test does with it
-
-class Child {
-public:
-    enum class Has { pipe, terminal };
-
-    explicit Child(int (*function)(), Has has = Has::pipe) {
-        int ends[2] = {};
-        if (has == Has::terminal)
-            open_terminal(ends);
-        else
-            require(::pipe(ends) == 0, "a pipe can be made");
-        id_ = ::fork();
-        require(id_ >= 0, "a process can be forked");
-        if (id_ == 0) {
-            ::alarm(60);
-            if (has == Has::terminal)
-                take_terminal(ends[1]);
-            ::dup2(ends[1], STDOUT_FILENO);
-            ::close(ends[0]);
-            ::close(ends[1]);
-            std::_Exit(function());
-        }
-        ::close(ends[1]);
-        output_ = ends[0];
-    }
-    Child(Child const&) = delete;
-    Child& operator=(Child const&) = delete;
-    ~Child() { ::close(output_); }
-
-    pid_t id() const { return id_; }
-
-    void interrupt() const { require(::kill(id_, SIGINT) == 0, "the child is sent a signal"); }
-
-    void press_ctrl_c() const {
-        require(::write(output_, "\x03", 1) == 1, "the terminal has a keyboard");
-    }
-
-    /// Blocks until it has said this.
-    void wait_for(std::string_view text) {
-        while (said_.find(text) == std::string::npos)
-            require(read_more(), "the child says what is expected");
-    }
-
-    /// Blocks until it has ended. Returns what it has said.
-    std::string const& rest() {
-        while (read_more())
-            continue;
-        require(::waitpid(id_, &status_, 0) == id_, "the child ends");
-        return said_;
-    }
-
-    // After rest().
-    bool has_ended_with(int status) const {
-        return WIFEXITED(status_) && WEXITSTATUS(status_) == status;
-    }
-    bool was_killed_by(int signal) const {
-        return WIFSIGNALED(status_) && WTERMSIG(status_) == signal;
-    }
-
-private:
-    static void open_terminal(int (&ends)[2]) {
-        ends[0] = ::posix_openpt(O_RDWR | O_NOCTTY);
-        require(ends[0] >= 0 && ::grantpt(ends[0]) == 0 && ::unlockpt(ends[0]) == 0, "a terminal");
-        ends[1] = ::open(::ptsname(ends[0]), O_RDWR | O_NOCTTY);
-        require(ends[1] >= 0, "its other side");
-    }
-
-    static void take_terminal(int terminal) {
-        require(::setsid() >= 0, "a session");
-        require(::ioctl(terminal, TIOCSCTTY, 0) == 0, "the session has the terminal");
-        ::dup2(terminal, STDIN_FILENO);
-    }
-
-    bool read_more() {
-        pollfd ready{output_, POLLIN, 0};
-        require(::poll(&ready, 1, 30'000) == 1, "the child says something, or ends, within 30 s");
-        char text[256];
-        auto const count = ::read(output_, text, sizeof text);
-        // A terminal whose other side is gone gives EIO.
-        if (count <= 0)
-            return false;
-        for (char const c : std::string_view(text, static_cast<std::size_t>(count)))
-            if (c != '\r')
-                said_ += c;
-        return true;
-    }
-
-    pid_t id_ = 0;
-    int output_ = -1;
-    int status_ = 0;
-    std::string said_;
-};
 
 void require_said(Child& child, std::string_view expected, char const* what) {
     if (auto const& said = child.rest(); said != expected)
@@ -364,8 +373,7 @@ int main() {
     }
     {
         Child child(fork_while_working);
-        require_said(
-            child, "started\ncleaned up\ninterrupted\ninterrupted\n", "a fork during the call");
+        require_said(child, "interrupted\n", "a fork during the call");
         require(child.has_ended_with(interrupted_status), "a fork during the call");
     }
     {

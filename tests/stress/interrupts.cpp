@@ -112,7 +112,6 @@ int main(int argc, char** argv) {
     Audit const audit;
     struct sigaction own = {};
     own.sa_handler = [](int) { ++handled; };
-    own.sa_flags = SA_RESTART;
     require(::sigaction(SIGINT, &own, nullptr) == 0, "the program has a handler");
 
     long const times = iterations(argc, argv, 20'000);

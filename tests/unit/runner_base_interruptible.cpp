@@ -50,8 +50,8 @@ class OwnHandler {
 public:
     OwnHandler() {
         handled = 0;
+        // Without SA_RESTART: ThreadSanitizer has a handler wait until its thread leaves the kernel.
         installed_.sa_handler = [](int) { ++handled; };
-        installed_.sa_flags = SA_RESTART;
         ::sigaction(SIGINT, &installed_, &before_);
         installed_ = current();
     }

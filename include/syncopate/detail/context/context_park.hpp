@@ -3,6 +3,7 @@
 
 #include <syncopate/detail/loop/suspension.hpp>
 
+#include <string>
 #include <utility>
 
 namespace syncopate::inline v0_1::detail {
@@ -22,6 +23,7 @@ public:
 private:
     void begin() noexcept override { is_waiting_ = true; }
     void cancelled() noexcept override {}
+    std::string description() const override { return "the end of its scope"; }
     bool is_released() noexcept override {
         is_waiting_ = false;
         return true;

@@ -17,11 +17,9 @@
 #include <boost/asio/this_coro.hpp>
 #include <boost/smart_ptr/intrusive_ptr.hpp>
 
-#include <atomic>
 #include <exception>
 #include <memory>
 #include <source_location>
-#include <string>
 #include <utility>
 
 namespace syncopate::inline v0_1::detail {
@@ -123,7 +121,6 @@ private:
             loop().context_entered(*this);
             if (tell_entered())
                 co_await park_->wait_uncancelled();
-            is_in_scope_.store(false, std::memory_order_relaxed);
             // From here on nothing cancels the task: an exit must be able to wait.
             co_await this_coro::reset_cancellation_state(boost::asio::disable_cancellation());
             try {
@@ -146,13 +143,8 @@ private:
             entry_.fail(loop().error(refusal));
             return false;
         }
-        is_in_scope_.store(true, std::memory_order_relaxed);
         entered_.set();
         return true;
-    }
-
-    std::string waits_for() const final {
-        return is_in_scope_.load(std::memory_order_relaxed) ? "the end of its scope" : "";
     }
 
     void hand_out_exit_error() noexcept {
@@ -211,7 +203,6 @@ private:
     std::shared_ptr<Loop> const keep_loop_;
     std::shared_ptr<ContextTask> keep_self_;
     Outcome<void> entry_;
-    std::atomic<bool> is_in_scope_{false};  // for whoever looks
     OneShotEvent entered_;
     OneShotEvent left_;
 
