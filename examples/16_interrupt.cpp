@@ -52,7 +52,7 @@ int main(int argc, char** argv) {
         if (error.code() != syncopate::Errc::interrupted)
             throw;
         std::cerr << "\ninterrupted\n";
-        return 128 +
-               SIGINT;  // what a shell calls the status of a program that the signal has ended
+        // What a shell says of a program that the signal has ended.
+        return 128 + SIGINT;
     }
 }
