@@ -1,16 +1,27 @@
 // A host and its plug-in have one library between them, although the plug-in's symbols are hidden: what a
-// thread does, who waits for whom, whose pool it is, the errors, the default runner.
+// thread does, who waits for whom, whose pool it is, the errors, the default runner, Ctrl-C.
 
 #include "plugin.hpp"
+#include "support/errors.hpp"
 #include "support/stress.hpp"
+#include "support/tasks.hpp"
 #include <syncopate/default_runner.hpp>
+#include <syncopate/error.hpp>
 #include <syncopate/options.hpp>
+#include <syncopate/thread_runner.hpp>
 #include <syncopate/to_thread.hpp>
 #include <syncopate/worker_pool.hpp>
 
+#include <boost/asio/awaitable.hpp>
+
+#include <atomic>
+#include <csignal>
 #include <memory>
+#include <thread>
 
 #include <dlfcn.h>
+#include <signal.h>
+#include <unistd.h>
 
 namespace {
 
@@ -55,6 +66,32 @@ void share_a_runner(Plugin const& plugin) {
     require(plugin.throws_the_hosts_error(runner), "its errors are the host's");
 }
 
+// One Ctrl-C interrupts both. The plug-in comes first, so the handler is one that it has installed.
+void share_ctrl_c(Plugin const& plugin) {
+    std::atomic<int> started{0};
+    bool is_plugin_interrupted = false;
+    bool is_host_interrupted = false;
+    std::thread plugins([&] { is_plugin_interrupted = plugin.is_interrupted(started); });
+    while (started < 1)
+        std::this_thread::yield();
+    std::thread hosts([&] {
+        is_host_interrupted =
+            code_of([&] {
+                ThreadRunner().run_interruptible([&]() -> boost::asio::awaitable<void> {
+                    ++started;
+                    co_await forever();
+                });
+            }) == syncopate::Errc::interrupted;
+    });
+    while (started < 2)
+        std::this_thread::yield();
+    require(::kill(::getpid(), SIGINT) == 0, "Ctrl-C is pressed");
+    plugins.join();
+    hosts.join();
+    require(is_plugin_interrupted, "the plug-in's call is interrupted");
+    require(is_host_interrupted, "the host's call is interrupted");
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -62,6 +99,7 @@ int main(int argc, char** argv) {
     for (int round = 0; round < 3; ++round) {
         Library const library(argv[1]);
         share_a_runner(library.plugin());
+        share_ctrl_c(library.plugin());
         require(library.plugin().uses_its_own() == 48, "a runner of its own works");
     }
     Library const library(argv[1]);

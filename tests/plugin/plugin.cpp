@@ -6,10 +6,15 @@
 #include <syncopate/default_runner.hpp>
 #include <syncopate/error.hpp>
 #include <syncopate/from_thread.hpp>
+#include <syncopate/run.hpp>
 #include <syncopate/to_thread.hpp>
 
 #include <boost/asio/awaitable.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
 
+#include <atomic>
 #include <string_view>
 #include <system_error>
 
@@ -78,11 +83,25 @@ int uses_its_own() {
     return sum;
 }
 
+bool is_interrupted(std::atomic<int>& started) {
+    try {
+        syncopate::run_interruptible([&]() -> asio::awaitable<void> {
+            asio::steady_timer timer(
+                co_await asio::this_coro::executor, asio::steady_timer::time_point::max());
+            ++started;
+            co_await timer.async_wait(asio::use_awaitable);
+        });
+    } catch (std::system_error const& error) {
+        return error.code() == Errc::interrupted;
+    }
+    return false;
+}
+
 }  // namespace
 
 extern "C" [[gnu::visibility("default")]] Plugin const* syncopate_plugin() {
-    static constexpr Plugin plugin{run_is_refused,         finds_its_worker,
-                                   throws_the_hosts_error, works_on_the_hosts_pool,
-                                   has_the_default_runner, uses_its_own};
+    static constexpr Plugin plugin{
+        run_is_refused,         finds_its_worker, throws_the_hosts_error, works_on_the_hosts_pool,
+        has_the_default_runner, uses_its_own,     is_interrupted};
     return &plugin;
 }

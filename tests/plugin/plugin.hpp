@@ -3,6 +3,7 @@
 
 #include <syncopate/thread_runner.hpp>
 
+#include <atomic>
 #include <cstddef>
 
 struct Plugin {
@@ -13,4 +14,5 @@ struct Plugin {
     bool (*works_on_the_hosts_pool)(syncopate::ThreadRunner&, std::size_t workers_before);
     bool (*has_the_default_runner)(syncopate::ThreadRunner&);
     int (*uses_its_own)();
+    bool (*is_interrupted)(std::atomic<int>& started);
 };
