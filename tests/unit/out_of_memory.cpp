@@ -81,6 +81,10 @@ int run_for(Runner& runner) {
     return runner.run_for(1h, task());
 }
 template <class Runner>
+int run_interruptible(Runner& runner) {
+    return runner.run_interruptible(task());
+}
+template <class Runner>
 int call(Runner& runner) {
     return runner.call([capture = Tracked(42)] { return capture.value(); });
 }
@@ -88,6 +92,10 @@ template <class Runner>
 int start(Runner& runner) {
     runner.start_soon(task());
     return 42;
+}
+
+Options silent() {
+    return Options().on_error([](std::exception_ptr) {});
 }
 
 // Has memory run out at the first, the second... allocation that the operation makes on this thread,
@@ -115,8 +123,25 @@ int failures_of(Runner& runner, Operation operation) {
     }
 }
 
-Options silent() {
-    return Options().on_error([](std::exception_ptr) {});
+// The same on the thread of a ThreadRunner's loop.
+template <class Operation>
+int failures_on_loop(Operation operation) {
+    ThreadRunner runner(silent());
+    int failures = 0;
+    for (long allocations = 0; allocations < 50; ++allocations) {
+        runner.call([&] { allocations_left = allocations; });
+        int result = 42;
+        try {
+            result = operation(runner);
+        } catch (std::bad_alloc const&) {
+            ++failures;
+        }
+        REQUIRE(result == 42);
+        runner.call([] { allocations_left = -1; });
+        REQUIRE(runner.run(task()) == 42);
+        REQUIRE(Tracked::alive() == 0);
+    }
+    return failures;
 }
 
 }  // namespace
@@ -126,6 +151,7 @@ TEMPLATE_LIST_TEST_CASE("run throws when memory runs out", "", OwnLoops) {
     failures_of(loop.runner, [](auto& runner) { return run(runner); });
     failures_of(loop.runner, [](auto& runner) { return run_stoppable(runner); });
     failures_of(loop.runner, [](auto& runner) { return run_for(runner); });
+    failures_of(loop.runner, [](auto& runner) { return run_interruptible(runner); });
 }
 
 TEMPLATE_LIST_TEST_CASE("call throws when memory runs out", "", OwnLoops) {
@@ -165,25 +191,12 @@ TEST_CASE("The first use throws when memory runs out, and the next one tries aga
 TEST_CASE("A Runner's task ends when memory runs out on its loop") {
     OnRunner loop(silent());
     CHECK(failures_of(loop.runner, [](auto& runner) { return run(runner); }) > 0);
+    CHECK(failures_of(loop.runner, [](auto& runner) { return run_interruptible(runner); }) > 0);
 }
 
 TEST_CASE("A ThreadRunner's task ends when memory runs out on its loop") {
-    ThreadRunner runner(silent());
-    int failures = 0;
-    for (long allocations = 0; allocations < 50; ++allocations) {
-        runner.call([&] { allocations_left = allocations; });
-        int result = 42;
-        try {
-            result = runner.run(task());
-        } catch (std::bad_alloc const&) {
-            ++failures;
-        }
-        REQUIRE(result == 42);
-        runner.call([] { allocations_left = -1; });
-        REQUIRE(runner.run(task()) == 42);
-        REQUIRE(Tracked::alive() == 0);
-    }
-    CHECK(failures > 0);
+    CHECK(failures_on_loop([](auto& runner) { return run(runner); }) > 0);
+    CHECK(failures_on_loop([](auto& runner) { return run_interruptible(runner); }) > 0);
 }
 
 TEST_CASE("A task that waits for a limiter's token gets std::bad_alloc when memory runs out") {
