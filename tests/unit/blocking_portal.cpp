@@ -229,7 +229,7 @@ TEST_CASE("Every kind of call fails when the io_context is destroyed") {
     Gate all_have_started;
     int started = 0;
     auto const wait = [&]() -> asio::awaitable<void> {
-        if (++started == 4)
+        if (++started == 5)
             all_have_started.open();
         co_await forever();
     };
@@ -241,6 +241,7 @@ TEST_CASE("Every kind of call fails when the io_context is destroyed") {
     start([&] { portal.run(wait); });
     start([&] { portal.run(wait, source.get_token()); });
     start([&] { portal.run_for(1h, wait); });
+    start([&] { portal.run_interruptible(wait); });
     context.run_until(all_have_started);
     context.destroy();
     for (auto& error : errors)
@@ -275,6 +276,7 @@ TEST_CASE("A portal whose io_context was destroyed under it fails every later ca
     CHECK(code_of([&] { future.get(); }) == Errc::loop_failed);
     CHECK(code_of([&] { portal.run(nothing()); }) == Errc::loop_failed);
     CHECK(code_of([&] { portal.run_for(1h, nothing()); }) == Errc::loop_failed);
+    CHECK(code_of([&] { portal.run_interruptible(nothing()); }) == Errc::loop_failed);
     CHECK(code_of([&] { portal.call([] {}); }) == Errc::loop_failed);
     CHECK(code_of([&] { return portal.run_as_future(nothing()); }) == Errc::loop_failed);
     CHECK(code_of([&] { portal.start_soon(nothing()); }) == Errc::loop_failed);
