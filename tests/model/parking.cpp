@@ -85,8 +85,9 @@ struct Loop {
         handlers.take();
         room.set(0);
         queue.run_some(64, [this](auto take) { return this->locked(take); });
-        if (queue.has_pushed() ||
-            !spot.park([this] { return this->locked([this] { return Rechecking::is_idle(queue); }); }))
+        if (queue.has_pushed() || !spot.park([this] {
+                return this->locked([this] { return Rechecking::is_idle(queue); });
+            }))
             post_turn();
     }
 

@@ -48,8 +48,10 @@ struct ThreeThreads : TwoThreads<P> {
 };
 
 struct KernelDoesNotCompare : model::Platform {
-    static void futex_wait(Atomic<std::uint32_t>& word, std::uint32_t, Deadline deadline) noexcept {
-        model::Platform::futex_wait(word, word.latest(), deadline);
+    static void futex_wait(Atomic<std::uint32_t>& word, std::uint32_t, Deadline) noexcept {
+        auto& scheduler = model::Scheduler::current();
+        scheduler.before({&word, model::Step::Effect::wait});
+        scheduler.sleep(&word, model::Scheduler::Sleep::without_deadline);
     }
 };
 

@@ -294,8 +294,7 @@ LOOP_TEST_CASE("A task that is asked to stop before it has begun is withdrawn", 
         std::this_thread::sleep_for(1ms);
         stop.request_stop();
     });
-    CHECK(
-        code_of([&] { loop.runner.run(noting(begun), stop.get_token()); }) == Errc::cancelled);
+    CHECK(code_of([&] { loop.runner.run(noting(begun), stop.get_token()); }) == Errc::cancelled);
     busy.end();
     loop.runner.call([] {});
     CHECK_FALSE(begun);
@@ -312,6 +311,30 @@ LOOP_TEST_CASE("The task of a future is withdrawn before it has begun", TurningL
     busy.end();
     loop.runner.call([] {});
     CHECK_FALSE(begun);
+}
+
+LOOP_TEST_CASE("close() ends what has not begun, although the loop is busy", TurningLoops) {
+    AnyLoop loop;
+    BusyLoop busy(loop.runner);
+    bool begun = false;
+    auto const owned = std::make_shared<int>();
+    auto future = loop.runner.run_as_future(noting(begun, owned));
+    auto caller = std::async(std::launch::async, [&] {
+        return code_of([&] { loop.runner.run(noting(begun, owned)); });
+    });
+    auto caller_of_function = std::async(std::launch::async, [&] {
+        return code_of([&] { loop.runner.call([&] { begun = true; }); });
+    });
+    while (loop.runner.tasks().size() < 4)
+        std::this_thread::yield();
+    CHECK_FALSE(loop.runner.close_for(1ms));
+    CHECK(code_of([&] { future.get(); }) == Errc::runner_closed);
+    CHECK(caller.get() == Errc::runner_closed);
+    CHECK(caller_of_function.get() == Errc::runner_closed);
+    CHECK(owned.use_count() == 1);
+    CHECK_FALSE(begun);
+    busy.end();
+    CHECK(loop.runner.close_for(1min));
 }
 
 LOOP_TEST_CASE("What was submitted beside a task that is withdrawn runs", TurningLoops) {

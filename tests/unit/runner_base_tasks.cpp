@@ -257,12 +257,14 @@ LOOP_TEST_CASE(
 }
 
 LOOP_TEST_CASE(
-    "What a blocked loop was asked to stop is queued until the loop goes on", EveryLoop) {
+    "What was asked to stop before a blocked loop has begun it is not listed any more", EveryLoop) {
     BlockedLoop loop;
+    auto const before = loop.runner().tasks().size();
     std::stop_source stop;
     auto future = loop.runner().run_as_future(label("stopped", forever()), stop.get_token());
-    stop.request_stop();
     CHECK(labelled(loop.runner(), "stopped").state == TaskState::queued);
+    stop.request_stop();
+    CHECK(loop.runner().tasks().size() == before);
     loop.release();
     finish(loop.runner());
 }

@@ -57,6 +57,9 @@ public:
             request_cancel(reason);
     }
 
+    /// Whether the loop has begun with it. From any thread.
+    bool has_begun() const noexcept { return loop_.has_begun(*this); }
+
     /// Asks the task to stop, once it has begun. From where withdraw_or_cancel() may be called.
     void request_cancel(Errc reason) noexcept {
         if (!handshake_.request())

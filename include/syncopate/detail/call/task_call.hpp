@@ -19,7 +19,9 @@
 #include <syncopate/detail/work/calling_thread.hpp>
 #include <syncopate/error.hpp>
 
+#include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <exception>
 #include <functional>
 #include <future>
@@ -81,24 +83,30 @@ public:
         : TaskCall<T>(loop, std::forward<T>(task), where) {}
 
     /// Runs the task. When the deadline passes first, the task is cancelled and its end awaited; one that has not
-    /// begun never begins. A deadline that has passed already is no reason not to begin.
+    /// begun never begins. A deadline that has passed already is no reason not to begin: see time_to_begin.
     Result run(
         Deadline deadline = no_deadline,
         BlockingWait::Refuse refused = BlockingWait::Refuse::blocking) {
         Loop::Blocking blocking(this->loop(), done_, refused);
         if constexpr (!CleanUpTask<T>)
             this->loop().require_open();
-        bool const has_time = deadline != no_deadline && deadline > Deadline::clock::now();
-        submit(blocking);
-        if (!thread_.wait_until(blocking, deadline)) {
-            if (has_time)
-                this->withdraw_or_cancel(Errc::timed_out);
-            else
-                this->request_cancel(Errc::timed_out);
+        if (deadline == no_deadline) {
+            submit(blocking);
             thread_.wait(blocking);
+        } else {
+            auto const begin_by = (std::max)(deadline, Deadline::clock::now() + time_to_begin);
+            submit(blocking);
+            if (!thread_.wait_until(blocking, deadline) &&
+                (this->has_begun() || !thread_.wait_until(blocking, begin_by))) {
+                this->withdraw_or_cancel(Errc::timed_out);
+                thread_.wait(blocking);
+            }
         }
         return this->final_outcome().take();
     }
+
+    /// What a task gets to begin, however short its time: the loop may have to start a thread, or wake one.
+    static constexpr std::chrono::milliseconds time_to_begin{100};
 
     /// Runs the task, unless a stop has been requested already. When it is requested later, the task is
     /// cancelled and its end awaited.

@@ -1,7 +1,6 @@
 // CallerLoop: a loop that its caller's thread turns, and only while that thread is blocked on it.
 #pragma once
 
-#include <syncopate/detail/loop/operation.hpp>
 #include <syncopate/detail/loop/own_loop.hpp>
 #include <syncopate/detail/loop/serving_scope.hpp>
 #include <syncopate/detail/wait/deadline.hpp>
@@ -26,9 +25,6 @@ public:
     }
 
     explicit CallerLoop(Options options) : OwnLoop(std::move(options), "Runner") {}
-
-    /// The caller itself turns the loop: what has not begun would begin now, and is cancelled then.
-    bool withdraw(Operation&) noexcept override { return false; }
 
     /// The Runner is destroyed where it must not block. If a task of its own does that, a call further up
     /// on this thread's stack turns the loop; end_blocking() of that call waits until it is closed.

@@ -42,6 +42,11 @@ public:
     /// not submitted as far as this thread knows.
     virtual bool withdraw(Operation& operation) noexcept = 0;
 
+    /// Whether the loop has taken the task out of its queue.
+    bool has_begun(TaskRecord const& task) const noexcept {
+        return running_tasks().has_begun(task);
+    }
+
     /// Does what can fail before something is started that nobody waits for.
     /// Throws: as submit() does.
     virtual void prepare() { require_open(); }

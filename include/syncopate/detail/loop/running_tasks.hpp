@@ -109,6 +109,10 @@ public:
         return f();
     }
 
+    bool has_begun(TaskRecord const& task) const noexcept {
+        return locked([&] { return task.has_begun_; });
+    }
+
     /// Whether every task has been released. Acquires what was done before released().
     bool none() const noexcept { return count_.load(std::memory_order_acquire) == 0; }
 
@@ -141,6 +145,7 @@ private:
         if (task.kind_ == TaskRecord::Kind::function)
             return begin_function(task);
         listed_.push_back(task);
+        task.has_begun_ = true;
         require_id(task);
         count_.store(count_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
     }

@@ -76,6 +76,7 @@ private:
     std::string const* label_ = nullptr;
     TaskId id_ = 0;
     Kind const kind_;
+    bool has_begun_ = false;
 };
 
 /// A context between the end of its aenter and the end of its aexit.
