@@ -60,10 +60,21 @@ public:
     /// locked: returns what it gets of the function that it is given, an operation or null.
     template <class Locked = Unlocked>
     bool run_some(std::size_t limit, Locked locked = {}) noexcept {
-        std::size_t count = 0;
-        while (count < limit && run_next(locked))
-            ++count;
-        return count != 0;
+        bool any = false;
+        bool more =
+            true;  // as far as is seen without the lock: a withdrawal may take what was pushed
+        for (; limit > 0 && (more || has_pushed()); --limit) {
+            Operation* const next = locked([&]() noexcept {
+                Operation* const oldest = pop();
+                more = !taken_.empty();
+                return oldest;
+            });
+            if (!next)
+                break;
+            next->run();
+            any = true;
+        }
+        return any;
     }
 
     /// Refuses every later push, and runs what came before.
@@ -136,14 +147,6 @@ private:
         if (taken_.empty())
             take();
         return taken_.pop_front();
-    }
-
-    template <class Locked>
-    bool run_next(Locked& locked) noexcept {
-        Operation* const next = locked([this]() noexcept { return pop(); });
-        if (next)
-            next->run();
-        return next != nullptr;
     }
 
     alignas(cache_line) Atomic<P, Operation*> head_{nullptr};
