@@ -23,7 +23,9 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <climits>
 #include <condition_variable>
+#include <csignal>
 #include <cstddef>
 #include <cstdint>
 #include <exception>
@@ -41,6 +43,11 @@
 #include <thread>
 #include <utility>
 #include <vector>
+
+#include <fcntl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 namespace {
 
@@ -813,6 +820,88 @@ TEST_CASE("A download to where no file can be asks nobody") {
               client.download(server.url(), directory.path());
           }) == std::errc::invalid_argument);
     CHECK(server.connections() == 0);
+}
+
+TEST_CASE("A download keeps the rights of the file that it replaces") {
+    TemporaryDirectory const directory;
+    auto const rights = GENERATE(fs::perms(0600), fs::perms(0640), fs::perms(0755));
+    auto const path = directory.write("file", "old");
+    fs::permissions(path, rights);
+    RawServer const server(answering(ok("new")));
+    Client client;
+    client.download(server.url(), path);
+    CHECK(content_of(path) == "new");
+    CHECK(fs::status(path).permissions() == rights);
+}
+
+TEST_CASE("A download may have the longest name that there is") {
+    TemporaryDirectory const directory;
+    auto const path = directory.path() / std::string(NAME_MAX, 'n');
+    RawServer const server(answering(ok("body")));
+    Client client;
+    client.download(server.url(), path);
+    client.download(server.url(), path);
+    CHECK(content_of(path) == "body");
+    CHECK(names_in(directory) == Strings{path.filename().string()});
+}
+
+TEST_CASE("A download to a device or a pipe goes there, and replaces nothing") {
+    RawServer const server(answering(ok("body")));
+    Client client;
+    client.download(server.url(), "/dev/null");
+    CHECK(fs::is_character_file("/dev/null"));
+
+    TemporaryDirectory const directory;
+    int const file = ::open(directory.write("open", "before ").c_str(), O_RDONLY);
+    client.download(server.url(), "/proc/self/fd/" + std::to_string(file));
+    ::close(file);
+    CHECK(content_of(directory.path() / "open") == "before body");
+
+    auto const pipe = directory.path() / "pipe";
+    REQUIRE(::mkfifo(pipe.c_str(), 0600) == 0);
+    std::string received;
+    std::jthread reader([&] { received = content_of(pipe); });
+    client.download(server.url(), pipe);
+    reader.join();
+    CHECK(received == "body");
+    CHECK(fs::is_fifo(pipe));
+}
+
+TEST_CASE("A download that finds no room says where") {
+    RawServer const server(answering(ok("body")));
+    Client client;
+    auto const download = [&] { client.download(server.url(), "/dev/full"); };
+    CHECK(code_of(download) == std::errc::no_space_on_device);
+    CHECK_THAT(message_of<std::system_error>(download), ContainsSubstring("/dev/full: "));
+}
+
+TEST_CASE("A download that finds no room leaves nothing, and what was there") {
+    TemporaryDirectory const directory;
+    auto const path = directory.write("file", "old");
+    RawServer const server(answering(ok(std::string(100'000, 'x'))));
+    Client client;
+    rlimit before{};
+    REQUIRE(::getrlimit(RLIMIT_FSIZE, &before) == 0);
+    rlimit const little{1000, before.rlim_max};
+    auto const old_handler = std::signal(SIGXFSZ, SIG_IGN);
+    ::setrlimit(RLIMIT_FSIZE, &little);
+    auto const code = code_of([&] { client.download(server.url(), path); });
+    ::setrlimit(RLIMIT_FSIZE, &before);
+    std::signal(SIGXFSZ, old_handler);
+    CHECK(code == std::errc::file_too_large);
+    CHECK(content_of(path) == "old");
+    CHECK(names_in(directory) == Strings{"file"});
+}
+
+TEST_CASE("A download makes what a symbolic link leads to") {
+    TemporaryDirectory const directory;
+    fs::create_directory(directory.path() / "there");
+    fs::create_symlink("there/file", directory.path() / "link");
+    RawServer const server(answering(ok("body")));
+    Client client;
+    client.download(server.url(), directory.path() / "link");
+    CHECK(fs::is_symlink(directory.path() / "link"));
+    CHECK(content_of(directory.path() / "there" / "file") == "body");
 }
 
 TEST_CASE("A download replaces what a symbolic link leads to") {

@@ -195,7 +195,8 @@ public:
     /// SessionOptions::total_timeout holds for all of it.
     ///
     /// path:      of a regular file, or of nothing yet. The file appears, or is replaced, when all has been
-    ///            written; a download that fails changes nothing.
+    ///            written and is on the disk; a download that fails changes nothing. The rights of a file that is
+    ///            replaced stay. To a device or a pipe, such as /dev/null, the bytes go as they come.
     /// progress:  called on the calling thread after each piece, where it may block. `received` are the bytes
     ///            written so far, `receive_total` all of them, if that is known. An exception that it throws ends
     ///            the download.
