@@ -23,7 +23,7 @@ namespace asio = boost::asio;
 /// Gives the addresses of names. The caller has dealt with hosts that are addresses already.
 ///
 /// Requests for one name share a look-up that is under way, and its addresses until the cache time has
-/// passed. A failure is not kept. A look-up goes on when all of its requests have been cancelled.
+/// passed, or they turn out to be of no use. A failure is not kept. A look-up goes on when all of its requests have been cancelled.
 ///
 /// Threads:   on one loop. Must outlive the requests, unless the loop ends with them.
 class Resolver {
@@ -42,6 +42,12 @@ public:
         std::ranges::transform(host, host.begin(), to_lower);
         auto const lookup = find_or_start(std::move(host));
         co_return co_await Lookup::result(lookup);
+    }
+
+    /// Has the next request for the name look it up again: its addresses are of no use.
+    void forget(std::string host) {
+        std::ranges::transform(host, host.begin(), to_lower);
+        lookups_.erase(host);
     }
 
 private:

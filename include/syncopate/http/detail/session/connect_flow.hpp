@@ -177,9 +177,15 @@ private:
         auto const address = asio::ip::make_address(host, is_name);
         std::vector<asio::ip::address> addresses{address};
         if (is_name)
-            addresses = co_await loop_->resolver.resolve(std::move(host));
-        co_return co_await connect_tcp(
-            std::move(addresses), port, std::move(origin), loop_->executor);
+            addresses = co_await loop_->resolver.resolve(host);
+        try {
+            co_return co_await connect_tcp(
+                std::move(addresses), port, std::move(origin), loop_->executor);
+        } catch (...) {
+            // The server may have moved, and its name lead elsewhere by now.
+            loop_->resolver.forget(host);
+            throw;
+        }
     }
 
     std::shared_ptr<SessionCore> const core_;
