@@ -276,12 +276,18 @@ TEST_CASE("An idle connection that the server has closed is closed, although no 
     wait_for_no_connection(client);
 }
 
-TEST_CASE("So is one over TLS, and not one whose server has only sent a ticket") {
+TEST_CASE("So is one over TLS whose server has said that nothing more comes") {
     CertificateAuthority const authority;
-    RawServer server = RawServer::tls(authority.issue(), answering_once(ok("0")));
+    RawServer server = RawServer::tls(authority.issue(), [](Peer& peer) {
+        peer.read_request();
+        peer.send(ok("0"));
+        peer.send_close_notify();
+        peer.wait_for_close();
+    });
     SessionOnLoop client(options().idle_timeout(1h).ca_certificates(authority.certificate()));
     CHECK(client.text(server.url()) == "0");
     wait_for_no_connection(client);
+    CHECK(server.wait_until_idle());
 }
 
 TEST_CASE("An idle connection does not keep its io_context running") {

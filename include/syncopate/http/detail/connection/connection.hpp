@@ -137,13 +137,14 @@ public:
                is_open();
     }
 
-    /// Whether the server has closed the idle connection, or sent what belongs to no request. What comes over TLS
-    /// need not be data: its reader tells.
-    bool has_ended() noexcept {
+    /// Whether the server has closed the idle connection, or sent what belongs to no request. Tickets and keys of TLS
+    /// are taken.
+    bool has_ended() {
         pollfd events{socket_.native_handle(), POLLIN | POLLRDHUP, 0};
         if (::poll(&events, 1, 0) < 1)
             return false;
-        return !tls_ || (events.revents & (POLLRDHUP | POLLHUP | POLLERR | POLLNVAL)) != 0;
+        bool const is_closed = (events.revents & ~POLLIN) != 0;
+        return is_closed || !tls_ || !tls_->takes_all_without_data();
     }
 
 private:
