@@ -18,6 +18,7 @@ namespace {
 
 using syncopate::http::Errc;
 using syncopate::http::detail::BodyDecoder;
+using syncopate::http::detail::DecodingBudget;
 
 /// A bomb is decoded no further.
 constexpr std::size_t most = 1 << 20;
@@ -34,6 +35,14 @@ struct Result {
     bool is_cut_off() const { return body.size() >= most; }
 };
 
+/// Returns whether the budget was spent.
+bool decode_a_turn(
+    BodyDecoder& decoder, std::string_view& input, std::string& output, std::size_t limit) {
+    DecodingBudget budget;
+    decoder.decode(input, output, limit, budget);
+    return budget.is_spent();
+}
+
 Result decode(
     std::string_view encoding, std::string_view body, std::size_t piece, std::size_t limit) {
     Result result;
@@ -43,13 +52,14 @@ Result decode(
             auto input = body.substr(0, piece);
             body.remove_prefix(input.size());
             auto before = result.body.size();
+            bool is_spent = false;
             do {
                 before = result.body.size();
-                decoder.decode(input, result.body, limit);
+                is_spent = decode_a_turn(decoder, input, result.body, limit);
                 require(result.body.size() - before <= limit);
                 if (result.is_cut_off())
                     return result;
-            } while (result.body.size() - before == limit);
+            } while (is_spent || result.body.size() - before == limit);
             require(input.empty());
         }
         decoder.finish();

@@ -76,7 +76,7 @@ public:
 
     /// Parses the body as JSON. Needs <syncopate/http/json.hpp>.
     ///
-    /// Throws:    Errc::malformed_json.
+    /// Throws:    Errc::malformed_json; more than SessionOptions::max_json_memory -> Errc::body_too_large.
     boost::json::value json() const;
 
     /// The lines of the body: a range of std::string_view, valid as long as this response. Those of a

@@ -225,6 +225,14 @@ public:
     }
     std::size_t max_body_size() const noexcept { return max_body_size_; }
 
+    /// The most bytes of memory that a body may take as JSON, by an estimate that is made before it is parsed. Default:
+    /// 256 MiB. Beyond it, Errc::body_too_large.
+    SessionOptions& max_json_memory(std::size_t value) {
+        max_json_memory_ = value;
+        return *this;
+    }
+    std::size_t max_json_memory() const noexcept { return max_json_memory_; }
+
     /// The most bytes of a line of Content::lines(). Default: 512 KiB. Beyond it, Errc::line_too_long.
     SessionOptions& max_line_size(std::size_t value) {
         max_line_size_ = value;
@@ -274,6 +282,7 @@ private:
     std::size_t max_header_size_ = std::size_t{32} * 1024;
     std::size_t max_header_fields_ = 128;
     std::size_t max_body_size_ = std::size_t{100} * 1024 * 1024;
+    std::size_t max_json_memory_ = std::size_t{256} * 1024 * 1024;
     std::size_t max_line_size_ = std::size_t{512} * 1024;
     std::size_t max_interim_responses_ = 16;
     std::size_t max_encodings_ = 2;

@@ -32,6 +32,7 @@ class value;  // NOLINT(readability-identifier-naming)
 
 namespace syncopate::inline v0_1::http {
 
+class ClientResponse;
 namespace detail {
 class RequestFlow;
 }
@@ -99,7 +100,7 @@ public:
 
     /// Reads the rest of the body as JSON. Needs <syncopate/http/json.hpp>.
     ///
-    /// Throws:    Errc::malformed_json; as text().
+    /// Throws:    Errc::malformed_json; more than SessionOptions::max_json_memory -> Errc::body_too_large; as text().
     /// Cancel:    closes the connection.
     boost::asio::awaitable<boost::json::value> json();
 
@@ -124,6 +125,9 @@ public:
 
 private:
     friend class detail::RequestFlow;
+    friend class ClientResponse;
+
+    std::size_t max_json_memory() const { return state().core->options().max_json_memory(); }
 
     struct State {
         State(

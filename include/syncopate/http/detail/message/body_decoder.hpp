@@ -1,4 +1,4 @@
-// BodyDecoder, Inflater: gzip and deflate, nested ones included, decoded in pieces of bounded size.
+// BodyDecoder, Inflater: gzip and deflate, nested ones included, decoded in pieces of bounded size and work.
 #pragma once
 
 #include <syncopate/http/detail/message/list_syntax.hpp>
@@ -7,7 +7,6 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <limits>
 #include <memory>
 #include <new>
 #include <string>
@@ -19,6 +18,25 @@
 
 namespace syncopate::inline v0_1::http::detail {
 
+/// How much may be decoded before others have their turn on the loop.
+///
+/// What is between two encodings counts as well: layers can expand into much, and that into nothing. So does what is
+/// taken in: a few bytes make zlib build tables, and stand for no byte of the body.
+class DecodingBudget {
+public:
+    bool is_spent() const noexcept { return spent_ >= most; }
+    void spend(std::size_t taken_in, std::size_t decoded) noexcept {
+        constexpr std::size_t work_of_input = 4;  // of a byte, against one that is decoded
+        spent_ += work_of_input * taken_in + decoded;
+    }
+    void renew() noexcept { spent_ = 0; }
+
+private:
+    static constexpr std::size_t most = std::size_t{256} * 1024;
+
+    std::size_t spent_ = 0;
+};
+
 /// Decodes one encoding, by zlib.
 class Inflater {
 public:
@@ -28,18 +46,21 @@ public:
     Inflater(Format format, std::string_view server) noexcept : format_(format), server_(server) {}
 
     /// Consumes from the front of the input, and appends at most `limit` bytes to the output. When it
-    /// appends fewer, the input is used up, and more of it is needed.
+    /// appends fewer, the budget is spent, or the input is used up, and more of it is needed.
     /// Throws: the data is corrupt, or bytes follow its end that are no member of gzip -> Errc::malformed_encoding.
-    void decode(std::string_view& input, std::string& output, std::size_t limit) {
+    void decode(
+        std::string_view& input, std::string& output, std::size_t limit, DecodingBudget& budget) {
         if (!stream_ && !input.empty())
             start(input.front());
         bool is_starved = !stream_;
-        while (!is_starved && limit > 0) {
+        while (!is_starved && limit > 0 && !budget.is_spent()) {
             if (has_ended_ && (input.empty() || !begin_next_member()))
                 break;
             // Not the whole limit: resize() fills the room with zeros, also the part that stays unused.
             auto const room = (std::min)(limit, step);
+            auto const before = input.size();
             auto const produced = inflate_into(input, output, room);
+            budget.spend(before - input.size(), produced);
             limit -= produced;
             is_starved = input.empty() && produced < room;
         }
@@ -55,7 +76,7 @@ public:
             fail("truncated");
     }
 
-    /// The most bytes that one call of zlib decodes.
+    /// The most bytes that one call of zlib takes in, and decodes.
     static constexpr std::size_t step = 16384;
 
 private:
@@ -95,8 +116,7 @@ private:
     std::size_t inflate_into(std::string_view& input, std::string& output, std::size_t room) {
         auto const size = output.size();
         output.resize(size + room);
-        auto const available =
-            (std::min<std::size_t>)(input.size(), (std::numeric_limits<uInt>::max)());
+        auto const available = (std::min)(input.size(), step);
         // zlib only reads the input, and declares it const only if ZLIB_CONST is defined.
         stream_->next_in = reinterpret_cast<Bytef*>(const_cast<char*>(input.data()));
         stream_->avail_in = static_cast<uInt>(available);
@@ -173,15 +193,16 @@ public:
     bool is_identity() const noexcept { return layers_.empty(); }
 
     /// Consumes from the front of the input, and appends at most `limit` bytes to the output. When it
-    /// appends fewer, the input is used up. When it appends `limit` bytes, there may be more, even if the input is
-    /// empty.
+    /// appends fewer, the input is used up, or the budget spent. When it appends `limit` bytes, or the budget is
+    /// spent, there may be more, even if the input is empty.
     ///
     /// limit:  1 or more.
     /// Throws: the data is corrupt, or bytes follow its end -> Errc::malformed_encoding. The output then holds the
     ///         bytes decoded before.
-    void decode(std::string_view& input, std::string& output, std::size_t limit) {
+    void decode(
+        std::string_view& input, std::string& output, std::size_t limit, DecodingBudget& budget) {
         if (!is_identity())
-            return decode_layer(layers_.size() - 1, input, output, limit);
+            return decode_layer(layers_.size() - 1, input, output, limit, budget);
         auto const taken = input.substr(0, limit);
         output.append(taken);
         input.remove_prefix(taken.size());
@@ -209,20 +230,24 @@ private:
     };
 
     void decode_layer(
-        std::size_t index, std::string_view& input, std::string& output, std::size_t limit) {
+        std::size_t index,
+        std::string_view& input,
+        std::string& output,
+        std::size_t limit,
+        DecodingBudget& budget) {
         Layer& layer = layers_[index];
         if (index == 0)
-            return layer.inflater.decode(input, output, limit);
+            return layer.inflater.decode(input, output, limit, budget);
         auto const full = output.size() + limit;
         bool is_starved = false;
-        while (!is_starved && output.size() < full) {
+        while (!is_starved && output.size() < full && !budget.is_spent()) {
             if (layer.left.empty()) {
                 layer.input.clear();
-                decode_layer(index - 1, input, layer.input, Inflater::step);
+                decode_layer(index - 1, input, layer.input, Inflater::step, budget);
                 layer.left = layer.input;
             }
             is_starved = layer.left.empty();
-            layer.inflater.decode(layer.left, output, full - output.size());
+            layer.inflater.decode(layer.left, output, full - output.size(), budget);
         }
     }
 

@@ -96,15 +96,23 @@ public:
             decoder_.reset();
     }
 
-    /// Decodes and appends what has come of the body. Returns whether anything was appended.
+    /// Whether some of what has come is still to be decoded.
+    bool has_undecoded() const noexcept { return !encoded_left_.empty() || may_have_decoded_more_; }
+    /// To be called when others have had their turn on the loop.
+    void renew_budget() noexcept { budget_.renew(); }
+
+    /// Decodes and appends what has come of the body, as far as the budget goes. Returns whether anything was appended.
     ///
     /// input:     null if the connection has been given back or closed.
     bool take_body(InputBuffer* input, std::string& out) {
         auto const before = out.size();
         for (bool goes_on = true; goes_on && out.size() == before;) {
-            if (!encoded_left_.empty() || may_have_decoded_more_) {
-                decoder_->decode(encoded_left_, out, decoded_at_once);
-                may_have_decoded_more_ = out.size() - before == decoded_at_once;
+            if (has_undecoded()) {
+                if (budget_.is_spent())
+                    return false;
+                decoder_->decode(encoded_left_, out, decoded_at_once, budget_);
+                may_have_decoded_more_ =
+                    budget_.is_spent() || out.size() - before == decoded_at_once;
                 continue;
             }
             if (is_complete())
@@ -177,6 +185,7 @@ private:
     std::string encoded_;
     std::string_view encoded_left_;  // the part of encoded_ that is still to be decoded
     bool may_have_decoded_more_ = false;
+    DecodingBudget budget_;
 };
 
 }  // namespace syncopate::inline v0_1::http::detail

@@ -17,7 +17,9 @@
 #include <syncopate/http/progress.hpp>
 
 #include <boost/asio/awaitable.hpp>
+#include <boost/asio/deferred.hpp>
 #include <boost/asio/error.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/ssl/error.hpp>
 
 #include <algorithm>
@@ -139,7 +141,8 @@ public:
             end_message();
     }
 
-    /// Takes what has come of the body, and does not wait.
+    /// Takes what has come of the body, and does not wait. What is encoded is decoded as far as one turn of the loop
+    /// allows: then there is nothing until read_some() has waited for the next one.
     ///
     /// out:       the decoded bytes are appended, some 512 KiB at most.
     /// Returns:   whether there were any.
@@ -155,8 +158,8 @@ public:
     /// Returns:   false at the end.
     asio::awaitable<bool> read_some(std::string& out);
 
-    /// Whether all of the message has come: what take_available() does not find will not come.
-    bool is_complete() const noexcept { return reader_.is_complete(); }
+    /// Whether all of the message has come, and been decoded: what take_available() does not find will not come.
+    bool is_complete() const noexcept { return reader_.is_complete() && !reader_.has_undecoded(); }
 
     /// Reads a short rest of the body, so that the connection can be used again. Nothing is decoded.
     asio::awaitable<void> drain();
@@ -242,6 +245,12 @@ inline asio::awaitable<Exchange::Stage> Exchange::await_continue(RequestWriter& 
 inline asio::awaitable<bool> Exchange::read_some(std::string& out) {
     Guard guard(*this);
     while (!take_body(out)) {
+        if (reader_.has_undecoded()) {
+            co_await asio::post(asio::deferred);
+            reader_.renew_budget();
+            require_session();
+            continue;
+        }
         if (reader_.is_complete()) {
             guard.dismiss();
             co_return false;
@@ -252,6 +261,7 @@ inline asio::awaitable<bool> Exchange::read_some(std::string& out) {
         }
         connection().start_read();
         co_await wait();
+        reader_.renew_budget();
         check_wait(Errc::body_timed_out);
     }
     guard.dismiss();
