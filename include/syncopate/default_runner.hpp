@@ -2,12 +2,23 @@
 #pragma once
 
 #include <syncopate/detail/error/report.hpp>
+#include <syncopate/detail/loop/library.hpp>
 #include <syncopate/options.hpp>
 #include <syncopate/thread_runner.hpp>
 
 #include <exception>
 
 namespace syncopate::inline v0_1 {
+
+namespace detail {
+
+/// The library that is the first to use it stays loaded: the others use its code.
+inline ThreadRunner& make_default_runner() {
+    Library::keep_loaded();
+    return *new ThreadRunner(Options().name("default_runner"));
+}
+
+}  // namespace detail
 
 /// The process-wide ThreadRunner. It is made, and its thread started, on first use.
 ///
@@ -16,7 +27,7 @@ namespace syncopate::inline v0_1 {
 /// Threads:   any.
 [[gnu::visibility("default")]] inline ThreadRunner& default_runner() {
     // The object is never destroyed, so that a later destructor that still calls it gets an error.
-    static ThreadRunner& runner = *new ThreadRunner(Options().name("default_runner"));
+    static ThreadRunner& runner = detail::make_default_runner();
     struct CloseAtExit {
         ~CloseAtExit() {
             try {

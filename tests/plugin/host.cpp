@@ -92,16 +92,45 @@ void share_ctrl_c(Plugin const& plugin) {
     require(is_host_interrupted, "the host's call is interrupted");
 }
 
+// What a plug-in leaves in its host when it is unloaded: coroutines and workers that wait for more.
+void outlive_plugins(char const* first, char const* second) {
+    ThreadRunner runner;
+    WorkerPool pool;
+    for (auto const* path : {first, second, first}) {
+        Library const library(path);
+        require(library.plugin().works_on(runner) == 48, "the plug-in uses the host's runner");
+        require(library.plugin().works_in(pool) == 48, "the plug-in uses the host's pool");
+    }
+    for (int i = 0; i < 3; ++i) {
+        require(
+            runner.run(syncopate::to_thread([] { return 42; })) == 42,
+            "the runner goes on without the plug-in");
+        require(
+            runner.run(syncopate::run_in_executor(pool, [] { return 42; })) == 42,
+            "the pool goes on without the plug-in");
+    }
+    Library const one(first);
+    Library const other(second);
+    require(
+        one.plugin().works_on(runner) + other.plugin().works_on(runner) == 96,
+        "two plug-ins use the host's runner");
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
-    require(argc == 2, "the plug-in is the argument");
+    require(argc == 3, "two builds of the plug-in are the arguments");
+    {
+        Library const library(argv[1]);
+        require(library.plugin().uses_a_static_one() == 48, "it is unloaded with its own runner");
+    }
     for (int round = 0; round < 3; ++round) {
         Library const library(argv[1]);
         share_a_runner(library.plugin());
         share_ctrl_c(library.plugin());
         require(library.plugin().uses_its_own() == 48, "a runner of its own works");
     }
+    outlive_plugins(argv[1], argv[2]);
     Library const library(argv[1]);
     require(
         library.plugin().has_the_default_runner(syncopate::default_runner()),

@@ -97,11 +97,36 @@ bool is_interrupted(std::atomic<int>& started) {
     return false;
 }
 
+int uses_a_static_one() {
+    static ThreadRunner runner;
+    return runner.run(syncopate::to_thread([] { return 48; }));
+}
+
+int works_on(ThreadRunner& runner) {
+    int sum = runner.run(answer);
+    for (int i : runner.wrap_iter(count(4)))
+        sum += i;
+    return sum;
+}
+
+int works_in(syncopate::WorkerPool& pool) {
+    ThreadRunner runner;
+    return runner.run(syncopate::run_in_executor(pool, [] { return 48; }));
+}
+
 }  // namespace
 
 extern "C" [[gnu::visibility("default")]] Plugin const* syncopate_plugin() {
     static constexpr Plugin plugin{
-        run_is_refused,         finds_its_worker, throws_the_hosts_error, works_on_the_hosts_pool,
-        has_the_default_runner, uses_its_own,     is_interrupted};
+        run_is_refused,
+        finds_its_worker,
+        throws_the_hosts_error,
+        works_on_the_hosts_pool,
+        has_the_default_runner,
+        uses_its_own,
+        is_interrupted,
+        uses_a_static_one,
+        works_on,
+        works_in};
     return &plugin;
 }

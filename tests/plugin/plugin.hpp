@@ -2,6 +2,7 @@
 #pragma once
 
 #include <syncopate/thread_runner.hpp>
+#include <syncopate/worker_pool.hpp>
 
 #include <atomic>
 #include <cstddef>
@@ -15,4 +16,7 @@ struct Plugin {
     bool (*has_the_default_runner)(syncopate::ThreadRunner&);
     int (*uses_its_own)();
     bool (*is_interrupted)(std::atomic<int>& started);
+    int (*uses_a_static_one)();
+    int (*works_on)(syncopate::ThreadRunner&);
+    int (*works_in)(syncopate::WorkerPool&);
 };

@@ -32,7 +32,9 @@ namespace syncopate::inline v0_1::detail {
 /// So two may be the last to use the call, and the CancelHandshake tells which of them calls released().
 class Call : public TaskRecord, protected SpawnedTask {
 public:
-    Call(Loop& loop, std::source_location where) noexcept : TaskRecord(where), loop_(loop) {}
+    Call(Loop& loop, std::source_location where) noexcept : TaskRecord(where), loop_(loop) {
+        loop.keep_callers_library();
+    }
     Call(Call const&) = delete;
     Call& operator=(Call const&) = delete;
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <syncopate/detail/intrusive_list.hpp>
+#include <syncopate/detail/loop/library.hpp>
 #include <syncopate/detail/loop/loop.hpp>
 #include <syncopate/detail/loop/loop_identity.hpp>
 #include <syncopate/detail/loop/task_listing.hpp>
@@ -156,6 +157,7 @@ private:
     bool drop_what_is_released() noexcept;
     Suspension* take_newest() noexcept;
 
+    void const* const library_ = Library::here();
     boost::asio::execution_context const& execution_context_;
     std::string name_ = "event loop";
     Loop* loop_ = nullptr;
@@ -187,6 +189,8 @@ private:
 inline std::shared_ptr<ContextGate> ContextGate::of(boost::asio::any_io_executor const& executor) {
     auto& context = boost::asio::query(executor, boost::asio::execution::context);
     auto gate = boost::asio::use_service<ContextGateService>(context).gate();
+    // Nobody knows whose context it is that is no runner's: who makes its gate, or comes to that of another, stays.
+    Library::keep_loaded_for(gate->loop() ? gate->library_ : nullptr);
     std::lock_guard const lock(gate->mutex_);
     if (!gate->executor_)
         gate->executor_ = without_strand(executor);

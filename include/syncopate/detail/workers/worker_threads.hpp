@@ -4,6 +4,7 @@
 
 #include <syncopate/detail/error/thrown_by.hpp>
 #include <syncopate/detail/intrusive_list.hpp>
+#include <syncopate/detail/loop/library.hpp>
 #include <syncopate/detail/loop/loop_identity.hpp>
 #include <syncopate/detail/loop/work_executor.hpp>
 #include <syncopate/detail/wait/deadline.hpp>
@@ -105,6 +106,7 @@ private:
     /// Starts a thread for the work. Returns false if the system gives no more threads.
     /// Throws: what the system says, if the pool then has no thread at all.
     bool start_worker(Work& work) {
+        Library::keep_loaded_for(library_);  // the thread would run the caller's code
         auto& worker = workers_.emplace_back(*this, work);
         try {
             worker.name = thread_name(++started_);
@@ -248,6 +250,7 @@ private:
     IntrusiveList<Worker> idle_;
     WorkQueue queue_;
     std::size_t started_ = 0;
+    void const* const library_ = Library::here();
 };
 
 }  // namespace syncopate::inline v0_1::detail
