@@ -136,6 +136,8 @@ constexpr Scenario<Runner> scenarios[] = {
          runner.run(nap(1h), stop.get_token());
      }},
     {"run_for", [](Runner& runner) { runner.run_for(2ms, nap(1h)); }},
+    {"run_interruptible",
+     [](Runner& runner) { runner.run_interruptible([] { return later(1); }); }},
     {"start_soon", [](Runner& runner) { runner.start_soon(nap()); }},
     {"call", [](Runner& runner) { runner.call([] { return 1; }); }},
     {"with_task_group", [](Runner& runner) { runner.run(with_task_group(group_body)); }},
