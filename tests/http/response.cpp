@@ -101,9 +101,8 @@ std::string with_chunks(std::string const& body, std::string const& lines = "") 
 }
 
 /// The body of a response that comes in these parts, before the connection ends.
-std::string parsed(Strings const& parts) {
+std::string parsed(Strings const& parts, syncopate::http::detail::ResponseHead& head) {
     using syncopate::http::detail::ResponseParser;
-    syncopate::http::detail::ResponseHead head;
     ResponseParser parser(head, {32768, 128}, ResponseParser::Body::expected, "server");
     std::string body;
     std::string input;
@@ -117,6 +116,11 @@ std::string parsed(Strings const& parts) {
     if (!parser.is_done() && !parser.parse_end())
         throw std::runtime_error("it is not complete");
     return body;
+}
+
+std::string parsed(Strings const& parts) {
+    syncopate::http::detail::ResponseHead head;
+    return parsed(parts, head);
 }
 
 /// Compressed, and flushed behind each piece.
@@ -247,9 +251,9 @@ TEST_CASE("A Transfer-Encoding that is not just chunked is refused") {
 
 TEST_CASE("A line of a header that RFC 9112 does not know is refused") {
     for (std::string const& line :
-         {"A: b\n"s, "A: b\nC: d\r\n"s, "A: b\rC: d\r\n"s, "A: b\0c\r\n"s, "A\0: b\r\n"s,
-          "A : b\r\n"s, "A\t: b\r\n"s, ": b\r\n"s, "A\r\n"s, "A b: c\r\n"s, "A: \x01\r\n"s,
-          "A: \x7f\r\n"s, "A\x80: b\r\n"s, "A\r: b\r\n"s}) {
+         {"A: b\rC: d\r\n"s, "A: b\0c\r\n"s, "A\0: b\r\n"s, "A : b\r\n"s, "A\t: b\r\n"s, ": b\r\n"s,
+          "A\r\n"s, "A b: c\r\n"s, "A: \x01\r\n"s, "A: \x7f\r\n"s, "A\x80: b\r\n"s,
+          "A\r: b\r\n"s}) {
         CAPTURE(line);
         CHECK(error_at(with_lines(line + "Content-Length: 5\r\n")) == Errc::malformed_response);
     }
@@ -257,33 +261,108 @@ TEST_CASE("A line of a header that RFC 9112 does not know is refused") {
 
 TEST_CASE("A status line that is not HTTP/1 is refused") {
     for (std::string const& line :
-         {"HTTP/1.1 099 Low"s,
-          "HTTP/1.1 000 Zero"s,
-          "HTTP/1.1 20 Two digits"s,
-          "HTTP/1.1 2000 Four digits"s,
-          "HTTP/1.1 +20 Sign"s,
-          "HTTP/1.1  200 Two spaces"s,
-          "HTTP/2.0 200 OK"s,
-          "HTTP/0.9 200 OK"s,
-          "HTTP/1.2 200 OK"s,
-          "HTTP/1.10 200 OK"s,
-          "HTTPS/1.1 200 OK"s,
-          "http/1.1 200 OK"s,
-          "ICY 200 OK"s,
-          "200 OK"s,
-          " HTTP/1.1 200 OK"s,
-          "HTTP/1.1 200 O\0K"s,
-          "HTTP/1.1 200 O\rK"s,
-          "HTTP/1.1 200 OK\nA: b"s,
-          "\0HTTP/1.1 200 OK"s,
+         {"HTTP/1.1 099 Low"s, "HTTP/1.1 000 Zero"s, "HTTP/1.1 20 Two digits"s,
+          "HTTP/1.1 2000 Four digits"s, "HTTP/1.1 +20 Sign"s, "HTTP/1.1  200 Two spaces"s,
+          "HTTP/2.0 200 OK"s, "HTTP/0.9 200 OK"s, "HTTP/1.2 200 OK"s, "HTTP/1.10 200 OK"s,
+          "HTTPS/1.1 200 OK"s, "http/1.1 200 OK"s, "ICY 200 OK"s, "200 OK"s, " HTTP/1.1 200 OK"s,
+          "HTTP/1.1 200 O\0K"s, "HTTP/1.1 200 O\rK"s, "\0HTTP/1.1 200 OK"s,
           "SSH-2.0-OpenSSH_9.2"s}) {
         CAPTURE(line);
         CHECK(error_at(line + "\r\nContent-Length: 5\r\n\r\nhello") == Errc::malformed_response);
     }
 }
 
-TEST_CASE("A header of lines that end in LF alone is no header") {
-    CHECK(error_at("HTTP/1.1 200 OK\nContent-Length: 5\n\nhello") == Errc::malformed_response);
+TEST_CASE("Lines of a header may end in LF alone, unless strict") {
+    auto const strict = Options().strict(true);
+    for (std::string const& bytes :
+         {"HTTP/1.1 200 OK\nContent-Length: 5\nX: y\n\nhello"s,
+          "HTTP/1.1 200\nX: y\nContent-Length: 5\n\nhello"s,
+          "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nX: y\r\n\nhello"s,
+          "HTTP/1.1 200 OK\nX: y\nContent-Length: 5\r\n\r\nhello"s,
+          "HTTP/1.1 200 OK\r\nX: y\nContent-Length: 5\n\r\nhello"s,
+          "HTTP/1.1 200 OK\nX:\n y\nTransfer-Encoding: chunked\n\n5\r\nhello\r\n0\r\n\r\n"s}) {
+        CAPTURE(bytes);
+        for (std::size_t cut = 1; cut < bytes.size(); ++cut) {
+            CAPTURE(cut);
+            syncopate::http::detail::ResponseHead head;
+            CHECK(parsed({bytes.substr(0, cut), bytes.substr(cut)}, head) == "hello");
+            CHECK(head.headers["x"] == "y");
+        }
+        Strings each;
+        for (char const byte : bytes)
+            each.emplace_back(1, byte);
+        CHECK(parsed(each) == "hello");
+        RawServer const server(sending_all(bytes));
+        SessionOnLoop client(strict);
+        CHECK(error_of(client, server) == Errc::malformed_response);
+    }
+    CHECK(
+        text_of("HTTP/1.1 103 Early\nX: n\n\nHTTP/1.1 200 OK\nContent-Length: 5\n\nhello") ==
+        "hello");
+    for (std::string const& bytes :
+         {"HTTP/1.1 200 OK\nContent-Length: 5\nTransfer-Encoding: chunked\n\nhello"s,
+          "HTTP/1.1 200 OK\nContent-Length: 5\nContent-Length: 6\n\nhello!"s,
+          "HTTP/1.1 200 OK\nX : y\n\nhello"s, "HTTP/1.1 200 OK\nX: \ry\n\nhello"s,
+          "HTTP/1.1 200 OK\nX: y\r\r\n\nhello"s, "HTTP/1.1 200 OK\n\0: y\n\nhello"s})
+        CHECK(error_at(bytes) == Errc::malformed_response);
+    CHECK(error_at("HTTP/1.1 200 OK\n" + std::string(40'000, 'x')) == Errc::header_too_large);
+}
+
+TEST_CASE(
+    "Odd lists in Connection, Keep-Alive and Transfer-Encoding are read for what they say, unless strict") {
+    auto const strict = Options().strict(true);
+    auto const connections_after = [](std::string const& field) {
+        RawServer server([&](Peer& peer) {
+            for (;;) {
+                peer.read_request();
+                peer.send(response("200 OK", field + "\r\n", "hello"));
+            }
+        });
+        SessionOnLoop client;
+        CHECK(client.text(server.url()) == "hello");
+        return client.connections().idle;
+    };
+    for (auto const* value :
+         {"close;", ";close", "close; x=1", ",,close,", "\"x\", close", "; CLOSE ;"}) {
+        CAPTURE(value);
+        CHECK(connections_after("Connection: "s + value) == 0);
+    }
+    for (auto const* value : {";", "keep-alive;", "\"close\"", "keep-alive; timeout=5"}) {
+        CAPTURE(value);
+        CHECK(connections_after("Connection: "s + value) == 1);
+    }
+    CHECK(connections_after("Keep-Alive: max=5; timeout=0") == 0);
+    {
+        RawServer const server(answering(response("200 OK", "Connection: close;\r\n", "")));
+        SessionOnLoop client(strict);
+        CHECK(error_of(client, server) == Errc::malformed_response);
+    }
+    auto const encoded = [](std::string const& value) {
+        return "HTTP/1.1 200 OK\r\nTransfer-Encoding: " + value + "\r\n\r\n5\r\nhello\r\n0\r\n\r\n";
+    };
+    for (auto const* value : {"chunked,", ", chunked", "chunked;", ",,Chunked , ;"}) {
+        CAPTURE(value);
+        CHECK(text_of(encoded(value)) == "hello");
+        RawServer const server(sending_all(encoded(value)));
+        SessionOnLoop client(strict);
+        CHECK(error_of(client, server) == Errc::malformed_response);
+    }
+    for (auto const* value :
+         {"chunked;q=1", "chunked, chunked", "gzip, chunked", "chunked, gzip", "\"chunked\"",
+          ";"}) {
+        CAPTURE(value);
+        CHECK(error_at(encoded(value)) == Errc::malformed_response);
+    }
+}
+
+TEST_CASE("Lines of a chunked body that do not end in CRLF are refused at once") {
+    std::string const head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+    for (auto const* body :
+         {"5\nhello\n0\n\n", "5\n", "5\r\nhello\n", "5\r\nhello\r\n0\n", "5\r\nhello\r\n0\n\n",
+          "5\r\nhello\r\n0\r\nX: y\n", "5\r\nhello\r\n0\r\n\n", "5;x\n", "5\rx", "5\r\nhello\rx"}) {
+        CAPTURE(body);
+        CHECK(error_at(head + body) == Errc::malformed_response);
+    }
 }
 
 TEST_CASE("A folded line becomes one, with one space where the fold was") {

@@ -254,8 +254,9 @@ public:
     }
     std::size_t max_encodings() const noexcept { return max_encodings_; }
 
-    /// Whether a response must follow RFC 9112 to the letter. Default: false: a status line without its last space, and
-    /// spaces or an odd extension behind a chunk's size, are accepted, as curl and browsers do. What leaves open where a
+    /// Whether a response must follow RFC 9112 to the letter. Default: false: a status line without its last space,
+    /// header lines that end in LF alone, odd lists in Connection, Keep-Alive and Transfer-Encoding, and spaces or an odd
+    /// extension behind a chunk's size are accepted, as curl and browsers do. What leaves open where a
     /// message ends is refused in either case. With true, all of it is Errc::malformed_response.
     SessionOptions& strict(bool value) {
         strict_ = value;

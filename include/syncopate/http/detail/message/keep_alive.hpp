@@ -1,7 +1,7 @@
 // keep_alive_timeout(): how long a server promises to keep an idle connection.
 #pragma once
 
-#include <syncopate/http/detail/message/list_syntax.hpp>
+#include <syncopate/http/detail/message/careless_header.hpp>
 #include <syncopate/http/detail/url/number.hpp>
 #include <syncopate/http/headers.hpp>
 
@@ -18,7 +18,7 @@ inline std::optional<std::chrono::seconds> keep_alive_timeout(Headers const& hea
     constexpr std::string_view name = "timeout=";
     std::string_view parameters = headers["Keep-Alive"];
     while (!parameters.empty()) {
-        auto parameter = take_element(parameters, ',');
+        auto parameter = take_loose_element(parameters);
         if (!equals_ignoring_case(parameter.substr(0, name.size()), name))
             continue;
         parameter.remove_prefix(name.size());

@@ -1,8 +1,10 @@
 // ResponseParser: parses one response, RFC 9112, and refuses those that two readers could understand differently.
 #pragma once
 
+#include <syncopate/http/detail/message/careless_header.hpp>
 #include <syncopate/http/detail/message/chunk_line.hpp>
 #include <syncopate/http/detail/message/field_syntax.hpp>
+#include <syncopate/http/detail/message/response_head.hpp>
 #include <syncopate/http/error.hpp>
 #include <syncopate/http/headers.hpp>
 
@@ -33,21 +35,6 @@ namespace beast = boost::beast;
 /// be all that is missing, and waiting for five would never end.
 inline constexpr bool is_last_chunk_parsed_whole = BOOST_BEAST_VERSION < 356;
 
-/// The limits of a parser, in bytes and fields, and how closely a response must follow RFC 9112.
-struct ResponseLimits {
-    std::size_t header_size;
-    std::size_t header_fields;
-    bool is_strict = false;  // SessionOptions::strict()
-};
-
-/// The status line and the fields of a response.
-struct ResponseHead {
-    int status = 0;
-    bool is_http_1_0 = false;
-    std::string reason;
-    Headers headers;
-};
-
 /// Beast's parser, with checks where Beast is lenient. A call of parse() never reads beyond the end of the header
 /// and into the body.
 class ResponseParser final : beast::http::basic_parser<false> {
@@ -77,22 +64,24 @@ public:
     /// sink:      bytes of the body are appended to it; null: they are dropped.
     /// Throws:    Errc::malformed_response, Errc::header_too_large. Afterwards the connection cannot be used.
     std::size_t parse(std::string_view input, std::string* sink) {
-        if (is_last_chunk_parsed_whole && is_starved_ && chunked() && input.size() < 5)
-            return 0;
+        if (is_starved_ && chunked()) {
+            require_line_ends(input);
+            if (is_last_chunk_parsed_whole && input.size() < 5)
+                return 0;
+        }
         sink_ = sink;
         bool const was_in_header = !is_header_done();
         if (was_in_header)
             head_.headers.reserve(ordinary_fields, (std::min)(input.size(), ordinary_header_size));
-        input_end_ = input.data() + input.size();
         beast::error_code error;
-        auto used = Base::put(asio::buffer(input.data(), input.size()), error);
-        if (error && error != beast::http::error::need_more && !limits_.is_strict)
-            used += parse_liberally(input.substr(used), error);
+        auto const used = was_in_header ? parse_header(input, error) : parse_body(input, error);
         is_starved_ = !was_in_header && used == 0;
         if (error == beast::http::error::need_more) {
             // Beast's limit is for the header. This one is for a chunk's header and the trailers.
             if (!was_in_header && used == 0 && input.size() >= limits_.header_size)
                 fail(Errc::header_too_large, "a chunk's header, or the trailers");
+            if (is_starved_ && chunked())
+                require_line_ends(input);
             if (is_starved_ && !is_in_trailers_)
                 check_starved_chunk_line(input);
             if (was_in_header)
@@ -130,34 +119,59 @@ private:
         fail(is_too_large ? Errc::header_too_large : Errc::malformed_response, error.message());
     }
 
-    /// Parses what Beast has refused, if it is only written carelessly, and no two readers can disagree on where the
-    /// message ends. Returns the number of bytes used, and clears the error.
-    std::size_t parse_liberally(std::string_view input, beast::error_code& error) {
-        if (error == beast::http::error::bad_status && head_.status == 0)
-            return parse_short_status_line(input, error);
-        if (error == beast::http::error::bad_chunk_extension)
-            return parse_chunk_line(input, error);
-        return 0;
+    std::size_t put(std::string_view input, beast::error_code& error) {
+        input_end_ = input.data() + input.size();
+        return Base::put(asio::buffer(input.data(), input.size()), error);
     }
 
-    /// "HTTP/1.1 200" without the space behind it: that line is parsed with the space, then what follows it.
-    std::size_t parse_short_status_line(std::string_view input, beast::error_code& error) {
-        constexpr auto size = std::string_view("HTTP/1.1 200").size();
-        auto const end = input.substr(size, 2);
-        if (!std::string_view("\r\n").starts_with(end) || end.empty())
-            return 0;
-        if (end.size() < 2) {
-            error = beast::http::error::need_more;
+    /// Parses what Beast has refused, if it is only written carelessly, and no two readers can disagree on where the
+    /// message ends. Returns the number of bytes used, and clears the error.
+    std::size_t parse_header(std::string_view input, beast::error_code& error) {
+        using HttpError = beast::http::error;
+        std::size_t used = 0;
+        // Beast, once it has asked for more, looks for nothing but the CRLF at the end of the header.
+        bool const is_overlooked =
+            is_header_starved_ && has_bare_line_feed(input.substr(0, find_header_end(input)));
+        if (!is_overlooked)
+            used = put(input, error);
+        // A CR by itself is no carelessness, and Beast has read on behind it.
+        bool const is_refused = error && error != HttpError::need_more &&
+                                error != HttpError::header_limit &&
+                                error != HttpError::bad_line_ending;
+        if (limits_.is_strict && is_overlooked)
+            fail(HttpError::bad_line_ending);
+        if (!limits_.is_strict && (is_overlooked || is_refused))
+            used += parse_careless_header(input.substr(used), error);
+        is_header_starved_ = error == HttpError::need_more;
+        return used;
+    }
+
+    std::size_t parse_careless_header(std::string_view input, beast::error_code& error) {
+        bool const has_status = head_.status == 0;
+        auto const size = find_header_end(input);
+        if (size == input.npos) {
+            auto const line = input.substr(0, input.find('\n') + 1);
+            bool const is_cut = has_status && line.empty() && input.ends_with('\r');
+            if (is_cut || has_bare_line_feed(input) || in_form(line, has_status) != line)
+                error = beast::http::error::need_more;
             return 0;
         }
-        auto const line = std::string(input.substr(0, size)) + " \r\n";
-        Base::put(asio::buffer(line), error);
-        // Of the space that was not sent Beast has counted one byte too many.
-        limit_header(limits_.header_size - (std::min)(size + end.size(), limits_.header_size));
-        auto const rest = input.substr(size + 2);
-        if (error != beast::http::error::need_more || rest.empty())
-            return size + 2;
-        return size + 2 + Base::put(asio::buffer(rest.data(), rest.size()), error);
+        auto const text = in_form(input.substr(0, size), has_status);
+        if (error && text == input.substr(0, size))
+            return 0;
+        // What was added is not the server's.
+        auto const left = limits_.header_size - (std::min)(header_size_, limits_.header_size);
+        limit_header(left + (text.size() - (std::min)(text.size(), size)));
+        error = {};
+        put(text, error);
+        return error ? 0 : size;
+    }
+
+    std::size_t parse_body(std::string_view input, beast::error_code& error) {
+        auto const used = put(input, error);
+        if (error != beast::http::error::bad_chunk_extension || limits_.is_strict)
+            return used;
+        return used + parse_chunk_line(input.substr(used), error);
     }
 
     std::size_t parse_chunk_line(std::string_view input, beast::error_code& error) {
@@ -171,6 +185,12 @@ private:
         if (!is_harmless_extension(line->extension))
             return 0;
         return Base::put(asio::buffer(without_extension(input, *line)), error);
+    }
+
+    /// Lines of a body's framing end in CRLF, for all readers. Beast would wait for it.
+    void require_line_ends(std::string_view framing) const {
+        if (has_bare_line_end(framing))
+            fail(beast::http::error::bad_line_ending);
     }
 
     /// Beast looks for the end of a quotation beyond the end of the line, and would wait for it.
@@ -209,7 +229,8 @@ private:
         if (head_.headers.contains("Content-Length"))
             fail(Errc::malformed_response, "both a Content-Length and a Transfer-Encoding");
         if (head_.is_http_1_0 || !chunked() ||
-            !equals_ignoring_case(transfer_encoding->value(), "chunked"))
+            !(limits_.is_strict ? equals_ignoring_case(transfer_encoding->value(), "chunked")
+                                : is_list_of(transfer_encoding->value(), "chunked")))
             fail(Errc::malformed_response, "a Transfer-Encoding that is not just chunked");
     }
 
@@ -298,15 +319,11 @@ private:
     std::string_view const server_;
     std::size_t header_size_ = 0;  // of what has come of the header, while it is incomplete
     std::size_t fields_ = 0;
-    bool is_starved_ = false;  // in the body, the last parse() used nothing
+    bool is_header_starved_ = false;  // the last parse() asked for more
+    bool is_starved_ = false;         // the same, in the body, and it used nothing
     bool is_in_trailers_ = false;
     std::string* sink_ = nullptr;
     char const* input_end_ = nullptr;
 };
-
-/// Whether another response follows this one.
-inline bool is_interim(ResponseHead const& head) noexcept {
-    return head.status >= 100 && head.status < 200;
-}
 
 }  // namespace syncopate::inline v0_1::http::detail
