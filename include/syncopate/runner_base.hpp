@@ -10,6 +10,8 @@
 #include <syncopate/detail/iteration/range_source.hpp>
 #include <syncopate/detail/iteration/read_ahead.hpp>
 #include <syncopate/detail/loop/loop.hpp>
+#include <syncopate/detail/task/current_values.hpp>
+#include <syncopate/detail/task/inheriting_function.hpp>
 #include <syncopate/error.hpp>
 #include <syncopate/task_info.hpp>
 
@@ -150,6 +152,8 @@ public:
     /// Semantics: `run(call_async(f))` of the article: for objects that must be made on the loop.
     template <std::invocable F>
     std::invoke_result_t<F> call(F&& function, Where where = Where::current()) {
+        if (detail::CurrentValues::are_used())
+            return call_inheriting(std::forward<F>(function), where);
         detail::FunctionCall<F> call(*loop_, std::forward<F>(function), where);
         return call.run();
     }
@@ -299,6 +303,14 @@ protected:
     }
 
 private:
+    // Not inlined: nothing of it is to burden a call() in a process without context variables.
+    template <class F>
+    [[gnu::noinline]] std::invoke_result_t<F> call_inheriting(F&& function, Where where) {
+        using Inheriting = detail::InheritingFunction<F>;
+        detail::FunctionCall<Inheriting> call(*loop_, Inheriting(std::forward<F>(function)), where);
+        return call.run();
+    }
+
     template <class T>
     task_result_t<T> run_until_deadline(T&& task, detail::Deadline deadline, Where where) {
         detail::BlockingCall<T> call(*loop_, std::forward<T>(task), where);

@@ -7,6 +7,7 @@
 #include <syncopate/detail/loop/task_record.hpp>
 #include <syncopate/detail/task/cancellation.hpp>
 #include <syncopate/detail/task/pooled_coroutine.hpp>
+#include <syncopate/detail/task/task_values.hpp>
 #include <syncopate/error.hpp>
 
 #include <boost/asio/awaitable.hpp>
@@ -14,6 +15,7 @@
 #include <boost/asio/use_awaitable.hpp>
 
 #include <atomic>
+#include <concepts>
 #include <exception>
 #include <source_location>
 #include <utility>
@@ -32,7 +34,10 @@ namespace syncopate::inline v0_1::detail {
 /// So two may be the last to use the call, and the CancelHandshake tells which of them calls released().
 class Call : public TaskRecord, protected SpawnedTask {
 public:
-    Call(Loop& loop, std::source_location where) noexcept : TaskRecord(where), loop_(loop) {
+    /// values: nothing, or as for SpawnedTask.
+    template <std::same_as<TaskValuesPointer>... Values>
+    Call(Loop& loop, std::source_location where, Values const&... values)
+        : TaskRecord(where), SpawnedTask(values...), loop_(loop) {
         loop.keep_callers_library();
     }
     Call(Call const&) = delete;

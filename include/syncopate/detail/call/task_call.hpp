@@ -12,6 +12,7 @@
 #include <syncopate/detail/task/labelled_task.hpp>
 #include <syncopate/detail/task/outcome.hpp>
 #include <syncopate/detail/task/owned_or_ref.hpp>
+#include <syncopate/detail/task/task_values.hpp>
 #include <syncopate/detail/wait/deadline.hpp>
 #include <syncopate/detail/wait/descriptor_alarm.hpp>
 #include <syncopate/detail/wait/interrupt_listener.hpp>
@@ -22,6 +23,7 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <concepts>
 #include <exception>
 #include <functional>
 #include <future>
@@ -46,8 +48,9 @@ class TaskCall : private LabelOf<T>, public CarriedTask<T, Call> {
 protected:
     using Result = task_result_t<T>;
 
-    TaskCall(Loop& loop, T&& task, std::source_location where)
-        : LabelOf<T>(task), CarriedTask<T, Call>(std::forward<T>(task), loop, where) {
+    template <std::same_as<TaskValuesPointer>... Values>
+    TaskCall(Loop& loop, T&& task, std::source_location where, Values const&... values)
+        : LabelOf<T>(task), CarriedTask<T, Call>(std::forward<T>(task), loop, where, values...) {
         if constexpr (Labelled<T>)
             this->set_label(LabelOf<T>::label());
     }
@@ -79,8 +82,10 @@ class BlockingCall : public TaskCall<T> {
 public:
     using Result = task_result_t<T>;
 
-    BlockingCall(Loop& loop, T&& task, std::source_location where)
-        : TaskCall<T>(loop, std::forward<T>(task), where) {}
+    /// values: nothing, or as for SpawnedTask.
+    template <std::same_as<TaskValuesPointer>... Values>
+    BlockingCall(Loop& loop, T&& task, std::source_location where, Values const&... values)
+        : TaskCall<T>(loop, std::forward<T>(task), where, values...) {}
 
     /// Runs the task. When the deadline passes first, the task is cancelled and its end awaited; one that has not
     /// begun never begins. A deadline that has passed already is no reason not to begin: see time_to_begin.
@@ -232,9 +237,11 @@ private:
 template <Task T>
 class BackgroundCall final : public TaskCall<T> {
 public:
-    static void start(Loop& loop, T&& task, std::source_location where) {
-        auto call =
-            std::unique_ptr<BackgroundCall>(new BackgroundCall(loop, std::forward<T>(task), where));
+    /// values: nothing, or as for SpawnedTask.
+    template <std::same_as<TaskValuesPointer>... Values>
+    static void start(Loop& loop, T&& task, std::source_location where, Values const&... values) {
+        auto call = std::unique_ptr<BackgroundCall>(
+            new BackgroundCall(loop, std::forward<T>(task), where, values...));
         call->submit_or_throw();
         call.release();  // it owns itself, and may have been destroyed by now
     }

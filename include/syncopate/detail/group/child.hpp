@@ -5,8 +5,10 @@
 #include <syncopate/concepts.hpp>
 #include <syncopate/detail/intrusive_list.hpp>
 #include <syncopate/detail/task/awaitable_of.hpp>
+#include <syncopate/detail/task/current_values.hpp>
 #include <syncopate/detail/task/outcome.hpp>
 #include <syncopate/detail/task/owned_or_ref.hpp>
+#include <syncopate/detail/task/task_values.hpp>
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/cancellation_signal.hpp>
@@ -27,7 +29,8 @@ class Nursery;
 /// complete() is not called if the coroutine is destroyed before its end.
 class Child : public ListHook<Child> {
 public:
-    explicit Child(Nursery& nursery) noexcept;
+    /// Throws: std::bad_alloc.
+    explicit Child(Nursery& nursery);
     Child(Child const&) = delete;
     Child& operator=(Child const&) = delete;
 
@@ -53,6 +56,8 @@ private:
     }
 
     Nursery* nursery_;
+    // Its context variables, which it inherits from the code that starts it.
+    TaskValuesPointer const values_ = CurrentValues::of_new_task();
     boost::asio::cancellation_signal signal_;
     // Whether the child has been started, and its starter runs again.
     bool is_running_ = false;

@@ -8,6 +8,7 @@
 #include <syncopate/detail/task/caller_executor.hpp>
 #include <syncopate/detail/task/caller_link.hpp>
 #include <syncopate/detail/task/cancellation.hpp>
+#include <syncopate/detail/task/current_values.hpp>
 #include <syncopate/detail/task/emit_cancellation.hpp>
 #include <syncopate/detail/task/nesting.hpp>
 #include <syncopate/detail/task/outcome.hpp>
@@ -82,7 +83,7 @@ public:
         starting_.push_back(child);
         Nesting const nesting;
         auto const begins = nesting.is_too_deep() ? Begins::later : Begins::now;
-        spawn(executor_, child.signal_.slot(), run(std::move(owned), begins));
+        spawn(executor_, child.signal_.slot(), run(std::move(owned), begins), child.values_);
         // The child may have ended. Those that it has started meanwhile have left the list by now.
         if (starting_.empty() || &starting_.back() != &child)
             return;
@@ -117,7 +118,7 @@ public:
         Hold const hold(*this);
         child.move_to(cancelled_);
         try {
-            emit_cancellation(child.signal_);
+            call_with_values(child.values_.get(), [&child] { emit_cancellation(child.signal_); });
         } catch (...) {
             report_unhandled(std::current_exception());
         }
@@ -297,7 +298,7 @@ private:
     std::shared_ptr<Nursery*> here_;  // for what is posted: null once the nursery is gone
 };
 
-inline Child::Child(Nursery& nursery) noexcept : nursery_(&nursery) {
+inline Child::Child(Nursery& nursery) : nursery_(&nursery) {
     ++nursery.held_;
 }
 

@@ -5,6 +5,8 @@
 #include <syncopate/detail/call/task_call.hpp>
 #include <syncopate/detail/iteration/iteration.hpp>
 #include <syncopate/detail/loop/loop.hpp>
+#include <syncopate/detail/task/current_values.hpp>
+#include <syncopate/detail/task/task_values.hpp>
 
 #include <boost/asio/awaitable.hpp>
 
@@ -47,16 +49,19 @@ struct CleanUp {
 /// Does nothing after the loop has been closed: there is nothing left to run the clean-up.
 template <AsyncIterable I>
 void close_iteration(
-    Loop& loop, std::shared_ptr<Iteration<I>> iteration, std::source_location where) noexcept {
+    Loop& loop,
+    std::shared_ptr<Iteration<I>> iteration,
+    std::source_location where,
+    TaskValuesPointer const& values) noexcept {
     if (!iteration || iteration->is_closed() || loop.is_closed())
         return;
     CleanUp<I> clean_up{std::move(iteration)};
     try {
         try {
-            BlockingCall<CleanUp<I>&>(loop, clean_up, where)
+            BlockingCall<CleanUp<I>&>(loop, clean_up, where, values)
                 .run(no_deadline, BlockingWait::Refuse::cycles);
         } catch (DeadlockError const&) {
-            BackgroundCall<CleanUp<I>>::start(loop, std::move(clean_up), where);
+            BackgroundCall<CleanUp<I>>::start(loop, std::move(clean_up), where, values);
         }
     } catch (...) {
         if (loop.is_open())
@@ -64,7 +69,7 @@ void close_iteration(
     }
 }
 
-/// Produces each item when it is asked for.
+/// Produces each item when it is asked for, in a task. All of them have the same context variables.
 template <AsyncIterable I>
 class StepSource final : public RangeSource<iterable_value_t<I>> {
     using Item = iterable_value_t<I>;
@@ -78,16 +83,19 @@ public:
         if (iteration_->is_closed())
             return std::nullopt;
         auto step = [this] { return iteration_->next(); };
-        BlockingCall<decltype(step)&> call(*loop_, step, where_);
+        BlockingCall<decltype(step)&> call(*loop_, step, where_, values_);
         return call.run();
     }
 
-    void close() noexcept override { close_iteration(*loop_, std::move(iteration_), where_); }
+    void close() noexcept override {
+        close_iteration(*loop_, std::move(iteration_), where_, values_);
+    }
 
 private:
     std::shared_ptr<Loop> loop_;
     std::source_location where_;
     std::shared_ptr<Iteration<I>> iteration_;
+    TaskValuesPointer const values_ = CurrentValues::of_new_task();
 };
 
 }  // namespace syncopate::inline v0_1::detail

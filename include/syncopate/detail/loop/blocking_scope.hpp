@@ -33,7 +33,8 @@ public:
     BlockedWorkerPointer const& worker() const noexcept { return worker_; }
 
 protected:
-    ~BlockingScope() {
+    // Inlined, as ~Blocking() is: a short call would notice.
+    [[gnu::always_inline]] ~BlockingScope() {
         if (worker_)
             worker_->end();
     }

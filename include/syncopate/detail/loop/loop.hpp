@@ -63,7 +63,7 @@ public:
             BlockingWait::For what = BlockingWait::For::call)
             : BlockingScope(loop.identity(), event, refused, what), loop_(loop),
               must_end_(loop.begin_blocking()) {}
-        ~Blocking() {
+        [[gnu::always_inline]] ~Blocking() {
             if (must_end_)
                 loop_.end_blocking();
         }

@@ -4,12 +4,14 @@
 
 #include <syncopate/detail/error/report.hpp>
 #include <syncopate/detail/task/caller_executor.hpp>
+#include <syncopate/detail/task/current_values.hpp>
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/associated_executor.hpp>
 #include <boost/asio/post.hpp>
 
 #include <exception>
+#include <optional>
 #include <type_traits>
 #include <utility>
 
@@ -50,6 +52,9 @@ template <class Handler>
 void call_and_hand_on(Handler&& handler) noexcept {
     // Not the one that names its caller: as long as somebody keeps that, its coroutine is not used again.
     auto const executor = plain_executor(boost::asio::get_associated_executor(handler));
+    std::optional<ValuesScope> scope;
+    if (CurrentValues::are_used())
+        scope.emplace(values_of(boost::asio::get_associated_executor(handler)));
     try {
         call_handler(std::forward<Handler>(handler));
     } catch (...) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <syncopate/detail/task/caller_link.hpp>
+#include <syncopate/detail/task/current_values.hpp>
 #include <syncopate/detail/task/forwarding_executor.hpp>
 
 #include <boost/asio/any_io_executor.hpp>
@@ -22,9 +23,16 @@ public:
 
     CallerLinkPointer const& caller() const noexcept { return this->attachment(); }
 
+    /// The function sees the context variables of the task.
     template <class Function>
     void execute(Function&& function) const {
-        this->inner().execute(std::forward<Function>(function));
+        auto const& values = caller()->values();
+        if (!values)
+            return this->inner().execute(std::forward<Function>(function));
+        this->inner().execute([values, function = std::forward<Function>(function)]() mutable {
+            ValuesScope const scope(std::move(values));
+            std::move(function)();
+        });
     }
 };
 
@@ -41,6 +49,12 @@ inline CallerLinkPointer caller_of(boost::asio::any_io_executor const& executor)
     if (auto const* strand = executor.target<boost::asio::strand<boost::asio::any_io_executor>>())
         return caller_of(strand->get_inner_executor());
     return nullptr;
+}
+
+/// The context variables of the task with this executor; null if it has none.
+inline TaskValuesPointer values_of(boost::asio::any_io_executor const& executor) noexcept {
+    auto const caller = caller_of(executor);
+    return caller ? caller->values() : nullptr;
 }
 
 /// The executor without the link that it may carry.

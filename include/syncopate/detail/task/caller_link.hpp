@@ -1,9 +1,11 @@
-// CallerLink: leads from a task, and from all that it starts, to the thread that is blocked on the task.
+// CallerLink: leads from a task, and from all that it starts, to the thread that is blocked on the task, and to
+// its context variables.
 #pragma once
 
 #include <syncopate/detail/task/blocked_worker.hpp>
 #include <syncopate/detail/task/call_id.hpp>
 #include <syncopate/detail/task/task_id.hpp>
+#include <syncopate/detail/task/task_values.hpp>
 
 #include <boost/smart_ptr/intrusive_ptr.hpp>
 #include <boost/smart_ptr/intrusive_ref_counter.hpp>
@@ -34,27 +36,46 @@ struct BlockedThread {
 /// nobody blocked on it.
 class CallerLink : public boost::intrusive_ref_counter<CallerLink, boost::thread_safe_counter> {
 public:
-    /// parent: if the blocked thread is itself a worker, the link of the task that the worker works for.
-    explicit CallerLink(boost::intrusive_ptr<CallerLink> parent = nullptr) noexcept
-        : parent_(std::move(parent)) {}
+    CallerLink() = default;
+    /// The link of a task that has context variables of its own.
+    ///
+    /// starter: null, or the link of the task that starts it: this one leads to the same thread.
+    CallerLink(boost::intrusive_ptr<CallerLink> starter, TaskValuesPointer values) noexcept
+        : leader_(starter && starter->leader_ ? starter->leader_ : std::move(starter)),
+          values_(std::move(values)) {}
 
     /// Names the thread while the task runs, and null afterwards. On the loop.
     void set_thread(BlockedThread const* thread) noexcept { thread_ = thread; }
 
+    /// Names the link of the task that the blocked thread works for, if it is itself a worker. Before the task
+    /// runs.
+    void set_parent(boost::intrusive_ptr<CallerLink> parent) noexcept {
+        parent_ = std::move(parent);
+    }
+
     /// The thread that is blocked on this task, or null. On the loop.
-    BlockedThread const* thread() const noexcept { return thread_; }
+    BlockedThread const* thread() const noexcept { return leader_ ? leader_->thread_ : thread_; }
 
     /// The nearest blocked thread that takes functions while it waits, or null. On the loop.
     BlockedThread const* serving_thread() const noexcept {
-        for (auto const* link = this; link; link = link->parent_.get())
+        for (auto const* link = leader_ ? leader_.get() : this; link; link = link->parent_.get())
             if (link->thread_ && link->thread_->caller_queue)
                 return link->thread_;
         return nullptr;
     }
 
+    /// Gives the task its context variables, and null takes them from it. On the loop.
+    void set_values(TaskValuesPointer values) noexcept { values_ = std::move(values); }
+
+    /// The values that the task sees of context variables; null if it was started before there were any. On the
+    /// loop.
+    TaskValuesPointer const& values() const noexcept { return values_; }
+
 private:
     BlockedThread const* thread_ = nullptr;
-    boost::intrusive_ptr<CallerLink> const parent_;
+    boost::intrusive_ptr<CallerLink> parent_;
+    boost::intrusive_ptr<CallerLink> const leader_;  // it has the thread; null: this one
+    TaskValuesPointer values_;
 };
 
 using CallerLinkPointer = boost::intrusive_ptr<CallerLink>;

@@ -5,6 +5,7 @@
 #include <syncopate/detail/intrusive_list.hpp>
 #include <syncopate/detail/task/caller_executor.hpp>
 #include <syncopate/detail/task/caller_link.hpp>
+#include <syncopate/detail/task/current_values.hpp>
 #include <syncopate/detail/task/emit_cancellation.hpp>
 #include <syncopate/detail/task/inplace_handler.hpp>
 #include <syncopate/detail/task/park.hpp>
@@ -42,8 +43,8 @@ private:
     static PooledCoroutine& take(Waiting& waiting) noexcept;
 
     Waiting waiting_;
-    // Those whose executor carries a CallerLink, for tasks that a thread is blocked on. Two lists, because
-    // a wrapped executor loses Asio's fast path for its own io_context.
+    // Those whose executor carries a CallerLink, for tasks that a thread is blocked on or that have context
+    // variables. Two lists, because a wrapped executor loses Asio's fast path for its own io_context.
     Waiting waiting_with_caller_;
     std::size_t count_ = 0;
     bool is_open_ = true;
@@ -63,14 +64,18 @@ public:
         boost::asio::any_io_executor const& executor, CoroutinePool* pool, SpawnedTask& task) {
         if (!pool)
             return spawn(executor, task);
-        auto& waiting = task.blocked_thread_ ? pool->waiting_with_caller_ : pool->waiting_;
+        bool const has_link = task.needs_link();
+        auto& waiting = has_link ? pool->waiting_with_caller_ : pool->waiting_;
         if (waiting.empty() && pool->is_open_ && pool->count_ < CoroutinePool::most)
-            add_to(*pool, executor, task.blocked_thread_ ? new CallerLink : nullptr);
+            add_to(*pool, executor, has_link ? new CallerLink : nullptr);
         if (waiting.empty())
             return spawn(executor, task);
         PooledCoroutine& coroutine = CoroutinePool::take(waiting);
         coroutine.task_.take(task);
-        coroutine.go_on();
+        if (task.caller_)
+            coroutine.go_on_with_values_of(*std::exchange(task.caller_, nullptr));
+        else
+            coroutine.go_on();
     }
 
     /// The same, in a coroutine of its own.
@@ -81,9 +86,11 @@ public:
         SpawnedTask& task,
         CallerLinkPointer parent = nullptr) {
         auto of_task = executor;
-        if (task.blocked_thread_) {
-            task.caller_ = new CallerLink(std::move(parent));
+        if (task.needs_link()) {
+            if (!task.caller_)
+                task.caller_ = new CallerLink;
             task.caller_->set_thread(task.blocked_thread_);
+            task.caller_->set_parent(std::move(parent));
             of_task = with_caller(executor, task.caller_);
         }
         task.is_being_spawned_ = true;
@@ -136,6 +143,12 @@ private:
 
     void go_on() { handler_.call(); }
 
+    [[gnu::noinline]] void go_on_with_values_of(CallerLink const& link) {
+        ValuesScope const scope(link.values());
+        caller_->set_values(link.values());
+        go_on();
+    }
+
     /// The coroutine has no task, and so ends.
     void end() noexcept {
         try {
@@ -176,6 +189,9 @@ private:
             co_await this_coro::throw_if_cancelled(true);
             if (caller_)
                 caller_->set_thread(nullptr);
+            // What the task has left behind keeps them.
+            if (caller_ && caller_->values() && !is_executor_shared())
+                caller_->set_values(nullptr);
             task_->coroutine_ = nullptr;
             task_.release();
             // The pool is closed if this task was the last that the loop's end waited for.
@@ -210,7 +226,11 @@ inline void SpawnedTask::emit_cancellation() {
     if (holds_ == 0)
         return;              // it has not begun
     Hold const hold(*this);  // the task may end inside this call
-    detail::emit_cancellation(coroutine_ ? coroutine_->signal_ : signal_);
+    auto& signal = coroutine_ ? coroutine_->signal_ : signal_;
+    auto const& link = coroutine_ ? coroutine_->caller_ : caller_;
+    if (!link)
+        return detail::emit_cancellation(signal);
+    call_with_values(link->values().get(), [&signal] { detail::emit_cancellation(signal); });
 }
 
 }  // namespace syncopate::inline v0_1::detail

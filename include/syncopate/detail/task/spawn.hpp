@@ -2,6 +2,11 @@
 // it starts.
 #pragma once
 
+#include <syncopate/detail/task/caller_executor.hpp>
+#include <syncopate/detail/task/caller_link.hpp>
+#include <syncopate/detail/task/current_values.hpp>
+#include <syncopate/detail/task/task_values.hpp>
+
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/cancellation_signal.hpp>
@@ -16,11 +21,7 @@ namespace syncopate::inline v0_1::detail {
 /// in Asio 1.26 it loses the end of a coroutine that is cancelled before it was ever suspended.
 using BottomCoroutine = boost::asio::awaitable<boost::asio::detail::awaitable_thread_entry_point>;
 
-/// Runs the coroutine, up to its first suspension inside this call.
-///
-/// slot:   what is emitted to it cancels the coroutine.
-/// Throws: std::bad_alloc; then the coroutine has not run.
-inline void spawn(
+inline void launch(
     boost::asio::any_io_executor const& executor,
     boost::asio::cancellation_slot slot,
     BottomCoroutine coroutine) {
@@ -28,6 +29,24 @@ inline void spawn(
     boost::asio::detail::awaitable_thread<boost::asio::any_io_executor>(
         std::move(coroutine), executor, slot, boost::asio::cancellation_state(slot))
         .launch();
+}
+
+/// Runs the coroutine, up to its first suspension inside this call.
+///
+/// slot:   what is emitted to it cancels the coroutine.
+/// values: its context variables, or null.
+/// Throws: std::bad_alloc; then the coroutine has not run.
+inline void spawn(
+    boost::asio::any_io_executor const& executor,
+    boost::asio::cancellation_slot slot,
+    BottomCoroutine coroutine,
+    TaskValuesPointer const& values) {
+    if (!values)
+        return launch(executor, slot, std::move(coroutine));
+    CallerLinkPointer const link(new CallerLink(caller_of(executor), values));
+    auto const of_coroutine = with_caller(executor, link);
+    ValuesScope const scope(values);
+    launch(of_coroutine, slot, std::move(coroutine));
 }
 
 }  // namespace syncopate::inline v0_1::detail

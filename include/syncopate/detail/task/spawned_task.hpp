@@ -2,6 +2,8 @@
 #pragma once
 
 #include <syncopate/detail/task/caller_link.hpp>
+#include <syncopate/detail/task/current_values.hpp>
+#include <syncopate/detail/task/task_values.hpp>
 
 #include <boost/asio/async_result.hpp>
 #include <boost/asio/awaitable.hpp>
@@ -45,6 +47,18 @@ public:
     };
 
 protected:
+    /// The task inherits the context variables of the code that makes it.
+    /// Throws: std::bad_alloc.
+    SpawnedTask() {
+        if (CurrentValues::are_used())
+            inherit_values();
+    }
+    /// The task has these context variables, or none.
+    /// Throws: std::bad_alloc.
+    explicit SpawnedTask(TaskValuesPointer const& values) {
+        if (values)
+            caller_ = new CallerLink(nullptr, values);
+    }
     ~SpawnedTask() = default;
 
     /// Says which thread is blocked on the task. The task, and what it starts, find it through their
@@ -76,6 +90,13 @@ private:
     /// Nothing on the loop refers to the task any more: it may be destroyed from now on.
     virtual void released_by_loop() noexcept = 0;
 
+    /// Whether its executor has to lead to a blocked thread, or to context variables.
+    bool needs_link() const noexcept { return blocked_thread_ || caller_; }
+
+    [[gnu::noinline]] void inherit_values() {
+        caller_ = new CallerLink(nullptr, CurrentValues::of_new_task());
+    }
+
     void release() noexcept {
         if (caller_)
             std::exchange(caller_, nullptr)->set_thread(nullptr);
@@ -89,6 +110,7 @@ private:
     PooledCoroutine* coroutine_ = nullptr;  // null if a coroutine was spawned for this task alone
     // Of a coroutine that was spawned for this task alone.
     boost::asio::cancellation_signal signal_;
+    // Of the same. Before that it has the context variables of the task.
     CallerLinkPointer caller_;
 };
 

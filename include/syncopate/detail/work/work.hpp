@@ -11,7 +11,9 @@
 #include <syncopate/detail/task/caller_executor.hpp>
 #include <syncopate/detail/task/caller_link.hpp>
 #include <syncopate/detail/task/cancellation.hpp>
+#include <syncopate/detail/task/current_values.hpp>
 #include <syncopate/detail/task/outcome.hpp>
+#include <syncopate/detail/task/task_values.hpp>
 #include <syncopate/error.hpp>
 #include <syncopate/on_cancel.hpp>
 
@@ -79,7 +81,8 @@ public:
     bool perform() {
         if (!take())
             return false;
-        call_function();
+        call_with_values(values_.get(), [this] { call_function(); });
+        values_.reset();
         return true;
     }
 
@@ -224,6 +227,7 @@ private:
     std::atomic<State> state_{State::queued};
     std::atomic<bool> is_cancelled_{false};
     DependentTask* task_ = nullptr;  // used on the loop only
+    TaskValuesPointer values_ = CurrentValues::of_new_task();
 };
 
 /// Work with its function and the function's result.

@@ -27,7 +27,7 @@ namespace syncopate::inline v0_1::detail {
 /// the task that awaits the worker.
 class FromThreadCallBase : public SpawnedTask, private DependentTask {
 public:
-    explicit FromThreadCallBase(Work& work) noexcept : work_(work) {}
+    explicit FromThreadCallBase(Work& work) : work_(work) {}
 
 protected:
     ~FromThreadCallBase() = default;

@@ -1,9 +1,11 @@
 // FromThreadFunction: a plain function that a worker thread has called on the loop for which it works.
 #pragma once
 
+#include <syncopate/detail/task/current_values.hpp>
 #include <syncopate/detail/task/outcome.hpp>
 #include <syncopate/detail/task/owned_or_ref.hpp>
 #include <syncopate/detail/task/posted_or_dropped.hpp>
+#include <syncopate/detail/task/task_values.hpp>
 #include <syncopate/detail/wait/one_shot_event.hpp>
 #include <syncopate/detail/work/work.hpp>
 #include <syncopate/detail/workers/from_thread_wait.hpp>
@@ -52,13 +54,17 @@ private:
     };
 
     void call() noexcept {
-        capture(
-            outcome_, [this]() -> Result { return std::invoke(std::forward<F>(function_.get())); });
+        capture(outcome_, [this]() -> Result {
+            return call_with_values(values_.get(), [this]() -> Result {
+                return std::invoke(std::forward<F>(function_.get()));
+            });
+        });
         function_.release();
     }
 
     OwnedOrRef<F> function_;
     Outcome<Result> outcome_;
+    TaskValuesPointer const values_ = CurrentValues::of_new_task();
     OneShotEvent done_;
 };
 
