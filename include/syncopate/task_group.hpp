@@ -168,10 +168,11 @@ public:
     }
 
     /// Cancels all tasks of the group, those to come, and the body of with_task_group(). That is no error:
-    /// the group ends without one.
+    /// the group ends without one. May be called again: each time is a request of its own, also for tasks that
+    /// have dealt with an earlier one.
     ///
     /// Semantics: anyio's `task_group.cancel_scope.cancel()`.
-    void cancel() noexcept { nursery_.cancel(); }
+    void cancel() noexcept { nursery_.cancel_once_more(); }
 
     /// Enters the group, as a context does: tasks can be started from now on. A group that has been left may
     /// be entered again.
@@ -187,7 +188,7 @@ public:
     boost::asio::awaitable<void> aexit(std::exception_ptr error) {
         auto const begin = [&]() noexcept {
             if (error)
-                cancel();
+                nursery_.cancel();
         };
         co_await nursery_.supervise(begin);
         end(nullptr);

@@ -188,7 +188,7 @@ TEST_CASE("A child that is being cancelled starts children, which are awaited") 
     CHECK(ended == 2);
 }
 
-TEST_CASE("Clean-up is not cancelled a second time") {
+TEST_CASE("A failure does not cancel the clean-up of a group that is cancelled already") {
     bool cleaned = false;
     OnRunner loop;
     auto const body = [&](TaskGroup& group) -> asio::awaitable<void> {
@@ -205,11 +205,29 @@ TEST_CASE("Clean-up is not cancelled a second time") {
         group.cancel();
         co_await asio::this_coro::throw_if_cancelled(false);
         co_await asio::post(asio::use_awaitable);
-        group.cancel();
         throw std::runtime_error("which cancels the group as well");
     };
     CHECK_THROWS_AS(loop.runner.run(with_task_group(body)), syncopate::TaskGroupError);
     CHECK(cleaned);
+}
+
+LOOP_TEST_CASE("A group that is cancelled once more cancels what went on", EveryLoop) {
+    AnyLoop loop;
+    bool went_on = false;
+    loop.runner.run(with_task_group([&](TaskGroup& group) -> asio::awaitable<void> {
+        group.start_soon([&]() -> asio::awaitable<void> {
+            co_await until_cancelled();
+            co_await asio::this_coro::reset_cancellation_state();
+            went_on = true;
+            co_await forever();
+        });
+        group.cancel();
+        co_await asio::this_coro::reset_cancellation_state();
+        while (!went_on)
+            co_await asio::post(asio::use_awaitable);
+        group.cancel();
+    }));
+    CHECK(went_on);
 }
 
 LOOP_TEST_CASE("To cancel the awaiting task is to cancel all of the group", EveryLoop) {

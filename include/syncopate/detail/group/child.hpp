@@ -6,6 +6,8 @@
 #include <syncopate/detail/intrusive_list.hpp>
 #include <syncopate/detail/task/awaitable_of.hpp>
 #include <syncopate/detail/task/current_values.hpp>
+#include <syncopate/detail/task/cancel_request.hpp>
+#include <syncopate/detail/task/coroutine_state.hpp>
 #include <syncopate/detail/task/outcome.hpp>
 #include <syncopate/detail/task/owned_or_ref.hpp>
 #include <syncopate/detail/task/task_values.hpp>
@@ -59,6 +61,8 @@ private:
     // Its context variables, which it inherits from the code that starts it.
     TaskValuesPointer const values_ = CurrentValues::of_new_task();
     boost::asio::cancellation_signal signal_;
+    CoroutineBottom* bottom_ = nullptr;  // until the coroutine ends
+    CancelRequest request_;
     // Whether the child has been started, and its starter runs again.
     bool is_running_ = false;
     bool is_cancelled_ = false;

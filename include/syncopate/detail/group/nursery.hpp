@@ -9,7 +9,6 @@
 #include <syncopate/detail/task/caller_link.hpp>
 #include <syncopate/detail/task/cancellation.hpp>
 #include <syncopate/detail/task/current_values.hpp>
-#include <syncopate/detail/task/emit_cancellation.hpp>
 #include <syncopate/detail/task/nesting.hpp>
 #include <syncopate/detail/task/outcome.hpp>
 #include <syncopate/detail/task/owned_or_ref.hpp>
@@ -83,7 +82,9 @@ public:
         starting_.push_back(child);
         Nesting const nesting;
         auto const begins = nesting.is_too_deep() ? Begins::later : Begins::now;
-        spawn(executor_, child.signal_.slot(), run(std::move(owned), begins), child.values_);
+        spawn(
+            executor_, child.signal_.slot(), child.bottom_, run(std::move(owned), begins),
+            child.values_);
         // The child may have ended. Those that it has started meanwhile have left the list by now.
         if (starting_.empty() || &starting_.back() != &child)
             return;
@@ -111,14 +112,29 @@ public:
             cancel(running_.front());
     }
 
-    /// Cancels a child that runs. Only once: its clean-up is not cancelled again, but by the parent.
+    /// The same; a request of its own, which reaches also those children that have dealt with an earlier one.
+    void cancel_once_more() noexcept {
+        Hold const hold(*this);
+        IntrusiveList<Child> again;
+        while (!cancelled_.empty())
+            cancelled_.front().move_to(again);
+        while (!again.empty()) {
+            again.front().is_cancelled_ = false;
+            cancel(again.front());
+        }
+        cancel();
+    }
+
+    /// Cancels a child that runs. Only once: its clean-up is cancelled again by cancel_once_more() alone.
     void cancel(Child& child) noexcept {
         if (std::exchange(child.is_cancelled_, true))
             return;
         Hold const hold(*this);
         child.move_to(cancelled_);
         try {
-            call_with_values(child.values_.get(), [&child] { emit_cancellation(child.signal_); });
+            call_with_values(child.values_.get(), [&child] {
+                child.request_.emit(child.bottom_, child.signal_);
+            });
         } catch (...) {
             report_unhandled(std::current_exception());
         }
@@ -200,7 +216,7 @@ private:
             return;
         Nesting const nesting;
         if (!nesting.is_too_deep() || !cancel_children_later())
-            cancel_children();
+            cancel_once_more();
     }
 
     /// Of many nurseries inside one another. Returns false if there is no memory.
@@ -210,25 +226,12 @@ private:
                 here_ = std::make_shared<Nursery*>(this);
             boost::asio::post(executor_, [here = here_] {
                 if (*here)
-                    (*here)->cancel_children();
+                    (*here)->cancel_once_more();
             });
         } catch (...) {
             return false;
         }
         return true;
-    }
-
-    void cancel_children() noexcept {
-        Hold const hold(*this);
-        // Each request of the parent's reaches also those that have dealt with an earlier one.
-        IntrusiveList<Child> again;
-        while (!cancelled_.empty())
-            cancelled_.front().move_to(again);
-        while (!again.empty()) {
-            again.front().is_cancelled_ = false;
-            cancel(again.front());
-        }
-        cancel();
     }
 
     enum class Begins { now, later };
@@ -243,6 +246,8 @@ private:
         } catch (...) {
             error = std::current_exception();
         }
+        child->bottom_ = nullptr;
+        child->request_.end();
         return_to_loop(std::move(child), std::move(error));
     }
 

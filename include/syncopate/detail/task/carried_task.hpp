@@ -35,6 +35,8 @@ protected:
 
 private:
     boost::asio::awaitable<void> body() final {
+        if (this->would_be_posted())
+            co_await this->find_own_coroutine();
         try {
             if constexpr (std::is_void_v<task_result_t<T>>) {
                 co_await awaitable_of(task_);
@@ -52,6 +54,7 @@ private:
             co_await this->return_to_loop();
         else if (this->would_be_posted())
             co_await this->pretend_suspension();
+        this->end_cancellation();
         task_.release();
     }
 

@@ -1,6 +1,8 @@
 // ParkedCoroutine: one coroutine that waits until something happens on its own loop.
 #pragma once
 
+#include <syncopate/detail/task/cancel_request.hpp>
+#include <syncopate/detail/task/coroutine_state.hpp>
 #include <syncopate/detail/task/inplace_handler.hpp>
 #include <syncopate/detail/task/park.hpp>
 
@@ -50,15 +52,23 @@ public:
         // A coroutine that was cancelled before, and went on, waits until it is cancelled once more.
         bool const was_cancelled = cancellation.cancelled() != cancellation_type::none;
         co_await this_coro::throw_if_cancelled(false);
+        CoroutineBottom* bottom = nullptr;
+        bool may_throw_again = throws;
+        auto const cancelled = [&, on_cancel] {
+            if (throws && CancelRequest::stay_without_throwing(bottom))
+                may_throw_again = false;
+            on_cancel();
+        };
         begin();
         bool const is_cancelled = cancellation.cancelled() != cancellation_type::none;
         if (is_cancelled && !was_cancelled && !has_happened())
             on_cancel();
         std::exception_ptr no_memory;
         if (!has_happened()) {
+            co_await find_bottom(bottom);
             try {
                 [[maybe_unused]] auto const marked = mark();
-                co_await suspend(on_cancel);
+                co_await suspend(cancelled);
             } catch (...) {
                 no_memory = std::current_exception();
             }
@@ -68,9 +78,12 @@ public:
             if (!has_happened())
                 co_await suspend_uncancelled();
         }
-        if (resumed_by_other_task_)
+        if (resumed_by_other_task_) {
+            co_await this_coro::throw_if_cancelled(false);
             co_await boost::asio::post(boost::asio::deferred);
-        co_await this_coro::throw_if_cancelled(throws);
+        }
+        if (may_throw_again)
+            co_await this_coro::throw_if_cancelled(true);
         if (no_memory)
             std::rethrow_exception(std::move(no_memory));
     }

@@ -5,8 +5,8 @@
 #include <syncopate/detail/intrusive_list.hpp>
 #include <syncopate/detail/task/caller_executor.hpp>
 #include <syncopate/detail/task/caller_link.hpp>
+#include <syncopate/detail/task/coroutine_state.hpp>
 #include <syncopate/detail/task/current_values.hpp>
-#include <syncopate/detail/task/emit_cancellation.hpp>
 #include <syncopate/detail/task/inplace_handler.hpp>
 #include <syncopate/detail/task/park.hpp>
 #include <syncopate/detail/task/spawned_task.hpp>
@@ -173,6 +173,7 @@ private:
 
     boost::asio::awaitable<void> serve() {
         namespace this_coro = boost::asio::this_coro;
+        co_await find_bottom(bottom_);
         co_await wait();
         own_references_ = caller_ ? caller_->use_count() : 0;
         while (task_) {
@@ -204,6 +205,7 @@ private:
     SpawnedTask::Hold task_;  // destroyed last
     CoroutinePool& pool_;
     boost::asio::cancellation_signal signal_;
+    CoroutineBottom* bottom_ = nullptr;
     CallerLinkPointer const caller_;
     unsigned own_references_ = 0;
     InplaceHandler handler_;
@@ -226,11 +228,13 @@ inline void SpawnedTask::emit_cancellation() {
     if (holds_ == 0)
         return;              // it has not begun
     Hold const hold(*this);  // the task may end inside this call
+    auto* const bottom = coroutine_ ? coroutine_->bottom_ : bottom_;
     auto& signal = coroutine_ ? coroutine_->signal_ : signal_;
     auto const& link = coroutine_ ? coroutine_->caller_ : caller_;
     if (!link)
-        return detail::emit_cancellation(signal);
-    call_with_values(link->values().get(), [&signal] { detail::emit_cancellation(signal); });
+        return request_.emit(bottom, signal);
+    call_with_values(
+        link->values().get(), [this, bottom, &signal] { request_.emit(bottom, signal); });
 }
 
 }  // namespace syncopate::inline v0_1::detail

@@ -4,6 +4,7 @@
 
 #include <syncopate/detail/task/caller_executor.hpp>
 #include <syncopate/detail/task/caller_link.hpp>
+#include <syncopate/detail/task/coroutine_state.hpp>
 #include <syncopate/detail/task/current_values.hpp>
 #include <syncopate/detail/task/task_values.hpp>
 
@@ -24,29 +25,33 @@ using BottomCoroutine = boost::asio::awaitable<boost::asio::detail::awaitable_th
 inline void launch(
     boost::asio::any_io_executor const& executor,
     boost::asio::cancellation_slot slot,
+    CoroutineBottom*& bottom,
     BottomCoroutine coroutine) {
-    // The only use of what Asio keeps to itself: the same in Asio 1.26 and 1.34.
-    boost::asio::detail::awaitable_thread<boost::asio::any_io_executor>(
-        std::move(coroutine), executor, slot, boost::asio::cancellation_state(slot))
-        .launch();
+    // What Asio keeps to itself, as in CoroutineState: the same in Asio 1.26 and 1.34.
+    boost::asio::detail::awaitable_thread<boost::asio::any_io_executor> thread(
+        std::move(coroutine), executor, slot, boost::asio::cancellation_state(slot));
+    bottom = thread.entry_point();
+    thread.launch();
 }
 
 /// Runs the coroutine, up to its first suspension inside this call.
 ///
 /// slot:   what is emitted to it cancels the coroutine.
+/// bottom: is told where the coroutine's bottom is, before it runs.
 /// values: its context variables, or null.
 /// Throws: std::bad_alloc; then the coroutine has not run.
 inline void spawn(
     boost::asio::any_io_executor const& executor,
     boost::asio::cancellation_slot slot,
+    CoroutineBottom*& bottom,
     BottomCoroutine coroutine,
     TaskValuesPointer const& values) {
     if (!values)
-        return launch(executor, slot, std::move(coroutine));
+        return launch(executor, slot, bottom, std::move(coroutine));
     CallerLinkPointer const link(new CallerLink(caller_of(executor), values));
     auto const of_coroutine = with_caller(executor, link);
     ValuesScope const scope(values);
-    launch(of_coroutine, slot, std::move(coroutine));
+    launch(of_coroutine, slot, bottom, std::move(coroutine));
 }
 
 }  // namespace syncopate::inline v0_1::detail

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <syncopate/detail/task/caller_link.hpp>
+#include <syncopate/detail/task/cancel_request.hpp>
+#include <syncopate/detail/task/coroutine_state.hpp>
 #include <syncopate/detail/task/current_values.hpp>
 #include <syncopate/detail/task/task_values.hpp>
 
@@ -79,6 +81,17 @@ protected:
             [](auto handler) { std::move(handler)(); }, boost::asio::deferred);
     }
 
+    /// The first thing that body() awaits, if it is spawned alone: finds the coroutine that may be cancelled.
+    auto find_own_coroutine() noexcept { return find_bottom(bottom_); }
+    /// The last thing of body(), on the loop: the coroutine is not cancelled any more.
+    void end_cancellation() noexcept { request_.end(); }
+
+    /// The coroutine will never run again, nor be destroyed: the task is released without it.
+    void release_without_end() noexcept {
+        holds_ = 0;
+        release();
+    }
+
     /// Takes the error of a task that could not run as its outcome.
     virtual void fail(std::exception_ptr error) noexcept = 0;
 
@@ -98,6 +111,7 @@ private:
     }
 
     void release() noexcept {
+        request_.end();
         if (caller_)
             std::exchange(caller_, nullptr)->set_thread(nullptr);
         released_by_loop();
@@ -108,7 +122,9 @@ private:
     bool is_being_spawned_ = false;
     BlockedThread const* blocked_thread_ = nullptr;
     PooledCoroutine* coroutine_ = nullptr;  // null if a coroutine was spawned for this task alone
+    CancelRequest request_;
     // Of a coroutine that was spawned for this task alone.
+    CoroutineBottom* bottom_ = nullptr;
     boost::asio::cancellation_signal signal_;
     // Of the same. Before that it has the context variables of the task.
     CallerLinkPointer caller_;
