@@ -28,8 +28,8 @@ concept PortalExecutor = boost::asio::execution::is_executor<E>::value &&
 ///
 /// The execution context must live until the portal is closed, and run until then whatever was started
 /// through it. A call from a thread that runs the executor throws DeadlockError if no other thread of
-/// the executor is left to run the task. A thread_pool tells how many there are; of an io_context one is
-/// assumed.
+/// the executor is left to run the task. A thread_pool tells how many there are; to an io_context a handler is
+/// posted, to see whether another thread runs it.
 ///
 /// Blocks:    the destructor, as that of ThreadRunner; not at all if nothing is under way.
 /// Threads:   every member from any thread.

@@ -98,6 +98,8 @@ public:
         release();
     }
 
+    void lose() noexcept final { release_without_end(); }
+
     void cancel(Errc reason) noexcept final {
         if (is_clean_up())
             return;

@@ -5,9 +5,9 @@
 #include <syncopate/concepts.hpp>
 #include <syncopate/detail/intrusive_list.hpp>
 #include <syncopate/detail/task/awaitable_of.hpp>
-#include <syncopate/detail/task/current_values.hpp>
 #include <syncopate/detail/task/cancel_request.hpp>
 #include <syncopate/detail/task/coroutine_state.hpp>
+#include <syncopate/detail/task/current_values.hpp>
 #include <syncopate/detail/task/outcome.hpp>
 #include <syncopate/detail/task/owned_or_ref.hpp>
 #include <syncopate/detail/task/task_values.hpp>

@@ -29,6 +29,7 @@
 namespace syncopate::inline v0_1::detail {
 
 class Suspension;
+class TurnGate;
 
 /// The gate is open while the execution context is there. Other threads post to the context under the
 /// gate's lock, and so never to a context that is gone. Coroutines that wait for other threads, the
@@ -103,6 +104,10 @@ public:
 
     /// What coroutines of the context wait for, oldest first.
     std::vector<TaskWait> waits() const;
+
+    /// Whether no thread uses what belongs to the coroutines behind a gate that has been shut.
+    /// Throws: std::bad_alloc.
+    bool have_released(TurnGate const& turns);
 
     // Of Suspension.
     void add(Suspension& suspension) noexcept;

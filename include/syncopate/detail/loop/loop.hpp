@@ -130,9 +130,7 @@ public:
              .workers = pool_work()});
     }
 
-    LoopIdentity identity() const noexcept {
-        return {&options().name(), this, exclusive_context()};
-    }
+    virtual LoopIdentity identity() const noexcept = 0;
 
     /// The loop that the calling thread is turning, or null.
     static Loop const* of_this_thread() noexcept {
@@ -158,9 +156,6 @@ protected:
     void set_closed() noexcept { closed_.set(); }
 
 private:
-    /// The execution context, if one thread at most runs it; else null.
-    virtual void const* exclusive_context() const noexcept = 0;
-
     /// Before a thread blocks. After true, end_blocking() is called when it has blocked.
     virtual bool begin_blocking() { return false; }
     virtual void end_blocking() noexcept {}

@@ -117,6 +117,11 @@ protected:
         return refusal_.compare_exchange_strong(accepting, reason, std::memory_order_acq_rel);
     }
 
+    /// Takes a refusal back that nobody else has made.
+    void accept_again(Errc reason) noexcept {
+        refusal_.compare_exchange_strong(reason, Errc{}, std::memory_order_acq_rel);
+    }
+
     void set_lost() noexcept {
         is_lost_.store(true, std::memory_order_release);
         refuse(Errc::loop_failed);

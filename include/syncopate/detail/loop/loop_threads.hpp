@@ -1,12 +1,14 @@
 // LoopThreads, threads_of(): what an executor tells of the threads that run it.
 #pragma once
 
+#include <syncopate/detail/loop/thread_probe.hpp>
 #include <syncopate/detail/loop/traced_executor.hpp>
 #include <syncopate/detail/task/caller_executor.hpp>
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/execution/occupancy.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/query.hpp>
 #include <boost/asio/strand.hpp>
 #include <boost/asio/thread_pool.hpp>
@@ -26,6 +28,10 @@ struct LoopThreads {
     /// Whether the executor is a strand, or runs on one, and the calling thread holds it: then no other thread
     /// can run.
     std::function<bool()> wait_for_this_one = [] { return false; };
+    /// Whether they have left the loop, because it was stopped or ran out of work. An io_context tells.
+    std::function<bool()> have_left = nullptr;
+    /// Where the count is an assumption: posts to the executor.
+    ThreadProbe::Post post = nullptr;
 };
 
 template <class Executor>
@@ -75,7 +81,7 @@ inline LoopThreads threads_of(boost::asio::any_io_executor const& executor) {
     using Io = boost::asio::io_context::executor_type;
     using Pool = boost::asio::thread_pool::executor_type;
     using boost::asio::strand;
-    auto const inner = without_caller(executor);
+    auto const inner = without_caller_and_gate(executor);
     LoopThreads threads;
     take_threads_of_one<
         Io, Pool, strand<Io>, strand<Pool>, strand<Any>, strand<TracedExecutor<Io>>,
@@ -94,8 +100,14 @@ LoopThreads threads_of(Executor const& executor) {
             [executor] { return executor.running_in_this_thread(); },
             boost::asio::query(executor, boost::asio::execution::occupancy)};
     } else {
-        // An io_context does not tell. Most have one thread, and to assume so is safe.
-        return {[executor] { return executor.running_in_this_thread(); }, 1};
+        // An io_context does not tell. Most have one thread; a probe finds out.
+        LoopThreads threads{[executor] { return executor.running_in_this_thread(); }, 1};
+        threads.post = [executor](ThreadProbe::Handler handler) {
+            boost::asio::post(executor, std::move(handler));
+        };
+        if constexpr (std::convertible_to<decltype(executor.context()), boost::asio::io_context&>)
+            threads.have_left = [executor] { return executor.context().stopped(); };
+        return threads;
     }
 }
 

@@ -44,6 +44,8 @@ public:
 
     boost::asio::io_context& context() noexcept { return context_; }
 
+    LoopIdentity identity() const noexcept final { return {&options().name(), this, &context_}; }
+
 protected:
     void initialise() {
         set_executor(context_.get_executor());
@@ -97,7 +99,6 @@ private:
         using io_context::io_context;
     };
 
-    void const* exclusive_context() const noexcept override { return &context_; }
     std::string work_in_hand() const override { return gate_.work(); }
 
     void add_queued_operations(std::vector<Operation*>& operations) const override {

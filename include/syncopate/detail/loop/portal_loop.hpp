@@ -2,12 +2,17 @@
 #pragma once
 
 #include <syncopate/detail/loop/context_gate.hpp>
+#include <syncopate/detail/loop/host_threads.hpp>
 #include <syncopate/detail/loop/loop.hpp>
 #include <syncopate/detail/loop/loop_threads.hpp>
 #include <syncopate/detail/loop/operation.hpp>
 #include <syncopate/detail/loop/portal_registry.hpp>
+#include <syncopate/detail/loop/thread_probe.hpp>
 #include <syncopate/detail/loop/traced_executor.hpp>
 #include <syncopate/detail/task/posted_or_dropped.hpp>
+#include <syncopate/detail/task/turn_gate.hpp>
+#include <syncopate/detail/wait/deadline.hpp>
+#include <syncopate/detail/wait/one_shot_event.hpp>
 #include <syncopate/error.hpp>
 #include <syncopate/options.hpp>
 
@@ -18,7 +23,11 @@
 #include <boost/asio/query.hpp>
 #include <boost/asio/strand.hpp>
 
+#include <algorithm>
+#include <atomic>
+#include <chrono>
 #include <cstddef>
+#include <exception>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -27,7 +36,7 @@
 
 namespace syncopate::inline v0_1::detail {
 
-class PortalLoop final : public Loop, private RegisteredPortal {
+class PortalLoop final : public Loop, private RegisteredPortal, private HostThreads {
 public:
     template <class Executor>
     static std::shared_ptr<PortalLoop> create(Executor const& executor, Options options) {
@@ -39,8 +48,10 @@ public:
         auto gate = ContextGate::of(executor);  // keeps this executor, and not the portal's strand
         auto loop = std::make_shared<PortalLoop>(
             std::move(options), threads_of(executor), execution_context, std::move(gate));
-        loop->set_executor(serial(executor, loop));
+        loop->strand_ = serial(executor, loop);
+        loop->set_executor(GatedAnyExecutor(loop->strand_, loop->turns_));
         loop->registry_->add(*loop);
+        loop->HostThreads::enlist();
         return loop;
     }
 
@@ -57,9 +68,9 @@ public:
         // Posted under the lock and without a copy of the executor: once the loop has the operation, the
         // execution context may end, and a copy would refer to it.
         std::lock_guard lock(mutex_);
-        if (is_detached_ || !executor())
+        if (is_detached_ || is_lost() || !strand_)
             throw_error(refusal());
-        boost::asio::post(executor(), PostedOrDropped(Posted{shared_from_this()}));
+        boost::asio::post(strand_, PostedOrDropped(Posted{shared_from_this()}));
         running_tasks().locked([&] { submitted_.push_back(operation); });
         ++deliveries_;
     }
@@ -71,7 +82,11 @@ public:
     boost::asio::any_io_executor open_executor() const {
         std::lock_guard lock(mutex_);
         require_open();
-        return executor();
+        return strand_;
+    }
+
+    LoopIdentity identity() const noexcept override {
+        return {&options().name(), this, execution_context_, thread_count_, probe_.get()};
     }
 
     void abandon() noexcept override {
@@ -107,28 +122,126 @@ private:
         return boost::asio::make_strand(TracedExecutor(executor, std::move(loop)));
     }
 
-    void const* exclusive_context() const noexcept override {
-        return has_one_thread_ ? execution_context_ : nullptr;
+    void describe_host(HostThread& thread) const override {
+        thread.identity = {nullptr, nullptr, execution_context_, thread_count_, nullptr};
+        thread.name = options().name();
     }
+    bool runs_on_this_thread() const override { return threads_.include_this_one(); }
 
     // A thread of the execution context that blocks takes one thread from it, and is counted. The context
     // outlives the count: it cannot be destroyed while a thread of its own is here.
     bool begin_blocking() override {
-        std::lock_guard const lock(mutex_);
+        std::unique_lock lock(mutex_);
         if (is_detached_)
             return false;
         if (threads_.wait_for_this_one())
             throw_blocks_itself();
         if (threads_.count == 0 || !threads_.include_this_one())
             return false;
-        if (!registry_->enter(threads_.count))
+        if (registry_->enter(threads_.count))
+            return true;
+        lock.unlock();
+        if (!probe_ || !probe_->finds_another())
             throw DeadlockError(
                 '"' + options().name() +
                 "\" has no thread left to run the task: all that run its executor "
                 "would be blocked; use co_await");
-        return true;
+        return false;
     }
     void end_blocking() noexcept override { registry_->leave(); }
+
+    bool block(OneShotEvent& event, Deadline deadline) noexcept override {
+        if (!may_be_deserted_)
+            return event.wait_until(deadline);
+        for (Desertion desertion;;) {
+            auto const look = deadline_after(look_after);
+            if (event.wait_until(desertion.question ? look : (std::min)(deadline, look)))
+                return true;
+            bool const is_late = Deadline::clock::now() >= deadline;
+            auto const found = look_at(desertion, is_late ? short_patience : patience);
+            if (found == Found::deserted)
+                give_up();
+            else if (is_late && found == Found::alive)
+                return false;
+        }
+    }
+
+    /// That nobody has run the execution context for a while, although somebody has left it.
+    enum class Found { alive, silent, deserted };
+    struct Desertion {
+        std::shared_ptr<ThreadProbe::Question> question;
+        Deadline since{};
+    };
+
+    /// A host that restarts and polls its context now and then has it stopped in between, and runs what is posted.
+    Found look_at(Desertion& desertion, std::chrono::milliseconds limit) noexcept {
+        if (turns_->is_shut())
+            return Found::deserted;
+        std::lock_guard const lock(mutex_);
+        if (is_lost() || is_detached_ || !threads_.have_left || !threads_.have_left()) {
+            desertion.question = nullptr;
+            return Found::alive;
+        }
+        auto const now = Deadline::clock::now();
+        if (desertion.question && !desertion.question->is_over.load(std::memory_order_relaxed))
+            return now - desertion.since >= limit ? Found::deserted : Found::silent;
+        bool const was_answered = desertion.question != nullptr;
+        try {
+            desertion = {probe_->ask(), now};
+        } catch (std::exception const&) {
+            return Found::alive;  // without memory it is asked later
+        }
+        return was_answered ? Found::alive : Found::silent;
+    }
+
+    /// Ends what waits for the loop, with Errc::loop_failed. By a thread that waits, and may call this again: it does
+    /// nothing while a handler of a task runs, or a worker uses what a task owns.
+    void give_up() noexcept {
+        auto const self = shared_from_this();
+        std::unique_lock const giving_up(giving_up_mutex_, std::try_to_lock);
+        if (!giving_up || is_closed() || (!turns_->is_shut() && (is_lost() || !turns_->shut())))
+            return;
+        if (has_no_tasks() && !is_closing())
+            return refuse_what_waits();
+        if (!is_lost()) {
+            set_lost();
+            HostThreads::strike_off();
+            probe_->detach();
+        }
+        run_what_waits();
+        try {
+            if (!gate_->have_released(*turns_))
+                return;
+        } catch (std::exception const&) {
+            return;
+        }
+        start_closing();
+        running_tasks().lose_all();
+        registry_->remove(*this);
+        std::unique_lock lock(mutex_);
+        detach(lock);
+    }
+
+    /// Nothing has begun: who waits is told, and the portal can be used when somebody runs the context again.
+    void refuse_what_waits() noexcept {
+        bool const is_first = refuse(Errc::loop_failed);
+        run_what_waits();
+        if (is_first)
+            accept_again(Errc::loop_failed);
+        turns_->open_again();
+    }
+
+    /// What is lost or refused, and run, tells its caller so.
+    void run_what_waits() noexcept {
+        while (Operation* const operation =
+                   begin_next([this]() noexcept { return submitted_.pop_front(); }))
+            operation->run();
+    }
+
+    bool is_closing() const noexcept {
+        std::lock_guard const lock(mutex_);
+        return close_submitted_;
+    }
 
     void add_queued_operations(std::vector<Operation*>& operations) const override {
         submitted_.for_each([&](Operation& operation) { operations.push_back(&operation); });
@@ -161,11 +274,14 @@ private:
 
     void deliver() noexcept {
         std::unique_lock lock(mutex_);
-        if (Operation* const operation =
-                begin_next([this]() noexcept { return submitted_.pop_front(); })) {
-            lock.unlock();
-            operation->run();
-            lock.lock();
+        if (turns_->enter()) {
+            if (Operation* const operation =
+                    begin_next([this]() noexcept { return submitted_.pop_front(); })) {
+                lock.unlock();
+                operation->run();
+                lock.lock();
+            }
+            turns_->leave();
         }
         if (--deliveries_ == 0 && waits_for_deliveries_)
             detach(lock);
@@ -184,10 +300,15 @@ private:
         auto const self = shared_from_this();
         if (std::exchange(is_detached_, true))
             return;
+        HostThreads::strike_off();
+        if (probe_)
+            probe_->detach();
         auto executor = take_executor();
+        auto strand = std::exchange(strand_, {});
         auto threads = std::exchange(threads_, {});  // it has the executor, too
         lock.unlock();
         executor = {};
+        strand = {};
         threads = {};
         if (!is_lost())
             registry_->remove(*this);
@@ -196,19 +317,38 @@ private:
 
     void execution_context_ends() noexcept override {
         auto const self = shared_from_this();
+        std::lock_guard const giving_up(giving_up_mutex_);
+        if (turns_->is_shut())
+            return;
         set_lost();
+        HostThreads::strike_off();
+        if (probe_)
+            probe_->detach();
         start_closing();
         std::lock_guard lock(mutex_);
         take_executor();
+        strand_ = {};
     }
 
     LoopThreads threads_;
-    bool const has_one_thread_ = threads_.count == 1;
+    std::size_t const thread_count_ = threads_.count;
+    std::shared_ptr<ThreadProbe> const probe_ =
+        threads_.post ? std::make_shared<ThreadProbe>(std::exchange(threads_.post, nullptr))
+                      : nullptr;
+    bool const may_be_deserted_ = threads_.have_left && probe_;
+    TurnGatePointer const turns_{new TurnGate};
+    boost::asio::any_io_executor strand_;  // on which everything runs; without the gate
     boost::asio::execution_context* const execution_context_;
     std::shared_ptr<ContextGate> const gate_;
     PortalRegistry* const registry_;
     MemberOperation<LoopLifetime, &LoopLifetime::start_closing> close_{*this};
 
+    /// From one look at the execution context to the next, and how long nobody may run it.
+    static constexpr std::chrono::milliseconds look_after{100};
+    static constexpr std::chrono::milliseconds patience{1000};
+    static constexpr std::chrono::milliseconds short_patience{200};  // of a caller whose time is up
+
+    std::mutex giving_up_mutex_;
     mutable std::mutex mutex_;
     OperationList submitted_;  // under the lock of the running tasks
     std::size_t deliveries_ =

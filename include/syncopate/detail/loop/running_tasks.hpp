@@ -109,6 +109,15 @@ public:
         return f();
     }
 
+    /// While nothing of the loop's runs. Ends all without an outcome: see TaskRecord.
+    void lose_all() noexcept {
+        while (TaskRecord* const task = locked([this]() -> TaskRecord* {
+            auto& list = listed_.empty() ? cancelled_ : listed_;
+            return list.empty() ? nullptr : &list.back();
+        }))
+            task->lose();
+    }
+
     bool has_begun(TaskRecord const& task) const noexcept {
         return locked([&] { return task.has_begun_; });
     }

@@ -10,6 +10,7 @@
 #include <syncopate/detail/task/inplace_handler.hpp>
 #include <syncopate/detail/task/park.hpp>
 #include <syncopate/detail/task/task_id.hpp>
+#include <syncopate/detail/task/turn_gate.hpp>
 #include <syncopate/error.hpp>
 
 #include <boost/asio/any_io_executor.hpp>
@@ -21,8 +22,10 @@
 #include <boost/smart_ptr/intrusive_ptr.hpp>
 #include <boost/smart_ptr/intrusive_ref_counter.hpp>
 
+#include <algorithm>
 #include <chrono>
 #include <memory>
+#include <mutex>
 #include <new>
 #include <string>
 #include <system_error>
@@ -44,7 +47,8 @@ public:
         : gate_(ContextGate::of(executor)), task_(task_of(executor)),
           executor_(
               boost::asio::prefer(executor, boost::asio::execution::outstanding_work.tracked)),
-          is_direct_(gate_->loop() && runs_on_io_context(executor)) {}
+          is_direct_(gate_->loop() && runs_on_io_context(executor)),
+          turns_(gate_->loop() ? nullptr : gate_of(executor)) {}
     virtual ~Suspension() = default;
 
     /// Suspends the awaiting coroutine: `co_await suspension->wait()`. Once.
@@ -93,6 +97,11 @@ public:
             });
         });
     }
+
+    /// Whether the coroutine's loop may end so that is_shut_out().
+    bool is_gated() const noexcept { return turns_ != nullptr; }
+    /// Whether the coroutine will never go on, because nobody runs its loop any more.
+    bool is_shut_out() const noexcept { return turns_ && turns_->is_shut(); }
 
     ContextGate const& gate() const noexcept { return *gate_; }
 
@@ -163,6 +172,7 @@ private:
     TaskId const task_;
     boost::asio::any_io_executor executor_;
     bool const is_direct_;
+    TurnGatePointer const turns_;  // of a portal's
     boost::asio::cancellation_slot slot_;
     InplaceHandler handler_;
     MemberOperation<Suspension, &Suspension::run_resume> resume_{*this};
@@ -185,6 +195,19 @@ inline std::vector<TaskWait> ContextGate::waits() const {
         all.push_back({suspension.task(), suspension.description()});
     });
     return all;
+}
+
+inline bool ContextGate::have_released(TurnGate const& turns) {
+    std::vector<boost::intrusive_ptr<Suspension>> shut_out;
+    {
+        std::lock_guard const lock(mutex_);
+        suspensions_.for_each([&](Suspension& suspension) {
+            if (suspension.turns_.get() == &turns)
+                shut_out.emplace_back(&suspension);
+        });
+    }
+    return std::ranges::all_of(
+        shut_out, [](auto const& suspension) { return suspension->is_released(); });
 }
 
 inline Suspension* ContextGate::take_newest() noexcept {

@@ -37,6 +37,10 @@ public:
     /// It may be gone then.
     virtual void refuse(Errc reason) noexcept = 0;
 
+    /// Ends it, which has begun, without an outcome: its loop will never run it again. On any thread, while nothing
+    /// else of the loop's runs. It may be gone then.
+    virtual void lose() noexcept {}
+
     /// The label, if there is one, and the call site, in words.
     std::string description() const {
         return (label_ ? *label_ + ": " : std::string()) + detail::description(where_);

@@ -4,6 +4,7 @@
 #include <syncopate/detail/task/caller_link.hpp>
 #include <syncopate/detail/task/current_values.hpp>
 #include <syncopate/detail/task/forwarding_executor.hpp>
+#include <syncopate/detail/task/turn_gate.hpp>
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/io_context.hpp>
@@ -67,12 +68,31 @@ inline boost::asio::any_io_executor without_caller(
     return executor;
 }
 
-/// The executor inside all strands and links.
+/// The gate through which the executor leads, or null.
+inline TurnGatePointer gate_of(boost::asio::any_io_executor const& executor) noexcept {
+    auto const inner = without_caller(executor);
+    if (auto const* gated = inner.target<GatedAnyExecutor>())
+        return gated->gate();
+    if (auto const* strand = inner.target<boost::asio::strand<boost::asio::any_io_executor>>())
+        return gate_of(strand->get_inner_executor());
+    return nullptr;
+}
+
+/// The executor without the link and the gate that it may have.
+inline boost::asio::any_io_executor without_caller_and_gate(
+    boost::asio::any_io_executor const& executor) noexcept {
+    auto inner = without_caller(executor);
+    if (auto const* gated = inner.target<GatedAnyExecutor>())
+        return gated->inner();
+    return inner;
+}
+
+/// The executor inside all strands, gates and links.
 inline boost::asio::any_io_executor without_strand(
     boost::asio::any_io_executor const& executor) noexcept {
     using boost::asio::strand;
     using PoolExecutor = boost::asio::thread_pool::executor_type;
-    auto inner = without_caller(executor);
+    auto inner = without_caller_and_gate(executor);
     if (auto const* const of_any = inner.target<strand<boost::asio::any_io_executor>>())
         return without_strand(of_any->get_inner_executor());
     if (auto const* const of_io = inner.target<strand<IoExecutor>>())

@@ -8,23 +8,33 @@
 #include <syncopate/detail/wait/spin_then_sleep.hpp>
 #include <syncopate/detail/work/work.hpp>
 
+#include <chrono>
+
 namespace syncopate::inline v0_1::detail {
 
 class FromThreadWait : public BlockingScope {
 public:
     /// Throws: DeadlockError.
     FromThreadWait(Work& work, OneShotEvent& event)
-        : BlockingScope(work.loop(), event), may_spin_(work.gate().may_spin()) {}
+        : BlockingScope(work.loop(), event), work_(work), may_spin_(work.gate().may_spin()) {}
 
-    /// Until the event is set.
+    /// Until the event is set, or never will be because nobody runs the loop any more.
     void wait() noexcept {
-        if (may_spin_)
-            spin_then_sleep(event(), no_deadline, {});
+        if (!work_.is_gated())
+            wait_until(no_deadline);
         else
-            event().wait();
+            while (!wait_until(deadline_after(look_after)) && !work_.is_shut_out()) {
+            }
     }
 
 private:
+    static constexpr std::chrono::milliseconds look_after{200};
+
+    bool wait_until(Deadline deadline) noexcept {
+        return may_spin_ ? spin_then_sleep(event(), deadline, {}) : event().wait_until(deadline);
+    }
+
+    Work& work_;
     bool const may_spin_;
 };
 

@@ -1,0 +1,88 @@
+// HostThreads: the threads that run a portal's executor, whatever they do. HostThread: one of them.
+#pragma once
+
+#include <syncopate/detail/intrusive_list.hpp>
+#include <syncopate/detail/loop/loop_identity.hpp>
+
+#include <boost/asio/detail/thread_context.hpp>
+
+#include <atomic>
+#include <cstddef>
+#include <mutex>
+#include <string>
+
+namespace syncopate::inline v0_1::detail {
+
+/// Its identity has the execution context and the number of threads, and no loop.
+struct HostThread {
+    LoopIdentity identity{nullptr, nullptr, nullptr, 0};
+    std::string name;  // a portal's
+
+    bool is_one() const noexcept { return identity.execution_context != nullptr; }
+
+    static HostThread this_one();
+};
+
+/// Base of a portal's loop. A thread that runs its executor may be in a handler of which the library knows
+/// nothing. When it blocks there, it holds the portal up all the same.
+class [[gnu::visibility("default")]] HostThreads : public ListHook<HostThreads> {
+protected:
+    HostThreads() = default;
+    ~HostThreads() = default;
+
+    /// Throws: std::bad_alloc.
+    void enlist() {
+        std::lock_guard const lock(registry().mutex);
+        registry().portals.push_back(*this);
+        count_.fetch_add(1, std::memory_order_relaxed);
+    }
+    /// May be called again.
+    void strike_off() noexcept {
+        std::lock_guard const lock(registry().mutex);
+        if (!is_linked())
+            return;
+        unlink();
+        count_.fetch_sub(1, std::memory_order_relaxed);
+    }
+
+private:
+    friend struct HostThread;
+
+    virtual bool runs_on_this_thread() const = 0;
+    virtual void describe_host(HostThread& thread) const = 0;
+
+    struct Registry {
+        std::mutex mutex;
+        IntrusiveList<HostThreads> portals;
+    };
+
+    // Never destroyed: see BlockingWait.
+    static Registry& registry() {
+        static auto* const instance = new Registry;
+        return *instance;
+    }
+    static bool may_be_host() noexcept {
+        return count_.load(std::memory_order_relaxed) != 0 &&
+               boost::asio::detail::thread_context::top_of_thread_call_stack();
+    }
+
+    // Relaxed: a thread that runs a portal's executor and does not see that portal yet waits for nothing of which the
+    // portal knows.
+    static inline std::atomic<std::size_t> count_{0};
+};
+
+/// For a thread that runs no portal's executor this is the reading of one counter, and of a thread-local
+/// pointer of Asio's if there are portals at all.
+inline HostThread HostThread::this_one() {
+    HostThread thread;
+    if (!HostThreads::may_be_host())
+        return thread;
+    std::lock_guard const lock(HostThreads::registry().mutex);
+    HostThreads::registry().portals.for_each([&](HostThreads const& portal) {
+        if (!thread.is_one() && portal.runs_on_this_thread())
+            portal.describe_host(thread);
+    });
+    return thread;
+}
+
+}  // namespace syncopate::inline v0_1::detail

@@ -1,0 +1,134 @@
+// TurnGate: closes for good the way to coroutines whose callers have gone. GatedExecutor: leads through one.
+#pragma once
+
+#include <syncopate/detail/task/forwarding_executor.hpp>
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/smart_ptr/intrusive_ptr.hpp>
+#include <boost/smart_ptr/intrusive_ref_counter.hpp>
+
+#include <atomic>
+#include <memory>
+#include <new>
+#include <type_traits>
+#include <utility>
+
+namespace syncopate::inline v0_1::detail {
+
+/// An execution context that somebody has stopped, and that nobody runs, keeps the coroutines of its tasks. Their
+/// callers do not wait for ever; but the coroutines may refer to the callers' frames, and somebody may run the
+/// context again, or destroy it. So what leads to the coroutines is kept from then on, and neither called nor
+/// destroyed: it is not lost in the sense of a leak checker, and is never used again.
+///
+/// Memory order. enter() and shut() are read-modify-writes of one variable, so one comes first. If a handler enters
+/// first, shut() sees it, and fails while it is there; shut() acquires what the last one has released by leave(). A
+/// handler that comes later sees the mark, and touches nothing.
+class TurnGate : public boost::intrusive_ref_counter<TurnGate, boost::thread_safe_counter> {
+public:
+    /// Before a handler runs. After true, leave() must follow.
+    bool enter() noexcept {
+        auto seen = state_.load(std::memory_order_relaxed);
+        do {
+            if (seen & is_shut_mark)
+                return false;
+        } while (!state_.compare_exchange_weak(
+            seen, seen + one_inside, std::memory_order_acquire, std::memory_order_relaxed));
+        return true;
+    }
+    void leave() noexcept { state_.fetch_sub(one_inside, std::memory_order_release); }
+
+    /// Returns false if a handler runs.
+    bool shut() noexcept {
+        unsigned nobody = 0;
+        return state_.compare_exchange_strong(
+            nobody, is_shut_mark, std::memory_order_acq_rel, std::memory_order_relaxed);
+    }
+    /// By the thread that has shut it, and has left everything as it was.
+    void open_again() noexcept { state_.store(0, std::memory_order_release); }
+
+    bool is_shut() const noexcept { return state_.load(std::memory_order_acquire) & is_shut_mark; }
+
+private:
+    static constexpr unsigned is_shut_mark = 1;
+    static constexpr unsigned one_inside = 2;
+
+    std::atomic<unsigned> state_{0};
+};
+
+using TurnGatePointer = boost::intrusive_ptr<TurnGate>;
+
+/// What is kept for ever.
+struct [[gnu::visibility("default")]] KeptForEver {
+    KeptForEver* next = nullptr;
+
+    static inline std::atomic<KeptForEver*> newest{nullptr};
+};
+
+template <class F>
+void keep_for_ever(F&& function) noexcept {
+    struct Kept : KeptForEver {
+        explicit Kept(F&& kept) : function(std::move(kept)) {}
+        F function;
+    };
+    // Without memory it is forgotten all the same, but a leak checker will say so.
+    auto* const kept = new (std::nothrow) Kept(std::move(function));
+    if (!kept)
+        return static_cast<void>(new (std::nothrow) F(std::move(function)));
+    kept->next = KeptForEver::newest.load(std::memory_order_relaxed);
+    while (!KeptForEver::newest.compare_exchange_weak(
+        kept->next, kept, std::memory_order_release, std::memory_order_relaxed)) {
+    }
+}
+
+/// A handler that runs only while the gate is open. Afterwards it is kept, also where it would be destroyed.
+template <class F>
+class GatedHandler {
+public:
+    GatedHandler(TurnGatePointer gate, F&& function)
+        : gate_(std::move(gate)), function_(std::move(function)) {}
+    GatedHandler(GatedHandler&&) = default;
+    GatedHandler& operator=(GatedHandler&&) = delete;
+    ~GatedHandler() {
+        if (gate_ && gate_->is_shut())
+            keep_for_ever(std::move(function_));
+    }
+
+    void operator()() {
+        auto const gate = gate_;
+        if (!gate->enter())
+            return;  // kept by the destructor
+        struct Inside {
+            TurnGate& gate;
+            ~Inside() { gate.leave(); }
+        } const inside{*gate};
+        F function = std::move(function_);
+        gate_ = nullptr;
+        std::move(function)();
+    }
+
+private:
+    TurnGatePointer gate_;
+    F function_;
+};
+
+template <class Inner>
+class GatedExecutor : public ForwardingExecutor<GatedExecutor, Inner, TurnGatePointer> {
+    using Base = ForwardingExecutor<detail::GatedExecutor, Inner, TurnGatePointer>;
+
+public:
+    using Base::Base;
+
+    TurnGatePointer const& gate() const noexcept { return this->attachment(); }
+
+    template <class Function>
+    void execute(Function&& function) const {
+        using F = std::decay_t<Function>;
+        GatedHandler<F> handler(gate(), F(std::forward<Function>(function)));
+        if (!gate()->is_shut())
+            this->inner().execute(std::move(handler));
+    }
+};
+
+using GatedAnyExecutor = GatedExecutor<boost::asio::any_io_executor>;
+
+}  // namespace syncopate::inline v0_1::detail
