@@ -164,6 +164,24 @@ TEST_CASE("A redirect is followed with the body, which has not been sent") {
     CHECK(client.text(put(server)) == "the body");
 }
 
+TEST_CASE("A body waits again on another connection, when the idle one has been closed") {
+    RawServer server([](Peer& peer) {
+        auto const head = peer.read_head();
+        if (peer.number() > 0) {
+            peer.send("HTTP/1.1 100 Continue\r\n\r\n");
+            peer.send(ok(peer.read_body(head)));
+            return;
+        }
+        peer.send(ok());
+        peer.read_head();
+        peer.reset();
+    });
+    SessionOnLoop client;
+    client.text(server.url());
+    CHECK(client.text(put(server)) == "the body");
+    CHECK(server.connections() == 2);
+}
+
 TEST_CASE("The deadlines hold while 100 Continue is waited for") {
     RawServer server([](Peer& peer) { peer.wait_for_close(); });
     SessionOnLoop client;

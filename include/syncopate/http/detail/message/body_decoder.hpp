@@ -26,7 +26,7 @@ class DecodingBudget {
 public:
     bool is_spent() const noexcept { return spent_ >= most; }
     void spend(std::size_t taken_in, std::size_t decoded) noexcept {
-        constexpr std::size_t work_of_input = 4;  // of a byte, against one that is decoded
+        constexpr std::size_t work_of_input = 8;  // of a byte, against one that is decoded
         spent_ += work_of_input * taken_in + decoded;
     }
     void renew() noexcept { spent_ = 0; }

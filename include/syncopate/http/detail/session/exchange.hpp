@@ -84,12 +84,8 @@ public:
         return Stage::waiting;
     }
 
-    /// Whether the request's body waits for the server's word: see await_continue().
+    /// Whether the request's body waits for the server's word: see ContinueWait.
     bool holds_body() const noexcept { return holds_body_; }
-
-    /// Waits for 100 Continue, for a second at most, and then sends the body, unless that is a stream. If the final
-    /// response comes first, the body is not sent.
-    asio::awaitable<Stage> await_continue(RequestWriter& request);
 
     /// Takes what has come of the response's head.
     Stage take_head(RequestWriter const& request) {
@@ -187,10 +183,10 @@ public:
 
 private:
     friend class Upload;
+    friend class ContinueWait;
 
     static constexpr std::size_t most_to_drain = std::size_t{64} * 1024;
     static constexpr std::chrono::milliseconds longest_drain{50};
-    static constexpr std::chrono::seconds longest_wait_for_continue{1};
 
     /// Returns whether the head is complete.
     bool parse_head(RequestWriter const& request) {
@@ -213,34 +209,6 @@ private:
     bool asks_to_close_ = false;
     Progress progress_;
 };
-
-inline asio::awaitable<Exchange::Stage> Exchange::await_continue(RequestWriter& request) {
-    auto const until =
-        (std::min)(total(), deadline_from(Deadline::clock::now(), longest_wait_for_continue));
-    auto stage = take_head(request);
-    while (stage == Stage::waiting && !reader_.may_continue() && Deadline::clock::now() < until) {
-        co_await wait_until(until);
-        // It is no failure if the server says nothing.
-        if (connection().park().end() == TimedPark::End::expired && until != total())
-            break;
-        check_wait(Errc::response_header_timed_out);
-        stage = take_head(request);
-    }
-    while (stage == Stage::waiting && is_sending()) {
-        co_await wait();
-        check_head_wait();
-        stage = take_head(request);
-    }
-    if (stage == Stage::answered)
-        is_sent_whole_ = false;
-    if (stage != Stage::waiting)
-        co_return stage;
-    holds_body_ = false;
-    connection().output().clear();
-    if (!request.body().source())
-        connection().start_write(request.body().pieces());
-    co_return stage;
-}
 
 inline asio::awaitable<bool> Exchange::read_some(std::string& out) {
     Guard guard(*this);

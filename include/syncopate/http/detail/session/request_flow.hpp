@@ -5,6 +5,7 @@
 #include <syncopate/detail/task/outcome.hpp>
 #include <syncopate/http/detail/connection/pool.hpp>
 #include <syncopate/http/detail/message/request_parts.hpp>
+#include <syncopate/http/detail/session/continue_wait.hpp>
 #include <syncopate/http/detail/session/exchange.hpp>
 #include <syncopate/http/detail/session/exchange_flow.hpp>
 #include <syncopate/http/detail/session/redirect.hpp>
@@ -54,8 +55,10 @@ public:
                     if (cancellation.cancelled() != asio::cancellation_type::none)
                         ::syncopate::detail::throw_cancellation();
                     auto stage = exchange.begin(writer, std::move(lease));
-                    if (exchange.holds_body())
-                        stage = co_await exchange.await_continue(writer);
+                    if (stage == Exchange::Stage::waiting && exchange.holds_body()) {
+                        ContinueWait wait(exchange, writer);
+                        stage = co_await wait.run();
+                    }
                     if (stage == Exchange::Stage::waiting) {
                         if (writer.body().source()) {
                             Upload upload(exchange, writer);
