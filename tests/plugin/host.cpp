@@ -1,10 +1,11 @@
 // A host and its plug-in have one library between them, although the plug-in's symbols are hidden: what a
-// thread does, who waits for whom, whose pool it is, the errors, the default runner, Ctrl-C.
+// thread does, who waits for whom, whose pool it is, the errors, the default runner, Ctrl-C, context variables.
 
 #include "plugin.hpp"
 #include "support/errors.hpp"
 #include "support/stress.hpp"
 #include "support/tasks.hpp"
+#include <syncopate/context_var.hpp>
 #include <syncopate/default_runner.hpp>
 #include <syncopate/error.hpp>
 #include <syncopate/options.hpp>
@@ -64,6 +65,24 @@ void share_a_runner(Plugin const& plugin) {
         "from_thread:: leads back to the loop");
     runner.close();
     require(plugin.throws_the_hosts_error(runner), "its errors are the host's");
+}
+
+void share_variables(Plugin const& plugin) {
+    static syncopate::ContextVar<int> const variable{1};
+    ThreadRunner runner;
+    require(plugin.sees_and_sets(variable, 1, runner), "the plug-in sees the default");
+    auto const scope = variable.set(41);
+    require(plugin.sees_and_sets(variable, 41, runner), "the plug-in sees what the host has set");
+    require(variable.get() == 41, "what the plug-in has set went with its scope");
+    require(
+        runner.run([&]() -> boost::asio::awaitable<bool> {
+            auto const own = variable.set(42);
+            co_return co_await syncopate::to_thread([&] {
+                ThreadRunner other;
+                return plugin.sees_and_sets(variable, 42, other);
+            });
+        }),
+        "the plug-in sees what a task of the host has set");
 }
 
 // One Ctrl-C interrupts both. The plug-in comes first, so the handler is one that it has installed.
@@ -127,6 +146,7 @@ int main(int argc, char** argv) {
     for (int round = 0; round < 3; ++round) {
         Library const library(argv[1]);
         share_a_runner(library.plugin());
+        share_variables(library.plugin());
         share_ctrl_c(library.plugin());
         require(library.plugin().uses_its_own() == 48, "a runner of its own works");
     }

@@ -3,6 +3,7 @@
 #include "plugin.hpp"
 
 #include <syncopate/async_generator.hpp>
+#include <syncopate/context_var.hpp>
 #include <syncopate/default_runner.hpp>
 #include <syncopate/error.hpp>
 #include <syncopate/from_thread.hpp>
@@ -75,6 +76,16 @@ bool has_the_default_runner(ThreadRunner& runner) {
     return &syncopate::default_runner() == &runner;
 }
 
+bool sees_and_sets(syncopate::ContextVar<int> const& variable, int expected, ThreadRunner& runner) {
+    static syncopate::ContextVar<int> const own{0};
+    auto const scope = variable.set(variable.get() + 1);
+    auto const other = own.set(7);
+    auto const sum = runner.run([&]() -> asio::awaitable<int> {
+        co_return variable.get() + co_await syncopate::to_thread([] { return own.get(); });
+    });
+    return variable.get() == expected + 1 && sum == expected + 1 + 7;
+}
+
 int uses_its_own() {
     ThreadRunner runner;
     int sum = runner.run(answer);
@@ -127,6 +138,7 @@ extern "C" [[gnu::visibility("default")]] Plugin const* syncopate_plugin() {
         is_interrupted,
         uses_a_static_one,
         works_on,
-        works_in};
+        works_in,
+        sees_and_sets};
     return &plugin;
 }

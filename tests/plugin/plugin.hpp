@@ -1,6 +1,7 @@
 // What the plug-in offers its host.
 #pragma once
 
+#include <syncopate/context_var.hpp>
 #include <syncopate/thread_runner.hpp>
 #include <syncopate/worker_pool.hpp>
 
@@ -19,4 +20,6 @@ struct Plugin {
     int (*uses_a_static_one)();
     int (*works_on)(syncopate::ThreadRunner&);
     int (*works_in)(syncopate::WorkerPool&);
+    bool (*sees_and_sets)(
+        syncopate::ContextVar<int> const&, int expected, syncopate::ThreadRunner&);
 };

@@ -7,6 +7,8 @@
 #include "support/loops.hpp"
 #include "support/tasks.hpp"
 #include <syncopate/capacity_limiter.hpp>
+#include <syncopate/context_var.hpp>
+#include <syncopate/gather.hpp>
 #include <syncopate/options.hpp>
 #include <syncopate/thread_runner.hpp>
 
@@ -101,7 +103,7 @@ Options silent() {
 // Has memory run out at the first, the second... allocation that the operation makes on this thread,
 // until it makes no more. Returns how many times the operation did not come through.
 template <class Runner, class Operation>
-int failures_of(Runner& runner, Operation operation) {
+int failures_of(Runner& runner, Operation operation, long tracked_before = 0) {
     int failures = 0;
     for (long allocations = 0;; ++allocations) {
         std::optional<int> result;
@@ -117,7 +119,7 @@ int failures_of(Runner& runner, Operation operation) {
         if (result)
             REQUIRE(*result == 42);
         REQUIRE(runner.run(task()) == 42);
-        REQUIRE(Tracked::alive() == 0);
+        REQUIRE(Tracked::alive() == tracked_before);
         if (!memory_ran_out)
             return failures;
     }
@@ -157,6 +159,36 @@ TEMPLATE_LIST_TEST_CASE("run throws when memory runs out", "", OwnLoops) {
 TEMPLATE_LIST_TEST_CASE("call throws when memory runs out", "", OwnLoops) {
     TestType loop(silent());
     failures_of(loop.runner, [](auto& runner) { return call(runner); });
+}
+
+TEMPLATE_LIST_TEST_CASE("What has context variables throws when memory runs out", "", OwnLoops) {
+    syncopate::ContextVar<Tracked> const variable(Tracked(0));
+    auto const to_default = Tracked::alive();
+    TestType loop(silent());
+    auto const failures = [&](auto operation) {
+        return failures_of(
+            loop.runner,
+            [&](auto& runner) {
+                auto const scope = variable.set(Tracked(42));
+                auto const other = variable.set(Tracked(42));
+                return operation(runner);
+            },
+            to_default);
+    };
+    CHECK(failures([](auto& runner) { return run(runner); }) > 3);
+    CHECK(failures([](auto& runner) { return call(runner); }) > 3);
+    CHECK(failures([](auto& runner) { return start(runner); }) > 3);
+    CHECK(failures([&](auto& runner) {
+              return runner.run([&]() -> asio::awaitable<int> {
+                  auto const scope = variable.set(Tracked(2));
+                  auto const [result] = co_await syncopate::gather([&]() -> asio::awaitable<int> {
+                      auto const own = variable.set(Tracked(21));
+                      co_return co_await twice(variable.get().value());
+                  });
+                  co_return result;
+              });
+          }) > 3);
+    CHECK(variable.get().value() == 0);
 }
 
 TEMPLATE_LIST_TEST_CASE("start_soon throws when memory runs out", "", OwnLoops) {

@@ -40,8 +40,8 @@ public:
     /// The link of a task that has context variables of its own.
     ///
     /// starter: null, or the link of the task that starts it: this one leads to the same thread.
-    CallerLink(boost::intrusive_ptr<CallerLink> starter, TaskValuesPointer values) noexcept
-        : leader_(starter && starter->leader_ ? starter->leader_ : std::move(starter)),
+    CallerLink(boost::intrusive_ptr<CallerLink> const& starter, TaskValuesPointer values) noexcept
+        : leader_(starter && starter->leader_ ? starter->leader_ : starter),
           values_(std::move(values)) {}
 
     /// Names the thread while the task runs, and null afterwards. On the loop.
