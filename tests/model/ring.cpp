@@ -29,6 +29,7 @@ struct Shape {
     int taken;
     bool ends = true;  // and the consumer takes the end too
     bool producer_looks_again = true;
+    bool consumer_gives_up = false;  // the first time that it would sleep
 };
 
 template <Shape shape>
@@ -36,6 +37,7 @@ struct Stream {
     Ring<Plain<int>, model::Platform> ring{shape.capacity};
     model::HandOver resume;   // by way of the loop's queue
     Plain<int> operation{0};  // that carries it, of which there is one
+    bool gave_up = false;
 
     Stream() {
         for (int i = 0; i < shape.already; ++i)
@@ -79,7 +81,12 @@ struct Stream {
             if (ring.is_closed() && !ring.has_items())
                 return std::nullopt;
             BasicOneShotEvent<model::Platform> word;
-            ring.wait_for_item(word, [&] { word.wait(); });
+            ring.wait_for_item(word, [&] {
+                if (shape.consumer_gives_up && !std::exchange(gave_up, true))
+                    return false;
+                word.wait();
+                return true;
+            });
         }
     }
 
@@ -99,6 +106,9 @@ using OneFullCell = Stream<Shape{.capacity = 1, .already = 1, .pushed = 1, .take
 using TwoFullCells = Stream<Shape{.capacity = 2, .already = 2, .pushed = 1, .taken = 3}>;
 // So many that the consumer tells what it has taken two at a time.
 using NineFullCells = Stream<Shape{.capacity = 9, .already = 9, .pushed = 1, .taken = 10}>;
+using Impatient = Stream<Shape{.capacity = 1, .pushed = 1, .taken = 1, .consumer_gives_up = true}>;
+using ImpatientAtTheEnd =
+    Stream<Shape{.capacity = 1, .pushed = 0, .taken = 0, .consumer_gives_up = true}>;
 
 // The consumer leaves the last item.
 constexpr Shape busy_cell{.capacity = 1, .already = 1, .pushed = 2, .taken = 2, .ends = false};
@@ -128,6 +138,11 @@ TEST_CASE("a producer of one item more than there is room for gets room in the e
 
 TEST_CASE("a consumer gets an item after which nothing comes") {
     check_every_run<OneItemAndNoEnd>();
+}
+
+TEST_CASE("a consumer that gives up waiting gets what comes later") {
+    check_every_run<Impatient>();
+    check_every_run<ImpatientAtTheEnd>();
 }
 
 // A consumer that was slow after a pop takes the announcement that the producer has made since, and

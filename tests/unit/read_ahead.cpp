@@ -18,9 +18,11 @@
 #include <boost/asio/use_awaitable.hpp>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <cstddef>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <ranges>
@@ -159,6 +161,38 @@ TEST_CASE("An lvalue iterable is used in place by ReadAhead, too") {
 }
 
 // ---- How far ahead
+
+TEST_CASE("Memory is taken for the items that wait, not for those that may") {
+    ThreadRunner runner;
+    auto const most = GENERATE(std::size_t(100'000'000), std::numeric_limits<std::size_t>::max());
+    CAPTURE(most);
+    struct Page {
+        std::array<char, 4096> text{};
+    };
+    auto const produce = []() -> AsyncGenerator<Page> {
+        for (char c : {'a', 'b', 'c'}) {
+            Page page;
+            page.text.fill(c);
+            co_yield page;
+        }
+    };
+    std::string first_bytes;
+    for (Page const& page : runner.wrap_iter(produce(), ReadAhead(most)))
+        first_bytes += page.text.back();
+    CHECK(first_bytes == "abc");
+}
+
+TEST_CASE("A consumer that is far behind gets all items in order") {
+    CountState state;
+    ThreadRunner runner;
+    auto range = runner.wrap_iter(Count(state, 5000), ReadAhead(4000));
+    wait_until([&] { return state.made >= 4000; });
+    int expected = 0;
+    for (int item : range)
+        if (item != expected++)
+            FAIL("got item " << item << " instead of " << expected - 1);
+    CHECK(expected == 5000);
+}
 
 TEST_CASE("Reading ahead begins before the first item is asked for") {
     CountState state;

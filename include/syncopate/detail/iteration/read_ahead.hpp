@@ -71,7 +71,10 @@ public:
                 continue;
             OneShotEvent event;
             Loop::Blocking blocking(loop(), event);
-            ring_.wait_for_item(event, [&] { blocking.wait(); });
+            ring_.wait_for_item(event, [&] {
+                blocking.wait();
+                return true;
+            });
         }
     }
 

@@ -1,9 +1,11 @@
-// Ring: a bounded queue between one producer and one consumer, each of which may wait for the other.
+// Ring: a bounded queue between one producer and one consumer, each of which may wait for the other. It takes
+// memory for the items that wait, not for those that may.
 #pragma once
 
 #include <syncopate/detail/wait/one_shot_event.hpp>
 #include <syncopate/detail/wait/platform.hpp>
 
+#include <algorithm>
 #include <atomic>
 #include <cstddef>
 #include <memory>
@@ -30,6 +32,12 @@ namespace syncopate::inline v0_1::detail {
 ///
 /// The consumer loads the announcement only when half of the ring is free, or when it has taken all that it
 /// knows of. It never sleeps without having done so after its last item.
+///
+/// Memory. The cells come in pieces, which are linked in a circle. A producer that has filled its piece goes on
+/// to the next one if that is free, and else inserts a new one between. A piece is free when the consumer has
+/// published that it has read beyond it: then it has left the piece, and has read the link that leads on, which
+/// the producer may change from then on. The link and the end of a piece are the producer's to write; the
+/// consumer reads the link after it has acquired the position of an item in the piece behind it.
 template <class T, Platform P = LinuxPlatform>
 class Ring {
     using OneShotEvent = BasicOneShotEvent<P>;
@@ -37,8 +45,19 @@ class Ring {
 public:
     /// capacity: at least 1.
     explicit Ring(std::size_t capacity)
-        : capacity_(capacity), batch_((capacity + batches - 1) / batches),
-          cells_(std::make_unique<std::optional<T>[]>(capacity)) {}
+        : capacity_(capacity), batch_((std::min)(most_in_batch, (capacity - 1) / batches + 1)),
+          piece_size_((std::min)(most_in_piece, capacity)), write_piece_(new Piece(piece_size_)),
+          read_piece_(write_piece_) {
+        write_piece_->next = write_piece_;
+        write_cells_ = read_cells_ = write_piece_->cells.get();
+    }
+    Ring(Ring const&) = delete;
+    Ring& operator=(Ring const&) = delete;
+    ~Ring() {
+        for (Piece* piece = write_piece_->next; piece != write_piece_;)
+            delete std::exchange(piece, piece->next);
+        delete write_piece_;
+    }
 
     // The producer's side.
 
@@ -51,8 +70,10 @@ public:
 
     /// Requires that the ring is not full.
     void push(T&& item) {
-        cells_[write_index_].emplace(std::move(item));
-        write_index_ = next(write_index_);
+        if (write_index_ == piece_size_)
+            begin_piece();
+        write_cells_[write_index_].emplace(std::move(item));
+        ++write_index_;
         written_.store(++written_local_, std::memory_order_seq_cst);
         wake_consumer();
     }
@@ -83,10 +104,15 @@ public:
             if (read_local_ == written_seen_)
                 return false;
         }
-        std::optional<T>& cell = cells_[read_index_];
+        if (read_index_ == piece_size_) {
+            read_piece_ = read_piece_->next;
+            read_cells_ = read_piece_->cells.get();
+            read_index_ = 0;
+        }
+        std::optional<T>& cell = read_cells_[read_index_];
         item.emplace(std::move(*cell));
         cell.reset();
-        read_index_ = next(read_index_);
+        ++read_index_;
         ++read_local_;
         if (read_local_ - read_published_ >= batch_ || read_local_ == written_seen_) {
             read_published_ = read_local_;
@@ -100,7 +126,7 @@ public:
     bool must_wake_producer() noexcept {
         if (read_published_ != read_local_)
             return false;
-        if (read_local_ - woken_at_ < (capacity_ + 1) / 2 && read_local_ != written_seen_)
+        if (read_local_ - woken_at_ < capacity_ - capacity_ / 2 && read_local_ != written_seen_)
             return false;
         woken_at_ = read_local_;
         return producer_waits_.load(std::memory_order_seq_cst) &&
@@ -117,19 +143,59 @@ public:
 
     /// Calls `block`, which waits for the event, unless there is an item or the ring is closed. The event is
     /// set when that is so.
+    ///
+    /// block:   returns whether the event was set; if not, it has given up waiting.
+    /// Returns: false if block has given up, and nothing has come meanwhile.
     template <class Block>
-    void wait_for_item(OneShotEvent& event, Block block) {
+    bool wait_for_item(OneShotEvent& event, Block block) {
         waiter_.store(&event, std::memory_order_seq_cst);
-        // If the announcement cannot be taken back, the producer has it, and is about to set the event.
-        if ((has_items() || is_closed()) &&
-            waiter_.exchange(nullptr, std::memory_order_relaxed) == &event)
-            return;
-        block();
+        if ((has_items() || is_closed()) && takes_back(event))
+            return true;
+        if (block())
+            return true;
+        if (takes_back(event))
+            return false;
+        while (!event.is_set()) {
+            event.wait();
+            event.take_notification();
+        }
+        return true;
     }
 
 private:
-    std::size_t next(std::size_t index) const noexcept {
-        return index + 1 == capacity_ ? 0 : index + 1;
+    struct Piece {
+        explicit Piece(std::size_t size) : cells(std::make_unique<std::optional<T>[]>(size)) {}
+
+        std::unique_ptr<std::optional<T>[]> cells;
+        Piece* next = nullptr;
+        std::size_t end = 0;  // the position behind its last item
+    };
+
+    /// Takes the announcement back. If that fails, the producer has it, and is about to set the event.
+    bool takes_back(OneShotEvent& event) noexcept {
+        return waiter_.exchange(nullptr, std::memory_order_relaxed) == &event;
+    }
+
+    /// Throws: std::bad_alloc; then nothing has changed.
+    void begin_piece() {
+        Piece& full = *write_piece_;
+        if (!is_free(*full.next)) {
+            auto added = std::make_unique<Piece>(piece_size_);
+            added->next = full.next;
+            full.next = added.release();
+        }
+        full.end = written_local_;
+        write_piece_ = full.next;
+        write_cells_ = write_piece_->cells.get();
+        write_index_ = 0;
+    }
+
+    bool is_free(Piece const& piece) noexcept {
+        if (&piece == write_piece_)
+            return false;
+        if (read_seen_ <= piece.end)
+            read_seen_ = read_.load(std::memory_order_seq_cst);
+        return read_seen_ > piece.end;
     }
 
     void wake_consumer() noexcept {
@@ -140,10 +206,13 @@ private:
     }
 
     static constexpr std::size_t batches = 8;
+    static constexpr std::size_t most_in_batch = 1024;
+    static constexpr std::size_t most_in_piece = (std::clamp)(
+        std::size_t(16384) / sizeof(std::optional<T>), std::size_t(1), std::size_t(256));
 
     std::size_t const capacity_;
     std::size_t const batch_;
-    std::unique_ptr<std::optional<T>[]> const cells_;
+    std::size_t const piece_size_;
 
     alignas(cache_line) Atomic<P, std::size_t> written_{0};
     Atomic<P, bool> closed_{false};
@@ -153,13 +222,17 @@ private:
 
     // Used by the producer only.
     alignas(cache_line) std::size_t written_local_ = 0;
+    std::optional<T>* write_cells_;
     std::size_t write_index_ = 0;
+    Piece* write_piece_;
     std::size_t read_seen_ = 0;
 
     // Used by the consumer only.
     alignas(cache_line) std::size_t read_local_ = 0;
     std::size_t read_published_ = 0;
+    std::optional<T>* read_cells_;
     std::size_t read_index_ = 0;
+    Piece* read_piece_;
     std::size_t written_seen_ = 0;
     std::size_t woken_at_ = 0;
 };
