@@ -5,6 +5,7 @@
 #include <syncopate/detail/iteration/async_generator.hpp>
 #include <syncopate/detail/iteration/drain.hpp>
 #include <syncopate/detail/iteration/generator_core.hpp>
+#include <syncopate/detail/iteration/leftover.hpp>
 
 #include <boost/asio/awaitable.hpp>
 
@@ -60,7 +61,8 @@ concept GeneratorItem = std::is_object_v<T> && !std::is_array_v<T> && !std::is_c
 ///            place.
 /// Semantics: Python's asynchronous generators, without asend() and athrow(). Clean-up, also by aclose(),
 ///            is what the destructors of the body's locals do: a co_yield throws no GeneratorExit, so no
-///            co_await can be part of it. A generator may be destroyed without aclose().
+///            co_await can be part of it. A generator may be destroyed without aclose(). A range over an
+///            lvalue leaves it open, as `async for` does: another one goes on from there.
 template <GeneratorItem T>
 class [[nodiscard]] AsyncGenerator {
 public:
@@ -79,7 +81,10 @@ public:
     /// Cancel:    cancels the operation that the body awaits. If the awaiting task is destroyed half-way, the
     ///            generator is closed.
     boost::asio::awaitable<std::optional<T>> anext() {
-        return detail::NextItem<T, promise_type>::of(core_.get());
+        using NextItem = detail::NextItem<T, promise_type>;
+        if (leftover_ && !leftover_->empty()) [[unlikely]]
+            return NextItem::after(leftover_.get(), core_.get());
+        return NextItem::of(core_.get());
     }
 
     /// Closes the generator: destroys the body with its locals, on the thread that awaits this.
@@ -87,7 +92,9 @@ public:
     /// Afterwards anext() gives nothing. Does nothing for a generator that is closed. Lazy, as anext() is.
     ///
     /// Throws:    an anext() is in progress -> std::logic_error.
-    boost::asio::awaitable<void> aclose() { return detail::close_generator(core_.get()); }
+    boost::asio::awaitable<void> aclose() {
+        return detail::NextItem<T, promise_type>::close(leftover_.get(), core_.get());
+    }
 
 private:
     struct Abandon {
@@ -98,14 +105,27 @@ private:
     template <std::same_as<AsyncGenerator> Generator, class Sink>
     friend detail::Drained drain_ready(
         Generator& generator, boost::asio::any_io_executor const& executor, Sink sink) {
+        while (generator.leftover_ && !generator.leftover_->empty())
+            if (!sink(generator.leftover_->take()))
+                return detail::Drained::stopped;
         return detail::NextItem<T, promise_type>::drain(
             generator.core_.get(), executor, std::move(sink));
+    }
+
+    // See ResumableIterable, and above.
+    template <std::same_as<AsyncGenerator> Generator>
+    friend void give_back(Generator& generator, detail::Leftover<T> leftover) {
+        // Behind it comes what an earlier range has given back, if this one has not taken all of that.
+        if (generator.leftover_)
+            leftover.append(std::move(*generator.leftover_));
+        generator.leftover_ = std::make_unique<detail::Leftover<T>>(std::move(leftover));
     }
 
     explicit AsyncGenerator(std::coroutine_handle<> body)
         : core_(new detail::GeneratorCore(body)) {}
 
     std::unique_ptr<detail::GeneratorCore, Abandon> core_;
+    std::unique_ptr<detail::Leftover<T>> leftover_;  // null until a range has given something back
 };
 
 /// What the compiler makes the coroutine with.

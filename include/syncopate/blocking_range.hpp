@@ -2,7 +2,9 @@
 #pragma once
 
 #include <syncopate/detail/iteration/range_source.hpp>
+#include <syncopate/detail/wait/deadline.hpp>
 
+#include <chrono>
 #include <cstddef>
 #include <iterator>
 #include <memory>
@@ -30,13 +32,16 @@ struct ReadAhead {
 ///
 /// T:         the iterable's item type.
 /// Blocks:    `begin()` and `++`, until the next item is there. The destructor, until the iterable's clean-up
-///            (aclose, and the destruction of what the range owns) has run on the loop.
+///            (aclose, and the destruction of what the range owns) has run on the loop. An AsyncGenerator that is
+///            an lvalue is not closed.
 /// Throws:    `begin()` and `++`: what the iterable throws, after the items before it; then the range is at
 ///            its end. The runner is closed -> Errc::runner_closed. On the loop's own thread ->
 ///            DeadlockError.
 /// Threads:   one at a time, any but the loop's own.
 /// Semantics: `wrap_iter` of the article. Items that were read ahead are dropped when the range is destroyed
-///            or the runner closed. If the runner is closed first, an AsyncGenerator and an iterable that is
+///            or the runner closed, but for those of an AsyncGenerator that is an lvalue: it gets them back, and
+///            another range over it goes on from there. That an iterable which is an lvalue and has no aclose()
+///            loses items is reported to Options::on_error. If the runner is closed first, an AsyncGenerator and an iterable that is
 ///            read ahead have been cleaned up on the loop; another iterable is destroyed with the range,
 ///            without aclose.
 template <class T>
@@ -106,6 +111,20 @@ public:
     }
     /// Gives the end, which equals an iterator that has no item.
     std::default_sentinel_t end() const noexcept { return {}; }
+
+    /// Gives the next item, the one behind the current item if there is one; empty at the end. A `begin()` after
+    /// that gets the item behind it; the current item of an iterator stays what it was.
+    ///
+    /// timeout:   from now; zero or less: looks whether the item is there, and has it made.
+    /// Blocks:    until the item is there, or the time is up.
+    /// Throws:    as `++`. The time is up -> Errc::timed_out; the item is then still being made, and no item is
+    ///            lost: whatever asks next gets it.
+    template <class Rep, class Period>
+    std::optional<T> next_for(std::chrono::duration<Rep, Period> timeout) {
+        auto next = state_->source->next_until(detail::deadline_after(timeout));
+        state_->started = false;
+        return next;
+    }
 
 private:
     friend class RunnerBase;

@@ -114,26 +114,28 @@ struct ContextValue<C, std::reference_wrapper<T>> {
     using type = T&;
 };
 
-// The type of the context that a source gives: the result of a factory, the result of an awaitable, the
-// result of the awaitable that a factory returns, or the source itself.
-template <class Source>
-struct ContextOf {
+// The type of the object that a source gives: the source itself, if it is such an object, or the result of an
+// awaitable, of a factory, or of the awaitable that a factory returns.
+template <class Source, bool is_such_an_object>
+struct GivenBy {
     using type = std::remove_reference_t<Source>;
 };
 template <Awaitable A>
-struct ContextOf<A> {
+struct GivenBy<A, false> {
     using type = awaitable_result_t<A>;
 };
 template <TaskFactory F>
-    requires(!AsyncContext<F>)
-struct ContextOf<F> {
+struct GivenBy<F, false> {
     using type = task_result_t<F>;
 };
 template <class F>
-    requires(std::invocable<std::remove_reference_t<F>&> && !TaskFactory<F> && !AsyncContext<F>)
-struct ContextOf<F> {
+    requires(std::invocable<std::remove_reference_t<F>&> && !TaskFactory<F>)
+struct GivenBy<F, false> {
     using type = std::invoke_result_t<std::remove_reference_t<F>&>;
 };
+
+template <class Source>
+using ContextOf = GivenBy<Source, AsyncContext<Source>>;
 
 }  // namespace detail
 
@@ -195,6 +197,22 @@ concept AsyncIterable = requires(std::remove_reference_t<I>& iterable) {
 template <AsyncIterable I>
 using iterable_value_t = typename detail::OptionalTraits<
     awaitable_result_t<decltype(std::declval<std::remove_reference_t<I>&>().anext())>>::value_type;
+
+namespace detail {
+
+template <class Source>
+using IterableOf = GivenBy<Source, AsyncIterable<Source>>;
+
+}  // namespace detail
+
+/// The argument of `wrap_iter()`: an iterable (an rvalue is owned, an lvalue used in place), a factory of one
+/// (called on the loop, and kept as long as what it has made), or an awaitable of one.
+template <class S>
+concept IterableSource = AsyncIterable<typename detail::IterableOf<S>::type>;
+
+/// The type of the iterable that a source gives.
+template <IterableSource S>
+using iterable_t = std::remove_reference_t<typename detail::IterableOf<S>::type>;
 
 /// An iterable with an aclose().
 template <class I>

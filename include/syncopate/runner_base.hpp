@@ -7,8 +7,8 @@
 #include <syncopate/detail/call/task_call.hpp>
 #include <syncopate/detail/context/context_holder.hpp>
 #include <syncopate/detail/context/with_context.hpp>
-#include <syncopate/detail/iteration/range_source.hpp>
 #include <syncopate/detail/iteration/read_ahead.hpp>
+#include <syncopate/detail/iteration/step_source.hpp>
 #include <syncopate/detail/loop/loop.hpp>
 #include <syncopate/detail/task/current_values.hpp>
 #include <syncopate/detail/task/inheriting_function.hpp>
@@ -167,8 +167,19 @@ public:
     template <ContextSource S>
     [[nodiscard]] ContextGuard<context_value_t<context_t<S>>> wrap_context(
         S&& source, Where where = Where::current()) {
+        return wrap_context(std::forward<S>(source), std::stop_token(), where);
+    }
+    /// The same; a stop request cancels the making and the entering of the context.
+    ///
+    /// stop:      has no effect on a context that has been entered.
+    /// Throws:    Errc::cancelled if the entering ended by operation_aborted after the request, or if that was
+    ///            made before: then nothing begins.
+    template <ContextSource S>
+    [[nodiscard]] ContextGuard<context_value_t<context_t<S>>> wrap_context(
+        S&& source, std::stop_token stop, Where where = Where::current()) {
         using Exit = detail::ContextTask::AtClose;
-        auto holder = entered(std::forward<S>(source), Exit::leaves_with_error, where);
+        auto holder =
+            entered(std::forward<S>(source), Exit::leaves_with_error, std::move(stop), where);
         auto& value = holder->value();
         return {std::move(holder), value};
     }
@@ -189,7 +200,8 @@ public:
     with_context_result_t<context_t<S>, Body> with_context(
         S&& source, Body&& body, Where where = Where::current()) {
         using Exit = detail::ContextTask::AtClose;
-        auto const holder = entered(std::forward<S>(source), Exit::leaves_with_error, where);
+        auto const holder =
+            entered(std::forward<S>(source), Exit::leaves_with_error, std::stop_token(), where);
         return detail::call_in_context(*loop_, *holder, std::forward<Body>(body));
     }
 
@@ -204,34 +216,58 @@ public:
     template <ContextSource S>
     std::remove_reference_t<context_value_t<context_t<S>>>& enter_context(
         S&& source, Where where = Where::current()) {
+        return enter_context(std::forward<S>(source), std::stop_token(), where);
+    }
+    /// The same, with a stop token as for wrap_context().
+    template <ContextSource S>
+    std::remove_reference_t<context_value_t<context_t<S>>>& enter_context(
+        S&& source, std::stop_token stop, Where where = Where::current()) {
         using Exit = detail::ContextTask::AtClose;
-        return entered(std::forward<S>(source), Exit::leaves_normally, where)->value();
+        return entered(std::forward<S>(source), Exit::leaves_normally, std::move(stop), where)
+            ->value();
     }
 
     /// Gives the items of an asynchronous iterable as a range: one hop to the loop for each.
     ///
-    /// iterable:  an rvalue is owned by the range, an lvalue used in place.
+    /// source:    an iterable (an rvalue is owned by the range, an lvalue used in place), a callable that
+    ///            returns one (called on the loop when the first item is asked for), or an awaitable of one. An
+    ///            lvalue must live as long as the range.
     /// Threads:   may also be called on the loop's own thread; the range must be used on another.
-    template <AsyncIterable I>
-    BlockingRange<iterable_value_t<I>> wrap_iter(I&& iterable, Where where = Where::current()) {
-        using Source = detail::StepSource<I>;
+    template <IterableSource S>
+    BlockingRange<iterable_value_t<iterable_t<S>>> wrap_iter(
+        S&& source, Where where = Where::current()) {
+        return wrap_iter(std::forward<S>(source), std::stop_token(), where);
+    }
+    /// The same; a stop request ends the range.
+    ///
+    /// stop:      cancels what makes the next item. `++` then throws Errc::cancelled, and the range is at its end.
+    template <IterableSource S>
+    BlockingRange<iterable_value_t<iterable_t<S>>> wrap_iter(
+        S&& source, std::stop_token stop, Where where = Where::current()) {
         loop_->require_open();
-        return BlockingRange<iterable_value_t<I>>(
-            std::make_unique<Source>(loop_, std::forward<I>(iterable), where));
+        return BlockingRange<iterable_value_t<iterable_t<S>>>(
+            std::make_unique<detail::StepSource<S>>(
+                loop_, std::forward<S>(source), std::move(stop), where));
     }
 
     /// The same, with items produced ahead of the consumer, beginning now.
     ///
     /// read_ahead: how many finished items may wait; 0 is the same as without.
-    template <AsyncIterable I>
-    BlockingRange<iterable_value_t<I>> wrap_iter(
-        I&& iterable, ReadAhead read_ahead, Where where = Where::current()) {
-        using Source = detail::ReadAheadSource<I>;
+    template <IterableSource S>
+    BlockingRange<iterable_value_t<iterable_t<S>>> wrap_iter(
+        S&& source, ReadAhead read_ahead, Where where = Where::current()) {
+        return wrap_iter(std::forward<S>(source), read_ahead, std::stop_token(), where);
+    }
+    /// The same, with a stop token. What has been read ahead is not given any more after a request.
+    template <IterableSource S>
+    BlockingRange<iterable_value_t<iterable_t<S>>> wrap_iter(
+        S&& source, ReadAhead read_ahead, std::stop_token stop, Where where = Where::current()) {
         if (read_ahead.count == 0)
-            return wrap_iter(std::forward<I>(iterable), where);
+            return wrap_iter(std::forward<S>(source), std::move(stop), where);
         loop_->require_open();
-        return BlockingRange<iterable_value_t<I>>(
-            std::make_unique<Source>(*loop_, std::forward<I>(iterable), read_ahead.count, where));
+        return BlockingRange<iterable_value_t<iterable_t<S>>>(
+            std::make_unique<detail::ReadAheadSource<S>>(
+                *loop_, std::forward<S>(source), read_ahead.count, std::move(stop), where));
     }
 
     /// Leaves all contexts, newest first, cancels what still runs, and ends the loop. Calls in flight
@@ -319,10 +355,10 @@ private:
 
     template <class S>
     std::shared_ptr<detail::ContextHolder<S>> entered(
-        S&& source, detail::ContextTask::AtClose at_close, Where where) {
+        S&& source, detail::ContextTask::AtClose at_close, std::stop_token stop, Where where) {
         auto holder = std::make_shared<detail::ContextHolder<S>>(
             *loop_, std::forward<S>(source), at_close, where);
-        holder->enter();
+        holder->enter(std::move(stop));
         return holder;
     }
 

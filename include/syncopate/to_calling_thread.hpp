@@ -5,15 +5,14 @@
 #include <syncopate/detail/loop/work_executor.hpp>
 #include <syncopate/detail/task/caller_executor.hpp>
 #include <syncopate/detail/task/caller_link.hpp>
+#include <syncopate/detail/work/no_calling_thread.hpp>
 #include <syncopate/detail/work/offload.hpp>
-#include <syncopate/error.hpp>
 #include <syncopate/on_cancel.hpp>
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
 
 #include <source_location>
-#include <system_error>
 #include <type_traits>
 #include <utility>
 
@@ -27,28 +26,31 @@ struct BlockedCaller {
         auto const caller = caller_of(executor);
         auto const* const thread = caller ? caller->serving_thread() : nullptr;
         if (!thread)
-            throw std::system_error(make_error_code(Errc::no_calling_thread));
+            throw_no_calling_thread(caller);
         return thread->caller_queue;
     }
 };
 
 }  // namespace detail
 
-/// Calls a function on the thread that is blocked in the run() of this task, and gives what it returns.
+/// Calls a function on the thread that is blocked on this task, and gives what it returns.
 ///
 /// That thread then goes on waiting. It is meant for objects that belong to the thread of the synchronous
 /// side: a database handle, a widget, a progress bar.
 ///
-/// To a run() belong its task, and all that is started on the executor of that task until it has ended: the
-/// children of task groups, the tasks of from_thread::run(), coroutines that the user spawns. ++ on a range
-/// is a run() of the iterable. Several functions are called in the order in which they were requested.
+/// That thread is in run(), enters or leaves a context, or takes the items of a range or leaves it. With a range
+/// that is read ahead, and after BlockingRange::next_for(), the function waits until the thread next takes an
+/// item. To a call belong its task, and all that is started on the executor of that task until it has ended: the
+/// children of task groups, the tasks of from_thread::run(), coroutines that the user spawns. Several functions
+/// are called in the order in which they were requested.
 ///
 /// function:  is moved to that thread, called once, and destroyed there. It may refer to the task's frame.
 ///            It may block, and use the runner; until it returns, no time-out of the run() takes effect.
 ///            from_thread:: does not lead back to the task.
 /// where:     the call site, for messages: leave it to its default.
 /// Throws:    what the function throws. No thread is blocked on this task, as in run_as_future(), in
-///            start_soon(), in a context, or after the end of the task -> Errc::no_calling_thread.
+///            start_soon(), in a context that is open, or after the end of the call ->
+///            Errc::no_calling_thread, with a text that says which.
 /// Cancel:    a function that has not been called yet is not called; the task waits for one that runs. Then
 ///            it ends by operation_aborted, unless the function has failed with an error of its own.
 /// Threads:   in a task whose executor runs one handler at a time.

@@ -131,8 +131,7 @@ public:
 
 protected:
     void submit(Loop::Blocking const& blocking) noexcept {
-        thread_.call = blocking.call();
-        thread_.worker = blocking.worker();
+        thread_.blocks_in(blocking);
         thread_.task = &this->id();
         this->set_blocked_thread(thread_);
         Call::submit();

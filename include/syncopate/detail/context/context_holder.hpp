@@ -6,12 +6,12 @@
 #include <syncopate/detail/loop/loop.hpp>
 #include <syncopate/detail/task/awaitable_of.hpp>
 #include <syncopate/detail/task/labelled_task.hpp>
+#include <syncopate/detail/task/object_slot.hpp>
 #include <syncopate/detail/task/owned_or_ref.hpp>
 
 #include <boost/asio/awaitable.hpp>
 
 #include <exception>
-#include <functional>
 #include <memory>
 #include <new>
 #include <optional>
@@ -20,33 +20,6 @@
 #include <utility>
 
 namespace syncopate::inline v0_1::detail {
-
-/// A context that is owned, or a reference to one of the user's.
-template <class C>
-class ContextSlot {
-public:
-    void refer_to(C& context) noexcept { context_ = &context; }
-
-    template <class... Args>
-    void emplace(Args&&... args) {
-        context_ = &owned_.emplace(std::forward<Args>(args)...);
-    }
-
-    C& operator*() const noexcept { return *context_; }
-
-    void reset() noexcept { owned_.reset(); }
-
-private:
-    std::optional<C> owned_;
-    C* context_ = nullptr;
-};
-
-/// Converts to what a function returns: so that is constructed in place, and need not be movable.
-template <class F>
-struct ResultOf {
-    F& function;
-    operator std::invoke_result_t<F&>() { return std::invoke(function); }
-};
 
 /// S: the type of the source, as for OwnedOrRef.
 template <ContextSource S>
@@ -75,10 +48,8 @@ private:
             context_.refer_to(source_.get());
         else if constexpr (Awaitable<S> || TaskFactory<S>)
             context_.emplace(co_await awaitable_of(source_));
-        else if constexpr (std::is_lvalue_reference_v<std::invoke_result_t<SourceObject&>>)
-            context_.refer_to(std::invoke(source_.get()));
         else
-            context_.emplace(ResultOf<SourceObject>{source_.get()});
+            make_into(context_, source_);
 
         if constexpr (std::is_void_v<Entered>) {
             co_await require_valid((*context_).aenter());
@@ -119,11 +90,10 @@ private:
         source_.release();
     }
 
-    using SourceObject = std::remove_reference_t<S>;
     struct NoValue {};
 
     OwnedOrRef<S> source_;
-    ContextSlot<Context> context_;
+    ObjectSlot<Context> context_;
     std::remove_reference_t<Value>* address_ = nullptr;
     std::optional<std::conditional_t<std::is_void_v<Entered>, NoValue, Entered>> value_;
 };

@@ -7,9 +7,13 @@
 #include <syncopate/detail/loop/loop.hpp>
 #include <syncopate/detail/loop/operation.hpp>
 #include <syncopate/detail/loop/task_record.hpp>
+#include <syncopate/detail/loop/work_executor.hpp>
+#include <syncopate/detail/task/caller_link.hpp>
 #include <syncopate/detail/task/cancellation.hpp>
 #include <syncopate/detail/task/outcome.hpp>
 #include <syncopate/detail/wait/one_shot_event.hpp>
+#include <syncopate/detail/work/calling_thread.hpp>
+#include <syncopate/detail/work/closing_threads.hpp>
 #include <syncopate/error.hpp>
 
 #include <boost/asio/awaitable.hpp>
@@ -20,6 +24,7 @@
 #include <exception>
 #include <memory>
 #include <source_location>
+#include <stop_token>
 #include <utility>
 
 namespace syncopate::inline v0_1::detail {
@@ -33,19 +38,32 @@ public:
     /// Whether aexit is given an error, Errc::runner_closed, when close() leaves the context.
     enum class AtClose { leaves_normally, leaves_with_error };
     ContextTask(Loop& loop, AtClose at_close, std::source_location where)
-        : Call(loop, where), at_close_(at_close), keep_loop_(loop.shared_from_this()) {}
+        : Call(loop, where), at_close_(at_close), keep_loop_(loop.shared_from_this()),
+          closing_threads_(ClosingThreads::of(loop)) {}
     virtual ~ContextTask() = default;
 
     using Call::loop;
 
     /// Enters the context. Blocks until aenter has ended.
     /// Throws: what aenter throws; the context has not been entered then.
-    void enter() {
+    ///         Errc::cancelled after a stop request.
+    void enter(std::stop_token stop) {
         Loop::Blocking blocking(loop(), entered_);
         loop().require_open();
+        if (stop.stop_requested())
+            loop().throw_error(Errc::cancelled);
+        CallingThread thread(entered_);
+        thread.blocks_in(blocking);
+        is_served_by(&thread);
+        blocked_.task = &id();
+        set_blocked_thread(blocked_);
         keep_self_ = shared_from_this();
-        submit();
-        blocking.wait();
+        {
+            submit();  // first, so that there is something to withdraw
+            std::stop_callback const on_stop(
+                std::move(stop), [this]() noexcept { withdraw_or_cancel(Errc::cancelled); });
+            thread.wait(blocking);
+        }
         if (entry_.error() && reason() != Errc{} && is_cancellation(entry_.error()))
             loop().throw_error(reason());
         entry_.take();
@@ -58,15 +76,17 @@ public:
     /// Throws:  DeadlockError if the wait could never end, std::bad_alloc; nothing has been done then.
     Outcome<bool> exit(std::exception_ptr error, BlockingWait::Refuse refused) {
         Loop::Blocking blocking(loop(), left_, refused);
-        request_exit(std::move(error), Exit::awaited);
-        blocking.wait();
+        CallingThread thread(left_);
+        thread.blocks_in(blocking);
+        request_exit(std::move(error), &thread);
+        thread.wait(blocking);
         return std::move(exit_outcome_);
     }
 
     /// Has the loop leave the context later. What aexit throws goes to on_error.
     void exit_without_waiting(std::exception_ptr error) noexcept {
         try {
-            request_exit(std::move(error), Exit::reported);
+            request_exit(std::move(error), nullptr);
         } catch (...) {
             loop().report(std::current_exception());  // it stays open until the loop is closed
         }
@@ -79,12 +99,10 @@ protected:
     std::exception_ptr const& exit_error() const noexcept { return exit_error_; }
 
 private:
-    /// What becomes of what aexit throws: the guard that waits takes it, or it is reported.
-    enum class Exit { awaited, reported };
-
-    void request_exit(std::exception_ptr error, Exit kind) {
+    /// thread: waits for the exit, and takes what aexit throws. If null, that is reported.
+    void request_exit(std::exception_ptr error, CallingThread* thread) {
         requested_error_ = std::move(error);
-        requested_kind_ = kind;
+        leaving_thread_ = thread;
         keep_self_for_exit_ = shared_from_this();
         try {
             loop().submit(exit_);
@@ -114,6 +132,7 @@ private:
         } catch (...) {
             fail(std::current_exception());
         }
+        is_entering_ = false;
         co_await this_coro::throw_if_cancelled(false);
         if (has_left_loop())
             co_await return_to_loop();
@@ -143,6 +162,7 @@ private:
             entry_.fail(loop().error(refusal));
             return false;
         }
+        is_served_by(nullptr);
         entered_.set();
         return true;
     }
@@ -157,12 +177,27 @@ private:
 
     void run_exit() noexcept {
         auto const keep = std::move(keep_self_for_exit_);
-        unpark(
-            std::move(requested_error_),
-            requested_kind_ == Exit::awaited ? Taker::guard : Taker::on_error);
+        auto error = std::move(requested_error_);
+        if (has_been_left())
+            return;  // and the guard's thread has gone on, if it waited
+        if (leaving_thread_)
+            is_served_by(leaving_thread_);
+        unpark(std::move(error), leaving_thread_ ? Taker::guard : Taker::on_error);
+    }
+
+    /// A thread waits for the task from now on; null: nobody does.
+    void is_served_by(CallingThread* thread) noexcept {
+        if (serving_thread_)
+            serving_thread_->close();
+        serving_thread_ = thread;
+        blocked_.call = thread ? thread->call : CallId(0);
+        blocked_.caller_queue = thread;
+        blocked_.worker = thread ? thread->worker : nullptr;
     }
 
     void leave_for_close(Errc reason) noexcept final {
+        if (exit_taker_ == Taker::nobody_yet)
+            blocked_.caller_queue = &closing_threads_;
         unpark(
             at_close_ == AtClose::leaves_normally ? nullptr : loop().error(reason), Taker::close);
     }
@@ -181,10 +216,11 @@ private:
     }
 
     void stop(Errc reason) noexcept final {
-        if (OpenContext::is_linked())
+        if (OpenContext::is_linked() && reason != Errc::cancelled)
             leave_for_close(reason);
-        else
+        else if (is_entering_ || reason != Errc::cancelled)
             emit_cancellation();
+        // else a stop request has come when the context had been entered
     }
 
     void fail(std::exception_ptr error) noexcept final { entry_.fail(std::move(error)); }
@@ -195,12 +231,14 @@ private:
             entry_.fail(loop().error(Errc::loop_failed));
         if (OpenContext::is_linked())
             loop().context_left(*this);
+        is_served_by(nullptr);
         entered_.set();
         left_.set();
     }
 
     AtClose const at_close_;
     std::shared_ptr<Loop> const keep_loop_;
+    WorkExecutor& closing_threads_;
     std::shared_ptr<ContextTask> keep_self_;
     Outcome<void> entry_;
     OneShotEvent entered_;
@@ -210,9 +248,14 @@ private:
     MemberOperation<ContextTask, &ContextTask::run_exit> exit_{*this};
     std::shared_ptr<ContextTask> keep_self_for_exit_;
     std::exception_ptr requested_error_;
-    Exit requested_kind_ = Exit::awaited;
+    CallingThread* leaving_thread_ = nullptr;
+
+    // Written before the task is submitted; then used on the loop only.
+    CallingThread* serving_thread_ = nullptr;
+    BlockedThread blocked_;
 
     // Used on the loop only, until left_ is set.
+    bool is_entering_ = true;
     boost::intrusive_ptr<ContextPark> park_;
     Taker exit_taker_ = Taker::nobody_yet;
     std::exception_ptr exit_error_;

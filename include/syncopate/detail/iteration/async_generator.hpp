@@ -5,6 +5,7 @@
 #include <syncopate/concepts.hpp>
 #include <syncopate/detail/iteration/drain.hpp>
 #include <syncopate/detail/iteration/generator_core.hpp>
+#include <syncopate/detail/iteration/leftover.hpp>
 
 #include <boost/asio/async_result.hpp>
 #include <boost/asio/awaitable.hpp>
@@ -228,6 +229,22 @@ struct NextItem {
         co_return std::nullopt;
     }
 
+    // The same, but first what is left over. Both pointers are good when the generator is moved.
+    static asio::awaitable<std::optional<T>> after(Leftover<T>* leftover, GeneratorCore* core) {
+        if (!leftover->empty())
+            co_return leftover->take();
+        co_return co_await of(core);
+    }
+
+    // aclose(): a step that closes the generator.
+    static asio::awaitable<void> close(Leftover<T>* leftover, GeneratorCore* core) {
+        if (leftover)
+            *leftover = {};
+        if (core && core->begin_step())
+            GeneratorStep const step(*core);
+        co_return;
+    }
+
     // See DrainableIterable. Runs the body as long as it awaits nothing. Where it does, the next anext() goes on
     // from there.
     template <class Sink>
@@ -258,12 +275,5 @@ struct NextItem {
         return Drained::ended;
     }
 };
-
-// aclose(): a step that closes the generator.
-inline asio::awaitable<void> close_generator(GeneratorCore* core) {
-    if (core && core->begin_step())
-        GeneratorStep const step(*core);
-    co_return;
-}
 
 }  // namespace syncopate::inline v0_1::detail

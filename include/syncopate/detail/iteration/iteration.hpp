@@ -3,8 +3,9 @@
 
 #include <syncopate/concepts.hpp>
 #include <syncopate/detail/iteration/drain.hpp>
+#include <syncopate/detail/iteration/iterable_holder.hpp>
+#include <syncopate/detail/iteration/leftover.hpp>
 #include <syncopate/detail/task/awaitable_of.hpp>
-#include <syncopate/detail/task/owned_or_ref.hpp>
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
@@ -16,26 +17,38 @@
 namespace syncopate::inline v0_1::detail {
 
 /// Closed after the last item, an exception, or a clean-up: then the iterable is not used any more, and one
-/// that was owned has been destroyed on the loop. I: as for OwnedOrRef.
-template <AsyncIterable I>
+/// that was owned has been destroyed on the loop. S: as for IterableHolder.
+template <IterableSource S>
 class Iteration {
-public:
-    using Item = iterable_value_t<I>;
+    using Holder = IterableHolder<S>;
 
-    explicit Iteration(I&& iterable) : iterable_(std::in_place, std::forward<I>(iterable)) {}
+public:
+    using Iterable = iterable_t<S>;
+    using Item = iterable_value_t<Iterable>;
+
+    /// Whether the iterable is the user's, and can take back what it has given.
+    static constexpr bool is_resumable = Holder::is_borrowed && ResumableIterable<Iterable>;
+    /// Whether items are lost with the iteration: the iterable is the user's, and is not told of its end.
+    static constexpr bool loses_items =
+        Holder::is_borrowed && !ResumableIterable<Iterable> && !ClosableIterable<Iterable>;
+
+    explicit Iteration(S&& source) : iterable_(std::in_place, std::forward<S>(source)) {}
 
     bool is_closed() const noexcept { return !iterable_; }
 
     boost::asio::awaitable<std::optional<Item>> next() {
         std::exception_ptr error;
         try {
+            if constexpr (!AsyncIterable<S>)
+                if (!iterable_->is_made())
+                    co_await iterable_->make();
             auto item = co_await require_valid(iterable_->get().anext());
             if (item)
                 co_return std::move(item);
         } catch (...) {
             error = std::current_exception();
         }
-        iterable_.reset();
+        release();
         if (error)
             std::rethrow_exception(std::move(error));
         co_return std::nullopt;
@@ -44,9 +57,11 @@ public:
     /// Hands the items that need no waiting to the sink: see DrainableIterable.
     template <class Sink>
     Drained drain(boost::asio::any_io_executor const& executor, Sink sink) {
-        if constexpr (!DrainableIterable<I>) {
+        if constexpr (!DrainableIterable<Iterable>) {
             return Drained::pending;
         } else {
+            if (!iterable_->is_made())
+                return Drained::pending;
             std::exception_ptr error;
             Drained drained = Drained::ended;
             try {
@@ -55,30 +70,52 @@ public:
                 error = std::current_exception();
             }
             if (drained == Drained::ended)
-                iterable_.reset();
+                release();
             if (error)
                 std::rethrow_exception(std::move(error));
             return drained;
         }
     }
 
-    /// Cleans up an iteration that has been left early.
+    /// Cleans up an iteration that has been left early. An iterable that can be resumed stays as it is.
     boost::asio::awaitable<void> close() {
         std::exception_ptr error;
         try {
-            if constexpr (ClosableIterable<I>)
-                if (iterable_)
+            if constexpr (ClosableIterable<Iterable> && !is_resumable)
+                if (iterable_ && iterable_->is_made())
                     co_await require_valid(iterable_->get().aclose());
         } catch (...) {
             error = std::current_exception();
         }
-        iterable_.reset();
+        release();
         if (error)
             std::rethrow_exception(std::move(error));
+        co_return;
+    }
+
+    /// Gives what was taken ahead back to the user's iterable. Also after the iteration has been closed.
+    void hand_back(Leftover<Item> leftover)
+        requires is_resumable
+    {
+        remember_iterable();
+        if (lent_)
+            give_back(*lent_, std::move(leftover));
     }
 
 private:
-    std::optional<OwnedOrRef<I>> iterable_;
+    void remember_iterable() noexcept {
+        if constexpr (is_resumable)
+            if (iterable_ && iterable_->is_made())
+                lent_ = &iterable_->get();
+    }
+
+    void release() noexcept {
+        remember_iterable();
+        iterable_.reset();
+    }
+
+    std::optional<Holder> iterable_;
+    Iterable* lent_ = nullptr;  // the user's, once the iteration is closed
 };
 
 }  // namespace syncopate::inline v0_1::detail

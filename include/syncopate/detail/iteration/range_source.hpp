@@ -1,12 +1,12 @@
-// RangeSource: where a BlockingRange gets its items. StepSource: one that hops to the loop for each item.
+// RangeSource: where a BlockingRange gets its items. close_iteration(): cleans up on the loop.
 #pragma once
 
 #include <syncopate/concepts.hpp>
 #include <syncopate/detail/call/task_call.hpp>
 #include <syncopate/detail/iteration/iteration.hpp>
 #include <syncopate/detail/loop/loop.hpp>
-#include <syncopate/detail/task/current_values.hpp>
 #include <syncopate/detail/task/task_values.hpp>
+#include <syncopate/detail/wait/deadline.hpp>
 
 #include <boost/asio/awaitable.hpp>
 
@@ -30,72 +30,59 @@ public:
     /// Gives the next item. Blocks until it is there.
     virtual std::optional<T> next() = 0;
 
+    /// The same, until the deadline. Throws: Errc::timed_out; then the next call gives that item.
+    virtual std::optional<T> next_until(Deadline deadline) = 0;
+
     /// Ends the iteration, and cleans up on the loop. Blocks until that is done, except on the loop's own
     /// thread.
     virtual void close() noexcept = 0;
 };
 
 /// The task that cleans up an iteration which has been left early.
-template <AsyncIterable I>
+template <IterableSource S>
 struct CleanUp {
     using clean_up_tag = void;
 
     boost::asio::awaitable<void> operator()() const { return iteration->close(); }
 
-    std::shared_ptr<Iteration<I>> iteration;
+    std::shared_ptr<Iteration<S>> iteration;
 };
 
-/// Cleans up on the loop. Blocks until that is done; where the wait could never end, the loop does it later.
-/// Does nothing after the loop has been closed: there is nothing left to run the clean-up.
-template <AsyncIterable I>
-void close_iteration(
+/// Has the loop clean up later.
+template <IterableSource S>
+void close_iteration_later(
     Loop& loop,
-    std::shared_ptr<Iteration<I>> iteration,
+    std::shared_ptr<Iteration<S>> iteration,
     std::source_location where,
     TaskValuesPointer const& values) noexcept {
-    if (!iteration || iteration->is_closed() || loop.is_closed())
-        return;
-    CleanUp<I> clean_up{std::move(iteration)};
     try {
-        try {
-            BlockingCall<CleanUp<I>&>(loop, clean_up, where, values)
-                .run(no_deadline, BlockingWait::Refuse::cycles);
-        } catch (DeadlockError const&) {
-            BackgroundCall<CleanUp<I>>::start(loop, std::move(clean_up), where, values);
-        }
+        BackgroundCall<CleanUp<S>>::start(loop, CleanUp<S>{std::move(iteration)}, where, values);
     } catch (...) {
         if (loop.is_open())
             loop.report(std::current_exception());
     }
 }
 
-/// Produces each item when it is asked for, in a task. All of them have the same context variables.
-template <AsyncIterable I>
-class StepSource final : public RangeSource<iterable_value_t<I>> {
-    using Item = iterable_value_t<I>;
-
-public:
-    StepSource(std::shared_ptr<Loop> loop, I&& iterable, std::source_location where)
-        : loop_(std::move(loop)), where_(where),
-          iteration_(std::make_shared<Iteration<I>>(std::forward<I>(iterable))) {}
-
-    std::optional<Item> next() override {
-        if (iteration_->is_closed())
-            return std::nullopt;
-        auto step = [this] { return iteration_->next(); };
-        BlockingCall<decltype(step)&> call(*loop_, step, where_, values_);
-        return call.run();
+/// Cleans up on the loop. Blocks until that is done; where the wait could never end, the loop does it later.
+/// Does nothing after the loop has been closed: there is nothing left to run the clean-up.
+template <IterableSource S>
+void close_iteration(
+    Loop& loop,
+    std::shared_ptr<Iteration<S>> iteration,
+    std::source_location where,
+    TaskValuesPointer const& values) noexcept {
+    if (!iteration || iteration->is_closed() || loop.is_closed())
+        return;
+    CleanUp<S> clean_up{iteration};
+    try {
+        BlockingCall<CleanUp<S>&>(loop, clean_up, where, values)
+            .run(no_deadline, BlockingWait::Refuse::cycles);
+    } catch (DeadlockError const&) {
+        close_iteration_later(loop, std::move(iteration), where, values);
+    } catch (...) {
+        if (loop.is_open())
+            loop.report(std::current_exception());
     }
-
-    void close() noexcept override {
-        close_iteration(*loop_, std::move(iteration_), where_, values_);
-    }
-
-private:
-    std::shared_ptr<Loop> loop_;
-    std::source_location where_;
-    std::shared_ptr<Iteration<I>> iteration_;
-    TaskValuesPointer const values_ = CurrentValues::of_new_task();
-};
+}
 
 }  // namespace syncopate::inline v0_1::detail

@@ -6,15 +6,20 @@
 #include <syncopate/detail/call/call.hpp>
 #include <syncopate/detail/iteration/drain.hpp>
 #include <syncopate/detail/iteration/iteration.hpp>
+#include <syncopate/detail/iteration/leftover.hpp>
 #include <syncopate/detail/iteration/range_source.hpp>
 #include <syncopate/detail/iteration/ring.hpp>
 #include <syncopate/detail/loop/loop.hpp>
 #include <syncopate/detail/loop/operation.hpp>
+#include <syncopate/detail/task/cancellation.hpp>
 #include <syncopate/detail/task/park_on_context.hpp>
 #include <syncopate/detail/wait/backoff.hpp>
+#include <syncopate/detail/wait/deadline.hpp>
 #include <syncopate/detail/wait/one_shot_event.hpp>
+#include <syncopate/detail/work/consumer_thread.hpp>
 #include <syncopate/error.hpp>
 
+#include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/cancellation_state.hpp>
 #include <boost/asio/post.hpp>
@@ -27,6 +32,8 @@
 #include <memory>
 #include <optional>
 #include <source_location>
+#include <stdexcept>
+#include <stop_token>
 #include <string>
 #include <utility>
 
@@ -34,57 +41,53 @@ namespace syncopate::inline v0_1::detail {
 
 /// Asks for an item only when the ring has room for it. Owns itself until it has been released. Cleans up the
 /// iteration when it is stopped.
-template <AsyncIterable I>
-class Pump final : public Call, public std::enable_shared_from_this<Pump<I>> {
-    using Item = iterable_value_t<I>;
+///
+/// The consumer's thread does work for the task whenever it takes an item: see ConsumerThread.
+template <IterableSource S>
+class Pump final : public Call, public std::enable_shared_from_this<Pump<S>> {
+    using Item = typename Iteration<S>::Item;
 
 public:
-    Pump(Loop& loop, I&& iterable, std::size_t count, std::source_location where)
+    Pump(Loop& loop, S&& source, std::size_t count, std::source_location where)
         : Call(loop, where), keep_loop_(loop.shared_from_this()),
-          iteration_(std::forward<I>(iterable)), ring_(count) {}
+          iteration_(std::forward<S>(source)), ring_(count) {}
 
     using Call::loop;
 
     void start() {
         keep_self_ = this->shared_from_this();
+        consumer_.task = &this->id();
+        set_blocked_thread(consumer_);
         submit();
     }
 
     /// Gives the next item. On the consumer's thread, which it blocks until the item is there.
-    std::optional<Item> next() {
+    /// Throws: Errc::timed_out after the deadline.
+    std::optional<Item> next(Deadline deadline) {
         if (loop().running_in_this_thread())
             loop().throw_blocks_itself();
+        loop().require_open();
+        if (consumer_.has_work()) [[unlikely]]
+            consumer_.do_work();
         std::optional<Item> item;
-        for (;;) {
-            loop().require_open();
-            if (ring_.pop_into(item)) {
-                if (ring_.must_wake_producer())
-                    submit_resume();
-                return item;
-            }
-            if (ring_.is_closed() && !ring_.has_items()) {
-                if (error_)
-                    std::rethrow_exception(std::exchange(error_, nullptr));
-                return item;
-            }
-            if (loop().may_spin() && backoff_.snooze([this] { return can_go_on(); }))
-                continue;
-            OneShotEvent event;
-            Loop::Blocking blocking(loop(), event);
-            ring_.wait_for_item(event, [&] {
-                blocking.wait();
-                return true;
-            });
-        }
+        if (!take_into(item)) [[unlikely]]
+            wait_and_take_into(item, deadline);
+        return item;
     }
 
     /// Stops the pump. Blocks until it has been released; where the wait could never end, it does not wait.
     void close() noexcept {
         request_cancel(Errc::cancelled);
         try {
-            Loop::Blocking(loop(), released_, BlockingWait::Refuse::cycles).wait();
-        } catch (std::exception const&) {
-            // The pump owns itself, and ends later.
+            Loop::Blocking blocking(loop(), released_, BlockingWait::Refuse::cycles);
+            consumer_.wait_until(blocking, released_, no_deadline);
+        } catch (...) {
+            return consumer_.close();  // the pump owns itself, and ends later
+        }
+        try {
+            give_up_items();
+        } catch (...) {
+            loop().report(std::current_exception());
         }
     }
 
@@ -94,8 +97,77 @@ private:
 
     bool can_go_on() noexcept { return ring_.has_items() || ring_.is_closed(); }
 
+    bool take_into(std::optional<Item>& item) {
+        if (!ring_.pop_into(item))
+            return false;
+        if (ring_.must_wake_producer())
+            submit_resume();
+        return true;
+    }
+
+    /// Leaves it empty at the end.
+    void wait_and_take_into(std::optional<Item>& item, Deadline deadline) {
+        for (bool is_late = false; !take_into(item);) {
+            if (ring_.is_closed() && !ring_.has_items())
+                return throw_if_it_failed();
+            if (is_late)
+                loop().throw_error(Errc::timed_out);
+            if (!loop().may_spin() || !backoff_.snooze([this] { return can_go_on(); }))
+                is_late = !wait_for_item(deadline);
+            loop().require_open();
+        }
+    }
+
+    /// Returns false if the deadline has passed.
+    bool wait_for_item(Deadline deadline) {
+        consumer_.require_idle();
+        OneShotEvent event;
+        Loop::Blocking blocking(loop(), event);
+        return ring_.wait_for_item(
+            event, [&] { return consumer_.wait_until(blocking, event, deadline); });
+    }
+
+    /// After the last item, on the consumer's thread: throws what there is instead of a further one.
+    void throw_if_it_failed() {
+        if (std::exchange(has_ended_, true))
+            return;
+        auto error = std::exchange(error_, nullptr);
+        if (reason() != Errc{} && (!error || is_cancellation(error)))
+            loop().throw_error(reason());
+        if (error)
+            std::rethrow_exception(std::move(error));
+    }
+
+    /// After the release, on the consumer's thread: what it has not taken goes back to the user's iterable, or is
+    /// lost.
+    void give_up_items() {
+        std::optional<Item> item;
+        if constexpr (Iteration<S>::is_resumable) {
+            Leftover<Item> leftover;
+            for (; ring_.pop_into(item); item.reset())
+                leftover.items.push_back(std::move(*item));
+            if (error_)
+                leftover.error = reason() != Errc{} && is_cancellation(error_)
+                                     ? interrupted_iteration_error()
+                                     : std::exchange(error_, nullptr);
+            if (!leftover.empty())
+                iteration_.hand_back(std::move(leftover));
+        } else if constexpr (Iteration<S>::loses_items) {
+            std::size_t count = 0;
+            for (; ring_.pop_into(item); item.reset())
+                ++count;
+            if (count > 0 && loop().is_open())
+                throw std::runtime_error(
+                    std::to_string(count) +
+                    " items are lost, which a range had read ahead of an iterable "
+                    "that it does not own: " +
+                    description());
+        }
+    }
+
     boost::asio::awaitable<void> body() override {
         namespace this_coro = boost::asio::this_coro;
+        boost::asio::any_io_executor const executor = co_await this_coro::executor;
         try {
             for (std::size_t left = items_per_turn; reason() == Errc{};) {
                 // Again after a wake-up: it may have been meant for an earlier announcement.
@@ -109,19 +181,22 @@ private:
                 }
                 if (reason() != Errc{})
                     break;
-                auto const drained =
-                    iteration_.drain(loop().executor(), [this, &left](Item&& item) {
-                        ring_.push(std::move(item));
-                        return --left > 0 && !ring_.is_full();
-                    });
-                if (drained == Drained::ended)
+                auto const drained = iteration_.drain(executor, [this, &left](Item&& item) {
+                    ring_.push(std::move(item));
+                    return --left > 0 && !ring_.is_full();
+                });
+                if (drained == Drained::ended) {
+                    has_ended_ = true;
                     break;
+                }
                 if (drained == Drained::pending) {
                     auto item = co_await iteration_.next();
                     if (has_left_loop())
                         co_await return_to_loop();
-                    if (!item)
+                    if (!item) {
+                        has_ended_ = true;
                         break;
+                    }
                     ring_.push(std::move(*item));
                     --left;
                 }
@@ -170,7 +245,9 @@ private:
         unpark();
     }
 
-    void stop(Errc) noexcept override {
+    void stop(Errc reason) noexcept override {
+        if (reason != Errc::cancelled)
+            consumer_.close();  // who closes the loop may be the consumer
         if (park_.is_waiting())
             unpark();
         else
@@ -181,16 +258,20 @@ private:
 
     void released() noexcept override {
         auto const keep = std::move(keep_self_);
+        consumer_.refuse_rest();
         ring_.close();
         released_.set();
     }
 
     std::shared_ptr<Loop> const keep_loop_;
     std::shared_ptr<Pump> keep_self_;
-    Iteration<I> iteration_;
+    Iteration<S> iteration_;
     Ring<Item> ring_;
     OneShotEvent released_;
-    std::exception_ptr error_;  // used on the loop only, until the ring is closed
+    // Used on the loop only, until the ring is closed; then by the consumer.
+    std::exception_ptr error_;
+    bool has_ended_ = false;  // by itself, or the consumer has been told why
+    ConsumerThread consumer_;
 
     MemberOperation<Pump, &Pump::run_resume> resume_{*this};
     std::shared_ptr<Pump> keep_self_for_resume_;
@@ -203,20 +284,49 @@ private:
     std::atomic<bool> is_ahead_{false};  // others look at it
 };
 
-template <AsyncIterable I>
-class ReadAheadSource final : public RangeSource<iterable_value_t<I>> {
+template <IterableSource S>
+class ReadAheadSource final : public RangeSource<typename Iteration<S>::Item> {
+    using Item = typename Iteration<S>::Item;
+
 public:
-    ReadAheadSource(Loop& loop, I&& iterable, std::size_t count, std::source_location where)
-        : pump_(std::make_shared<Pump<I>>(loop, std::forward<I>(iterable), count, where)) {
+    ReadAheadSource(
+        Loop& loop, S&& source, std::size_t count, std::stop_token stop, std::source_location where)
+        : pump_(std::make_shared<Pump<S>>(loop, std::forward<S>(source), count, where)),
+          stop_(std::move(stop)) {
+        if (stop_.stop_possible())
+            on_stop_.emplace(stop_, Canceller{pump_.get()});
         pump_->start();
     }
 
-    std::optional<iterable_value_t<I>> next() override { return pump_->next(); }
+    std::optional<Item> next() override {
+        return stop_.stop_requested() ? stopped() : pump_->next(no_deadline);
+    }
 
-    void close() noexcept override { pump_->close(); }
+    std::optional<Item> next_until(Deadline deadline) override {
+        return stop_.stop_requested() ? stopped() : pump_->next(deadline);
+    }
+
+    void close() noexcept override {
+        on_stop_.reset();
+        pump_->close();
+    }
 
 private:
-    std::shared_ptr<Pump<I>> pump_;
+    std::optional<Item> stopped() {
+        if (!std::exchange(is_stopped_, true))
+            pump_->loop().throw_error(Errc::cancelled);
+        return std::nullopt;
+    }
+
+    struct Canceller {
+        Pump<S>* pump;
+        void operator()() const noexcept { pump->request_cancel(Errc::cancelled); }
+    };
+
+    std::shared_ptr<Pump<S>> pump_;
+    std::stop_token stop_;
+    std::optional<std::stop_callback<Canceller>> on_stop_;
+    bool is_stopped_ = false;
 };
 
 }  // namespace syncopate::inline v0_1::detail

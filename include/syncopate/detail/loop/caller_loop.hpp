@@ -56,13 +56,23 @@ private:
         turning_on_.store(std::thread::id(), std::memory_order_release);
     }
 
+    /// Turns once, also after the deadline: who polls gets on.
     bool block(OneShotEvent& event, Deadline deadline) noexcept override {
-        if (deadline == no_deadline)
+        if (deadline == no_deadline) {
             turn_until([&] { return event.is_signalled(); });
-        else
+        } else {
+            bool has_turned = false;
             turn_until(
-                [&] { return event.is_signalled() || Deadline::clock::now() >= deadline; },
-                [&](auto& context) { context.run_one_until(deadline); });
+                [&] {
+                    return event.is_signalled() ||
+                           (std::exchange(has_turned, true) && Deadline::clock::now() >= deadline);
+                },
+                [&](auto& context) {
+                    // With a deadline that has passed, run_one_until() runs nothing.
+                    if (context.run_one_until(deadline) == 0)
+                        context.poll_one();
+                });
+        }
         return event.is_signalled();
     }
 

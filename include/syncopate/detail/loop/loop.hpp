@@ -2,6 +2,7 @@
 #pragma once
 
 #include <syncopate/detail/loop/blocking_scope.hpp>
+#include <syncopate/detail/loop/closing_queue.hpp>
 #include <syncopate/detail/loop/library.hpp>
 #include <syncopate/detail/loop/loop_identity.hpp>
 #include <syncopate/detail/loop/loop_lifetime.hpp>
@@ -17,6 +18,7 @@
 
 #include <boost/asio/any_io_executor.hpp>
 
+#include <atomic>
 #include <memory>
 #include <string>
 #include <utility>
@@ -31,7 +33,7 @@ public:
     using LoopLifetime::LoopLifetime;
     Loop(Loop const&) = delete;
     Loop& operator=(Loop const&) = delete;
-    virtual ~Loop() = default;
+    virtual ~Loop() { delete closing_queue_.load(std::memory_order_relaxed); }
 
     // From any thread.
 
@@ -89,7 +91,21 @@ public:
         Blocking blocking(*this, closed_, refused, BlockingWait::For::end);
         begin_close(Errc::runner_closed);
         withdraw_tasks();
-        return blocking.wait_until(deadline) && after_close(deadline);
+        return wait_for_end(blocking, deadline) && after_close(deadline);
+    }
+
+    /// The work that is done by those who wait for the end. Made once: `make(event)`, which is set at the end.
+    template <class Make>
+    ClosingQueue& closing_queue(Make make) {
+        auto* there = closing_queue_.load(std::memory_order_acquire);
+        if (there)
+            return *there;
+        std::unique_ptr<ClosingQueue> made = make(closed_);
+        // Release: whoever finds it finds it made. If another was faster, that one is acquired.
+        if (closing_queue_.compare_exchange_strong(
+                there, made.get(), std::memory_order_acq_rel, std::memory_order_acquire))
+            return *made.release();
+        return *there;
     }
 
     /// Closes without waiting, because this is the loop's own thread. The loop lives on until it is
@@ -207,9 +223,24 @@ private:
     /// The work that is done by the threads of the execution context's pool, in words.
     virtual std::string pool_work() const = 0;
 
+    /// Waits for the end, and does the work that comes meanwhile. Returns whether the end came before the deadline.
+    bool wait_for_end(Blocking& blocking, Deadline deadline) noexcept {
+        // A context that is entered has made the queue; no further one is entered from now on.
+        auto* const queue = closing_queue_.load(std::memory_order_acquire);
+        if (!queue)
+            return blocking.wait_until(deadline);
+        queue->begin_wait();
+        while (!closed_.is_set() && blocking.wait_until(deadline))
+            if (closed_.take_notification())
+                queue->do_work();
+        queue->end_wait();
+        return closed_.is_set();
+    }
+
     boost::asio::any_io_executor executor_;
     OneShotEvent closed_;
     void const* const library_ = Library::here();
+    std::atomic<ClosingQueue*> closing_queue_{nullptr};
 };
 
 }  // namespace syncopate::inline v0_1::detail

@@ -7,12 +7,8 @@
 #include <syncopate/detail/task/caller_link.hpp>
 #include <syncopate/detail/wait/deadline.hpp>
 #include <syncopate/detail/wait/one_shot_event.hpp>
+#include <syncopate/detail/work/caller_queue.hpp>
 #include <syncopate/detail/work/work.hpp>
-#include <syncopate/detail/work/work_queue.hpp>
-#include <syncopate/detail/work/worker_scope.hpp>
-#include <syncopate/error.hpp>
-
-#include <mutex>
 
 namespace syncopate::inline v0_1::detail {
 
@@ -25,6 +21,12 @@ public:
     CallingThread(CallingThread const&) = delete;
     CallingThread& operator=(CallingThread const&) = delete;
 
+    /// Names the call in which the thread blocks. Before that is submitted.
+    void blocks_in(Loop::Blocking const& blocking) noexcept {
+        call = blocking.call();
+        worker = blocking.worker();
+    }
+
     // On the blocked thread.
 
     /// Waits, and does the work that comes meanwhile. Returns whether the event was set before the deadline,
@@ -33,10 +35,7 @@ public:
         while (blocking.wait_until(deadline)) {
             if (done_.is_set() || !done_.take_notification())
                 return true;
-            while (auto const work = next()) {
-                WorkerScope const scope(*work, WorkerScope::OnCaller());
-                work->run();
-            }
+            queue_.run();
         }
         return false;
     }
@@ -45,18 +44,12 @@ public:
     // On the loop.
 
     void submit(Work& work) override {
-        {
-            std::lock_guard const lock(mutex_);
-            queue_.push(work);
-        }
+        queue_.push(work);
         was_notified_ = true;
         done_.notify();
     }
 
-    void withdraw(Work& work) noexcept override {
-        std::lock_guard const lock(mutex_);
-        queue_.remove(work);
-    }
+    void withdraw(Work& work) noexcept override { queue_.withdraw(work); }
 
     // From any thread.
 
@@ -66,22 +59,14 @@ public:
 
     /// Refuses the work that is left: the task has ended, and its caller is about to go on.
     void close() noexcept {
-        if (!was_notified_)
-            return;
-        while (auto const work = next())
-            work->refuse(error_of(Errc::no_calling_thread));
+        if (was_notified_)
+            queue_.refuse("to_calling_thread() in a task whose call has ended meanwhile");
     }
 
 private:
-    WorkPointer next() noexcept {
-        std::lock_guard const lock(mutex_);
-        return queue_.take();
-    }
-
     OneShotEvent& done_;
     bool was_notified_ = false;  // used on the loop only
-    std::mutex mutex_;
-    WorkQueue queue_;
+    CallerQueue queue_;
 };
 
 }  // namespace syncopate::inline v0_1::detail

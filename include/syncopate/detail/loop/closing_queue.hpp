@@ -1,0 +1,20 @@
+// ClosingQueue: functions for the threads that are blocked in a loop's close().
+#pragma once
+
+#include <syncopate/detail/loop/work_executor.hpp>
+
+namespace syncopate::inline v0_1::detail {
+
+/// Any of these threads calls them.
+class ClosingQueue : public WorkExecutor {
+public:
+    virtual ~ClosingQueue() = default;
+
+    // On a thread that waits for the end of the loop.
+
+    virtual void begin_wait() noexcept = 0;
+    virtual void do_work() noexcept = 0;
+    virtual void end_wait() noexcept = 0;
+};
+
+}  // namespace syncopate::inline v0_1::detail

@@ -1,0 +1,51 @@
+// CallerQueue: functions for a thread that waits for a task, in the order in which the task hands them over.
+#pragma once
+
+#include <syncopate/detail/error/thrown_by.hpp>
+#include <syncopate/detail/work/work.hpp>
+#include <syncopate/detail/work/work_queue.hpp>
+#include <syncopate/detail/work/worker_scope.hpp>
+#include <syncopate/error.hpp>
+
+#include <mutex>
+
+namespace syncopate::inline v0_1::detail {
+
+/// Thread-safe. No lock is held while a function runs.
+class CallerQueue {
+public:
+    void push(Work& work) noexcept {
+        std::lock_guard const lock(mutex_);
+        queue_.push(work);
+    }
+
+    void withdraw(Work& work) noexcept {
+        std::lock_guard const lock(mutex_);
+        queue_.remove(work);
+    }
+
+    /// Calls the functions, on the thread that waits.
+    void run() noexcept {
+        while (auto const work = next()) {
+            WorkerScope const scope(*work, WorkerScope::OnCaller());
+            work->run();
+        }
+    }
+
+    /// Fails the functions that are left, none of which will be called.
+    void refuse(char const* why) noexcept {
+        while (auto const work = next())
+            work->refuse(error_of(Errc::no_calling_thread, why));
+    }
+
+private:
+    WorkPointer next() noexcept {
+        std::lock_guard const lock(mutex_);
+        return queue_.take();
+    }
+
+    std::mutex mutex_;
+    WorkQueue queue_;
+};
+
+}  // namespace syncopate::inline v0_1::detail
