@@ -13,7 +13,13 @@
 
 namespace syncopate::inline v0_1 {
 
+class ContextStack;
+
 /// Holds an asynchronous context open, and leaves it at the end of the scope. wrap_context() makes one.
+///
+/// Several guards are left in the order in which they are destroyed: variables of a scope newest first, the
+/// elements of a std::vector from the first one on. For any number of contexts that are to be left newest first
+/// there is ContextStack.
 ///
 /// V:         the type of the context's value: C& for the context itself, a T&, or a value.
 /// Blocks:    the destructor and close(), until aexit has ended.
@@ -76,6 +82,7 @@ public:
 
 private:
     friend class RunnerBase;
+    friend class ContextStack;
 
     ContextGuard(std::shared_ptr<detail::ContextTask> task, value_type& value) noexcept
         : task_(std::move(task)), value_(&value) {}

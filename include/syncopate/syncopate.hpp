@@ -9,6 +9,7 @@
 #include <syncopate/capacity_limiter.hpp>
 #include <syncopate/concepts.hpp>
 #include <syncopate/context_guard.hpp>
+#include <syncopate/context_stack.hpp>
 #include <syncopate/context_var.hpp>
 #include <syncopate/default_runner.hpp>
 #include <syncopate/error.hpp>
