@@ -14,6 +14,12 @@
 
 namespace syncopate::inline v0_1 {
 
+class CapacityLimiter;
+
+namespace detail {
+TokenCounter const* counter_of(CapacityLimiter const& limiter) noexcept;
+}
+
 /// Limits how many tasks run at once: each holds a token. The others wait, first come, first served.
 ///
 ///     CapacityLimiter connections{4};
@@ -66,6 +72,8 @@ public:
 
     /// Waits for a token.
     ///
+    /// Throws:    every token is held by a function of to_thread() that waits for a task which waits for another
+    ///            token, this one included, and nothing else ends that -> DeadlockError.
     /// Cancel:    ends the wait by operation_aborted; no token is lost.
     /// Threads:   from a task of any loop, which need not outlive the limiter.
     /// Semantics: `anyio.CapacityLimiter.acquire`.
@@ -95,6 +103,8 @@ public:
     }
 
 private:
+    friend detail::TokenCounter const* detail::counter_of(CapacityLimiter const& limiter) noexcept;
+
     template <std::integral N>
     static std::size_t checked(N count) {
         if (count <= 0)
@@ -111,5 +121,13 @@ private:
 
     std::shared_ptr<detail::TokenCounter> const counter_;
 };
+
+namespace detail {
+
+inline TokenCounter const* counter_of(CapacityLimiter const& limiter) noexcept {
+    return limiter.counter_.get();
+}
+
+}  // namespace detail
 
 }  // namespace syncopate::inline v0_1

@@ -83,13 +83,14 @@ namespace detail {
 template <BlockingFunction F>
 boost::asio::awaitable<blocking_result_t<F>> offload_limited(
     F function, CapacityLimiter& limiter, OnCancel on_cancel, std::source_location where) {
+    void const* const counter = counter_of(limiter);
     auto token = co_await limiter.acquire();
     // The function owns the token: a task that abandons it has not freed a thread.
     auto limited = [token = std::move(token),
                     function = std::move(function)]() mutable -> blocking_result_t<F> {
         return std::invoke(std::move(function));
     };
-    co_return co_await offload(std::move(limited), DefaultPool(), on_cancel, where);
+    co_return co_await offload(std::move(limited), DefaultPool(), on_cancel, where, counter);
 }
 
 }  // namespace detail
@@ -98,6 +99,8 @@ boost::asio::awaitable<blocking_result_t<F>> offload_limited(
 /// token is given back when the function has returned, also if the task has abandoned it.
 ///
 /// limiter:   must live until the task has its token.
+/// Throws:    as run_in_executor(). Every token is held by such a function, which waits in from_thread:: or in a
+///            run() without a time limit for a task that waits for another token -> DeadlockError.
 /// Cancel:    ends the wait for the token by operation_aborted; afterwards as run_in_executor().
 /// Semantics: `anyio.to_thread.run_sync(..., limiter=limiter)`.
 template <BlockingFunction F>

@@ -7,6 +7,8 @@
 #include "support/tasks.hpp"
 #include <syncopate/capacity_limiter.hpp>
 #include <syncopate/error.hpp>
+#include <syncopate/from_thread.hpp>
+#include <syncopate/timeout.hpp>
 #include <syncopate/to_thread.hpp>
 
 #include <boost/asio/awaitable.hpp>
@@ -20,6 +22,7 @@
 #include <atomic>
 #include <chrono>
 #include <future>
+#include <latch>
 #include <optional>
 #include <stdexcept>
 #include <utility>
@@ -28,9 +31,12 @@
 namespace {
 
 namespace asio = boost::asio;
+namespace from_thread = syncopate::from_thread;
 using namespace std::chrono_literals;
 using namespace support;
+using Catch::Matchers::ContainsSubstring;
 using syncopate::CapacityLimiter;
+using syncopate::DeadlockError;
 using syncopate::Errc;
 using syncopate::OnCancel;
 using syncopate::to_thread;
@@ -38,6 +44,10 @@ using syncopate::to_thread;
 asio::awaitable<void> take_and_note(CapacityLimiter& limiter, std::vector<int>& order, int number) {
     auto const token = co_await limiter.acquire();
     order.push_back(number);
+}
+
+asio::awaitable<void> take_and_give_back(CapacityLimiter& limiter) {
+    static_cast<void>(co_await limiter.acquire());
 }
 
 void wait_until_waiting(CapacityLimiter const& limiter, std::size_t count) {
@@ -206,4 +216,81 @@ TEST_CASE("A limiter without tokens is refused") {
     CHECK_THROWS_AS(CapacityLimiter(-1), std::invalid_argument);
     CapacityLimiter limiter(1);
     CHECK_THROWS_AS(limiter.set_total_tokens(0), std::invalid_argument);
+}
+
+TEST_CASE("A function that holds the only token does not wait for a task that needs another") {
+    CapacityLimiter limiter(1);
+    OnThreadRunner loop;
+    auto const within = [&](auto blocking_call) {
+        return loop.runner.run(
+            to_thread([&] { return message_of<DeadlockError>(blocking_call); }, limiter));
+    };
+    CHECK_THAT(
+        within([&] { from_thread::run(to_thread([] {}, limiter)); }),
+        ContainsSubstring("each of which is held"));
+    OnThreadRunner other;
+    CHECK_FALSE(within([&] { other.runner.run(to_thread([] {}, limiter)); }).empty());
+    CHECK_FALSE(within([&] { from_thread::run(take_and_give_back(limiter)); }).empty());
+    CHECK_FALSE(within([&] {
+                    from_thread::run(
+                        to_thread([&] { from_thread::run(take_and_give_back(limiter)); }));
+                }).empty());
+    CHECK(limiter.statistics().borrowed_tokens == 0);
+    loop.runner.run(take_and_give_back(limiter));
+}
+
+TEST_CASE("Functions that hold all tokens do not all wait for one more") {
+    CapacityLimiter limiter(2);
+    OnThreadRunner loop;
+    std::latch both_hold_one(2);
+    auto const take_another = [&] {
+        both_hold_one.arrive_and_wait();
+        return !message_of<DeadlockError>([&] {
+                    from_thread::run(to_thread([] {}, limiter));
+                }).empty();
+    };
+    auto const hold_one = [&] { return loop.runner.run(to_thread(take_another, limiter)); };
+    auto first = std::async(std::launch::async, hold_one);
+    auto second = std::async(std::launch::async, hold_one);
+    CHECK(first.get() != second.get());
+    CHECK(limiter.statistics().borrowed_tokens == 0);
+}
+
+TEST_CASE("A function that holds a token may wait for a task that waits for another holder") {
+    Gate held;
+    CapacityLimiter limiter(2);
+    OnThreadRunner loop;
+    auto holder = loop.runner.run_as_future([&]() -> asio::awaitable<void> {
+        auto const token = co_await limiter.acquire();
+        co_await held.passed();
+    });
+    auto waiting = loop.runner.run_as_future(to_thread(
+        [&] {
+            from_thread::run(to_thread([] {}, limiter));
+            return 42;
+        },
+        limiter));
+    wait_until_waiting(limiter, 1);
+    held.open();
+    CHECK(waiting.get() == 42);
+    holder.get();
+}
+
+TEST_CASE("A wait for a token that something else ends is not refused") {
+    CapacityLimiter limiter(1);
+    OnThreadRunner loop;
+    auto const code_within = [&](auto blocking_call) {
+        return loop.runner.run(to_thread([&] { return code_of(blocking_call); }, limiter));
+    };
+    CHECK(code_within([&] {
+              loop.runner.run_for(5ms, take_and_give_back(limiter));
+          }) == Errc::timed_out);
+    CHECK(code_within([&] {
+              from_thread::run(syncopate::fail_after(5ms, take_and_give_back(limiter)));
+          }) == Errc::timed_out);
+    CHECK(code_of([&] {
+              loop.runner.run_for(
+                  20ms, to_thread([&] { from_thread::run(take_and_give_back(limiter)); }, limiter));
+          }) == Errc::timed_out);
+    CHECK(limiter.statistics().borrowed_tokens == 0);
 }

@@ -96,6 +96,7 @@ public:
         if constexpr (!CleanUpTask<T>)
             this->loop().require_open();
         if (deadline == no_deadline) {
+            thread_.may_give_up = false;
             submit(blocking);
             thread_.wait(blocking);
         } else {
@@ -120,6 +121,7 @@ public:
         this->loop().require_open();
         if (stop.stop_requested())
             this->loop().throw_error(Errc::cancelled);
+        thread_.may_give_up = stop.stop_possible();
         {
             submit(blocking);  // first, so that there is something to withdraw
             std::stop_callback const on_stop(

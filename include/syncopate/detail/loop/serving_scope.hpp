@@ -52,7 +52,9 @@ public:
     BlockedWorkerPointer blocked_worker() const {
         for (auto const* scope = this; scope; scope = scope->outer_)
             if (scope->kind_ == Kind::worker && scope->work_.worker)
-                return new BlockedWorker(*scope->work_.worker, scope->work_.waiting_worker);
+                return new BlockedWorker(
+                    *scope->work_.worker, {scope->work_.waiting_worker, scope->work_.limiter,
+                                           scope->work_.may_be_abandoned});
         return nullptr;
     }
 
@@ -63,6 +65,8 @@ protected:
         PoolWorker* worker = nullptr;             // the thread, if it is a pool's
         BlockedWorker* waiting_worker = nullptr;  // the worker that waits for the work, if one does
         CallId call = 0;                          // the call that the work is part of
+        void const* limiter = nullptr;  // the TokenCounter of which the work holds a token
+        bool may_be_abandoned = true;   // by the task that awaits it
     };
 
     ServingScope(LoopIdentity loop, WorkInHand work) noexcept : ServingScope(loop, Kind::worker) {

@@ -4,6 +4,7 @@
 
 #include <syncopate/detail/task/blocked_worker.hpp>
 #include <syncopate/detail/task/call_id.hpp>
+#include <syncopate/detail/task/coroutine_state.hpp>
 #include <syncopate/detail/task/task_id.hpp>
 #include <syncopate/detail/task/task_values.hpp>
 
@@ -23,6 +24,10 @@ struct BlockedThread {
     CallId call = 0;
     /// The id of the task: the loop gives it when it begins the task. Null if it is not known.
     TaskId const* task = nullptr;
+    /// Whether it may go on before the task has ended by itself: its call has a time limit, or can be stopped.
+    bool may_give_up = true;
+    /// Where the bottom of the coroutine that runs the task is written, once that has begun.
+    CoroutineBottom* const* coroutine = nullptr;
     /// Hands functions to it while it waits; null if it takes none.
     WorkExecutor* caller_queue = nullptr;
     /// Set if it is a worker of a pool.
@@ -55,6 +60,13 @@ public:
 
     /// The thread that is blocked on this task, or null. On the loop.
     BlockedThread const* thread() const noexcept { return leader_ ? leader_->thread_ : thread_; }
+
+    /// Whether nothing cancels the coroutine with this bottom while the thread is blocked. On the loop.
+    bool is_bound(CoroutineBottom const* bottom) const noexcept {
+        auto const* const blocked = thread();
+        return blocked && !blocked->may_give_up && blocked->coroutine &&
+               *blocked->coroutine == bottom;
+    }
 
     /// The nearest blocked thread that takes functions while it waits, or null. On the loop.
     BlockedThread const* serving_thread() const noexcept {

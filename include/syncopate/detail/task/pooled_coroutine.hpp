@@ -178,6 +178,7 @@ private:
         own_references_ = caller_ ? caller_->use_count() : 0;
         while (task_) {
             task_->coroutine_ = this;
+            task_->bottom_ = bottom_;
             if (caller_)
                 caller_->set_thread(task_->blocked_thread_);
             try {
@@ -228,13 +229,11 @@ inline void SpawnedTask::emit_cancellation() {
     if (holds_ == 0)
         return;              // it has not begun
     Hold const hold(*this);  // the task may end inside this call
-    auto* const bottom = coroutine_ ? coroutine_->bottom_ : bottom_;
     auto& signal = coroutine_ ? coroutine_->signal_ : signal_;
     auto const& link = coroutine_ ? coroutine_->caller_ : caller_;
     if (!link)
-        return request_.emit(bottom, signal);
-    call_with_values(
-        link->values().get(), [this, bottom, &signal] { request_.emit(bottom, signal); });
+        return request_.emit(bottom_, signal);
+    call_with_values(link->values().get(), [this, &signal] { request_.emit(bottom_, signal); });
 }
 
 }  // namespace syncopate::inline v0_1::detail

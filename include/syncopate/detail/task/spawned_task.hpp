@@ -65,7 +65,10 @@ protected:
 
     /// Says which thread is blocked on the task. The task, and what it starts, find it through their
     /// executor. Before the task is spawned.
-    void set_blocked_thread(BlockedThread const& thread) noexcept { blocked_thread_ = &thread; }
+    void set_blocked_thread(BlockedThread& thread) noexcept {
+        thread.coroutine = &bottom_;
+        blocked_thread_ = &thread;
+    }
 
     /// Cancels the task, if it has begun. On the loop, before released_by_loop().
     void emit_cancellation();
@@ -123,8 +126,8 @@ private:
     BlockedThread const* blocked_thread_ = nullptr;
     PooledCoroutine* coroutine_ = nullptr;  // null if a coroutine was spawned for this task alone
     CancelRequest request_;
+    CoroutineBottom* bottom_ = nullptr;  // of the coroutine that runs the task
     // Of a coroutine that was spawned for this task alone.
-    CoroutineBottom* bottom_ = nullptr;
     boost::asio::cancellation_signal signal_;
     // Of the same. Before that it has the context variables of the task.
     CallerLinkPointer caller_;

@@ -26,11 +26,18 @@ concept WorkExecutorSelector = requires(S select, boost::asio::any_io_executor c
 
 template <BlockingFunction F, WorkExecutorSelector Select>
 boost::asio::awaitable<blocking_result_t<F>> offload(
-    F function, Select select, OnCancel on_cancel, std::source_location where) {
+    F function,
+    Select select,
+    OnCancel on_cancel,
+    std::source_location where,
+    void const* limiter = nullptr) {
     boost::asio::any_io_executor executor = co_await boost::asio::this_coro::executor;
+    CoroutineBottom* coroutine = nullptr;
+    co_await find_bottom(coroutine);
     auto const work_executor = select(executor);
-    boost::intrusive_ptr<FunctionWork<F>> const work(
-        new FunctionWork<F>(std::move(function), executor, *work_executor, on_cancel, where));
+    boost::intrusive_ptr<FunctionWork<F>> const work(new FunctionWork<F>(
+        std::move(function), executor, *work_executor, on_cancel, where,
+        Work::Place{coroutine, limiter}));
     co_await work->wait();
     co_return work->take_result();
 }

@@ -4,18 +4,25 @@
 
 #include <syncopate/detail/intrusive_list.hpp>
 #include <syncopate/detail/loop/suspension.hpp>
+#include <syncopate/detail/task/blocked_worker.hpp>
+#include <syncopate/detail/task/caller_executor.hpp>
 #include <syncopate/detail/task/cancellation.hpp>
+#include <syncopate/detail/task/coroutine_state.hpp>
+#include <syncopate/error.hpp>
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/smart_ptr/intrusive_ptr.hpp>
 
+#include <algorithm>
 #include <cstddef>
 #include <memory>
 #include <mutex>
+#include <new>
 #include <string>
 #include <utility>
+#include <vector>
 
 namespace syncopate::inline v0_1::detail {
 
@@ -36,12 +43,21 @@ public:
         return take_if_free();
     }
 
-    /// Gives the awaiting coroutine a token. Throws: operation_aborted when it is cancelled first.
+    /// Gives the awaiting coroutine a token.
+    /// Throws: operation_aborted when it is cancelled first; DeadlockError if each token is held by a worker that
+    /// waits for a task in the queue, or for this one, and nothing ends these waits.
     static boost::asio::awaitable<void> wait(std::shared_ptr<TokenCounter> counter) {
         boost::asio::any_io_executor executor = co_await boost::asio::this_coro::executor;
+        CoroutineBottom* coroutine = nullptr;
+        co_await find_bottom(coroutine);
         boost::intrusive_ptr<TokenRequest> const request(
-            new TokenRequest(executor, std::move(counter)));
+            new TokenRequest(executor, coroutine, std::move(counter)));
         co_await request->wait();
+        if (request->is_refused())
+            throw DeadlockError(
+                "a task of \"" + *request->gate().identity().name +
+                "\" waits for a token of a CapacityLimiter, each of which is held by a function "
+                "that waits for this task, or for another one that waits for a token");
         if (!request->is_granted())
             throw_cancellation();
     }
@@ -68,11 +84,18 @@ private:
     public:
         /// Throws: std::bad_alloc: the first request on an execution context makes the context's gate.
         TokenRequest(
-            boost::asio::any_io_executor const& executor, std::shared_ptr<TokenCounter> counter)
-            : Suspension(executor), counter_(std::move(counter)) {}
+            boost::asio::any_io_executor const& executor,
+            CoroutineBottom const* coroutine,
+            std::shared_ptr<TokenCounter> counter)
+            : Suspension(executor), counter_(std::move(counter)) {
+            auto const caller = caller_of(executor);
+            if (caller && caller->is_bound(coroutine))
+                waiting_worker_ = caller->thread()->worker;
+        }
 
         /// After the coroutine has gone on.
         bool is_granted() const noexcept { return is_granted_; }
+        bool is_refused() const noexcept { return is_refused_; }
 
     private:
         friend class TokenCounter;
@@ -95,7 +118,10 @@ private:
         }
 
         std::shared_ptr<TokenCounter> const counter_;
+        BlockedWorkerPointer
+            waiting_worker_;  // blocked on the task, if one is and nothing ends that
         bool is_granted_ = false;
+        bool is_refused_ = false;
     };
 
     bool take_if_free() noexcept {
@@ -107,10 +133,50 @@ private:
 
     void add(TokenRequest& request) noexcept {
         std::unique_lock lock(mutex_);
+        if (would_wait_for_itself(request)) {
+            request.is_refused_ = true;
+            lock.unlock();
+            return request.resume_soon();
+        }
         intrusive_ptr_add_ref(&request);
         requests_.push_back(request);
         ++waiting_;
         grant_tokens(lock);
+    }
+
+    /// Whether each token is held by the function of a worker that waits for a task in the queue, or for this one:
+    /// then none would ever be given back. A token that a coroutine holds may be given back at any time. Looks at
+    /// the queue only if such a function waits for this very task.
+    bool would_wait_for_itself(TokenRequest const& newest) const noexcept {
+        if (borrowed_ < total_ || !has_holder_behind(newest))
+            return false;
+        try {
+            std::vector<PoolWorker const*> holders;
+            auto const note = [&](PoolWorker const& worker) { holders.push_back(&worker); };
+            for_each_holder_behind(newest, note);
+            requests_.for_each(
+                [&](TokenRequest const& request) { for_each_holder_behind(request, note); });
+            std::ranges::sort(holders);
+            auto const same = std::ranges::unique(holders);
+            return holders.size() - same.size() >= borrowed_;
+        } catch (std::bad_alloc const&) {
+            return false;
+        }
+    }
+
+    bool has_holder_behind(TokenRequest const& request) const noexcept {
+        bool found = false;
+        for_each_holder_behind(request, [&found](PoolWorker const&) { found = true; });
+        return found;
+    }
+
+    /// Calls f for each worker whose function holds a token and cannot end before the request is granted.
+    template <class F>
+    void for_each_holder_behind(TokenRequest const& request, F f) const {
+        auto const* call = request.waiting_worker_.get();
+        for (; call; call = call->may_be_abandoned() ? nullptr : call->parent())
+            if (auto const* const worker = call->limiter() == this ? call->worker() : nullptr)
+                f(*worker);
     }
 
     /// False: it is not in the queue. It has been granted a token, or was withdrawn before.
@@ -143,7 +209,7 @@ private:
     std::size_t total_;
     std::size_t borrowed_ = 0;
     std::size_t waiting_ = 0;
-    IntrusiveList<TokenRequest> requests_;
+    mutable IntrusiveList<TokenRequest> requests_;
 };
 
 }  // namespace syncopate::inline v0_1::detail

@@ -49,15 +49,23 @@ protected:
 /// gets the result: the change to `completed` publishes it, and the loop reads it after it has seen that.
 class Work : public Suspension, public ListHook<Work> {
 public:
+    /// Which coroutine waits, and the address of the TokenCounter of which the function holds a token, or null.
+    struct Place {
+        CoroutineBottom const* coroutine = nullptr;
+        void const* limiter = nullptr;
+    };
+
     /// executor:      the coroutine's.
     /// work_executor: takes the work, and outlives the coroutine's wait.
     Work(
         boost::asio::any_io_executor const& executor,
         WorkExecutor& work_executor,
         OnCancel on_cancel,
-        std::source_location where)
+        std::source_location where,
+        Place place)
         : Suspension(executor), loop_(gate().identity()), caller_(caller_of(executor)),
-          work_executor_(work_executor), on_cancel_(on_cancel), where_(where) {
+          work_executor_(work_executor), on_cancel_(on_cancel), where_(where),
+          limiter_(place.limiter), is_bound_(caller_ && caller_->is_bound(place.coroutine)) {
         // A portal's execution context belongs to somebody else, so the context's gate knows no loop.
         if (auto const* const portal = ServingScope::loop_here(); portal && !gate().loop())
             loop_.loop = portal;
@@ -129,6 +137,11 @@ public:
     BlockedWorkerPointer const& waiting_worker() const noexcept { return waiting_worker_; }
 
     LoopIdentity const& loop() const noexcept { return loop_; }
+
+    void const* limiter() const noexcept { return limiter_; }
+    /// Whether nothing cancels the coroutine while its caller is blocked.
+    bool is_bound() const noexcept { return is_bound_; }
+    bool may_be_abandoned() const noexcept { return on_cancel_ == OnCancel::abandon && !is_bound_; }
 
     /// The call site, in words.
     std::string call_site() const { return detail::description(where_); }
@@ -224,6 +237,8 @@ private:
     WorkExecutor& work_executor_;
     OnCancel const on_cancel_;
     std::source_location const where_;
+    void const* const limiter_;
+    bool const is_bound_;
     std::atomic<State> state_{State::queued};
     std::atomic<bool> is_cancelled_{false};
     DependentTask* task_ = nullptr;  // used on the loop only

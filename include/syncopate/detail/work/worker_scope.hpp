@@ -12,7 +12,10 @@ class WorkerScope : public ServingScope {
 public:
     /// worker: the calling thread, if its pool wants to know when it blocks; else null.
     explicit WorkerScope(Work& work, PoolWorker* worker = nullptr) noexcept
-        : ServingScope(work.loop(), {&work, worker, work.waiting_worker().get(), work.call()}) {}
+        : ServingScope(
+              work.loop(),
+              {&work, worker, work.waiting_worker().get(), work.call(), work.limiter(),
+               work.may_be_abandoned()}) {}
 
     /// On the thread of a blocked caller. There from_thread:: does not find the work: the caller may itself have
     /// to run the loop.

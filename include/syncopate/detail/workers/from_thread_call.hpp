@@ -41,6 +41,7 @@ protected:
         thread_.call = waiting.call();
         thread_.worker = waiting.worker();
         thread_.task = &work_.task();
+        thread_.may_give_up = !work_.is_bound();  // it is cancelled with the work
         set_blocked_thread(thread_);
         work_.post(Start(*this));
         waiting.wait();
