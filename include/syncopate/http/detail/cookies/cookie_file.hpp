@@ -40,9 +40,9 @@ struct CookieLine {
 inline CookieTime time_of_seconds(std::int64_t count) noexcept {
     using std::chrono::seconds;
     using Since1970 = std::chrono::time_point<std::chrono::system_clock, seconds>;
-    return CookieTime(std::clamp(
+    return std::clamp(
         Since1970(seconds(count)), std::chrono::ceil<seconds>((CookieTime::min)()),
-        std::chrono::floor<seconds>((CookieTime::max)())));
+        std::chrono::floor<seconds>((CookieTime::max)()));
 }
 
 /// Nothing for an empty line, a comment, and what is no cookie.
