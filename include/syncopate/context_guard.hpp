@@ -3,6 +3,7 @@
 
 #include <syncopate/detail/context/context_task.hpp>
 #include <syncopate/detail/loop/loop.hpp>
+#include <syncopate/detail/wait/kept_for_ever.hpp>
 #include <syncopate/error.hpp>
 
 #include <exception>
@@ -56,8 +57,10 @@ public:
     /// Gives the context's value, which is valid until the context is left.
     ///
     /// Throws:    the context has been left, by this guard's close() or the runner's, or the guard was moved
-    ///            from -> Errc::runner_closed.
+    ///            from -> Errc::runner_closed. In the child of a fork -> Errc::forked.
     value_type& operator*() const {
+        if (task_ && task_->loop().was_forked())
+            task_->loop().throw_error(Errc::forked);
         if (!task_ || task_->has_been_left())
             throw std::system_error(
                 make_error_code(Errc::runner_closed), "the context of this guard has been left");
@@ -88,9 +91,11 @@ private:
         : task_(std::move(task)), value_(&value) {}
 
     void leave() noexcept {
-        auto const task = std::move(task_);
+        auto task = std::move(task_);
         if (!task)
             return;
+        if (task->loop().was_forked())
+            return detail::keep_for_ever(std::move(task));
         std::exception_ptr error;
         if (std::uncaught_exceptions() > uncaught_before_)
             error = task->loop().error(Errc::scope_unwound);

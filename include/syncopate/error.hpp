@@ -29,10 +29,10 @@ enum class Errc {
     cancelled,
     /// Ctrl-C was pressed (SIGINT). The task has been cancelled and has unwound.
     interrupted,
-    // 6 is reserved: this version does not throw it, and what follows keeps its number.
-
+    /// The process was forked, and this belongs to the process before the fork.
+    forked,
     /// The loop's io_context was stopped or destroyed, or its thread ended, under the call.
-    loop_failed = 7,
+    loop_failed,
     /// What `aexit` is told when its scope is left because of an exception that is still in flight.
     scope_unwound,
     /// A worker thread ended before its work did.
@@ -58,6 +58,7 @@ public:
         case Errc::timed_out: return "timed out";
         case Errc::cancelled: return "cancelled";
         case Errc::interrupted: return "interrupted";
+        case Errc::forked: return "belongs to the process before the fork";
         case Errc::loop_failed: return "the event loop failed";
         case Errc::scope_unwound: return "an exception passed through the scope";
         case Errc::worker_lost: return "the worker thread was lost";

@@ -37,10 +37,7 @@ public:
     /// only while no blocking member does.
     ///
     /// Throws:    Errc::runner_closed after close().
-    boost::asio::io_context& get_loop() {
-        loop_.require_open();
-        return loop_.context();
-    }
+    boost::asio::io_context& get_loop() { return loop_.open_context(); }
 
     /// Gives the executor of get_loop().
     ///

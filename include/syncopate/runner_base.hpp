@@ -12,6 +12,7 @@
 #include <syncopate/detail/loop/loop.hpp>
 #include <syncopate/detail/task/current_values.hpp>
 #include <syncopate/detail/task/inheriting_function.hpp>
+#include <syncopate/detail/wait/kept_for_ever.hpp>
 #include <syncopate/error.hpp>
 #include <syncopate/task_info.hpp>
 
@@ -44,7 +45,8 @@ namespace syncopate::inline v0_1 {
 ///
 /// Common errors, not repeated below: Errc::runner_closed after close(), and for what close() stopped;
 /// Errc::loop_failed if the io_context was stopped or destroyed under the call; std::system_error
-/// where the system has no thread to start the loop on, and then the next use tries again.
+/// where the system has no thread to start the loop on, and then the next use tries again; Errc::forked in
+/// the child of a fork, from all members of a runner that was used before it. The destructor does nothing there.
 class RunnerBase {
 public:
     /// Where a call is made: the file and the line, for messages.
@@ -244,7 +246,7 @@ public:
     template <IterableSource S>
     BlockingRange<iterable_value_t<iterable_t<S>>> wrap_iter(
         S&& source, std::stop_token stop, Where where = Where::current()) {
-        loop_->require_open();
+        loop_->require_use();
         return BlockingRange<iterable_value_t<iterable_t<S>>>(
             std::make_unique<detail::StepSource<S>>(
                 loop_, std::forward<S>(source), std::move(stop), where));
@@ -264,7 +266,7 @@ public:
         S&& source, ReadAhead read_ahead, std::stop_token stop, Where where = Where::current()) {
         if (read_ahead.count == 0)
             return wrap_iter(std::forward<S>(source), std::move(stop), where);
-        loop_->require_open();
+        loop_->require_use();
         return BlockingRange<iterable_value_t<iterable_t<S>>>(
             std::make_unique<detail::ReadAheadSource<S>>(
                 *loop_, std::forward<S>(source), read_ahead.count, std::move(stop), where));
@@ -311,13 +313,21 @@ public:
 
 protected:
     explicit RunnerBase(std::shared_ptr<detail::Loop> loop) noexcept : loop_(std::move(loop)) {}
+    /// Goes on with another loop. The one from before the fork is left alone.
+    void replace_forked(std::shared_ptr<detail::Loop> loop) noexcept {
+        detail::keep_for_ever(std::exchange(loop_, std::move(loop)));
+    }
     RunnerBase(RunnerBase const&) = delete;
     RunnerBase& operator=(RunnerBase const&) = delete;
 
     /// Closes however long it takes, and reports each close_timeout that passes: a coroutine cannot be
     /// abandoned, because it may refer to frames that would be gone. On the loop's own thread it does
-    /// not wait.
+    /// not wait. In the child of a fork it does nothing.
     ~RunnerBase() {
+        if (!loop_->is_usable_here()) {
+            detail::keep_for_ever(std::move(loop_));
+            return;
+        }
         auto const limit = loop_->options().close_timeout();
         auto deadline = detail::deadline_after(limit);
         for (bool closed = false; !closed;) {
@@ -367,7 +377,7 @@ private:
             std::rethrow_exception(std::move(error));
     }
 
-    std::shared_ptr<detail::Loop> const loop_;
+    std::shared_ptr<detail::Loop> loop_;
 };
 
 }  // namespace syncopate::inline v0_1

@@ -40,8 +40,8 @@ public:
     /// Throws:    Errc::runner_closed after close(); std::system_error if the system has no thread for the
     ///            loop.
     boost::asio::io_context& get_loop() {
-        loop_.prepare();
-        return loop_.context();
+        thread_loop_->prepare();
+        return thread_loop_->context();
     }
 
     /// Gives the executor of get_loop().
@@ -49,11 +49,27 @@ public:
     /// Throws:    as get_loop().
     executor_type get_executor() { return get_loop().get_executor(); }
 
+    /// Makes the runner usable in the child of a fork: gives it a fresh loop, with the same options, whose thread
+    /// starts with the next use. What belongs to the loop before the fork stays forked: its contexts are never left
+    /// here, its guards and ranges throw Errc::forked, its tasks do not go on. Nothing of it is touched.
+    ///
+    /// Does nothing for a runner that was not used before the fork, in the parent, and the second time.
+    ///
+    /// Throws:    std::system_error if the system has no descriptors for the loop; the runner is as before then.
+    /// Threads:   none other may use the runner meanwhile. Not in a handler of pthread_atfork().
+    void restart_after_fork() {
+        if (!thread_loop_->was_forked())
+            return;
+        auto fresh = detail::ThreadLoop::create(thread_loop_->options());
+        thread_loop_ = fresh.get();
+        replace_forked(std::move(fresh));
+    }
+
 private:
     explicit ThreadRunner(std::shared_ptr<detail::ThreadLoop> loop)
-        : RunnerBase(loop), loop_(*loop) {}
+        : RunnerBase(loop), thread_loop_(loop.get()) {}
 
-    detail::ThreadLoop& loop_;
+    detail::ThreadLoop* thread_loop_;
 };
 
 }  // namespace syncopate::inline v0_1

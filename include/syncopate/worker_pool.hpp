@@ -3,6 +3,7 @@
 
 #include <syncopate/detail/loop/wait_graph.hpp>
 #include <syncopate/detail/wait/deadline.hpp>
+#include <syncopate/detail/wait/kept_for_ever.hpp>
 #include <syncopate/detail/wait/one_shot_event.hpp>
 #include <syncopate/detail/workers/worker_threads.hpp>
 #include <syncopate/error.hpp>
@@ -114,6 +115,9 @@ private:
 /// A function that ends its thread with pthread_exit() fails with Errc::worker_lost, and another thread takes
 /// the place of that one.
 ///
+/// In the child of a fork, a pool that was used before it throws Errc::forked, work that is given to it fails with
+/// that, and the destructor does nothing.
+///
 /// Blocks:    the destructor, until the functions that run have returned; but those that their tasks have
 ///            abandoned (OnCancel::abandon) for the close_timeout only. Then their threads are left behind,
 ///            which is logged. Where close() would be refused the destructor does not wait: the threads end by
@@ -146,6 +150,10 @@ public:
     WorkerPool(WorkerPool const&) = delete;
     WorkerPool& operator=(WorkerPool const&) = delete;
     ~WorkerPool() {
+        if (threads_->was_forked()) {
+            detail::keep_for_ever(threads_);
+            return;
+        }
         try {
             close_until(detail::no_deadline, detail::WorkerThreads::Abandoned::left_behind);
         } catch (...) {
@@ -180,7 +188,10 @@ public:
 
     /// A text for messages: the name of each thread that works, and the call site of its work. Empty if none
     /// works.
-    std::string running() const { return threads_->description(); }
+    std::string running() const {
+        require_here();
+        return threads_->description();
+    }
 
 private:
     friend std::shared_ptr<detail::WorkerThreads> const& detail::threads_of(
@@ -193,7 +204,13 @@ private:
         return static_cast<std::size_t>(max_workers);
     }
 
+    void require_here() const {
+        if (threads_->was_forked())
+            threads_->throw_forked();
+    }
+
     bool close_until(detail::Deadline deadline, detail::WorkerThreads::Abandoned abandoned) {
+        require_here();
         if (threads_->running_in_this_thread())
             throw DeadlockError(
                 '"' + threads_->settings().name + "\" is closed by a worker of its own");

@@ -21,6 +21,13 @@ namespace {
 }  // namespace
 #endif
 
+#include <sys/types.h>
+#include <unistd.h>
+
+namespace {
+pid_t const process = ::getpid();
+}
+
 #ifdef SYNCOPATE_SYMBOLIZER
 #define SYNCOPATE_SYMBOLIZER_OPTION ":external_symbolizer_path=" SYNCOPATE_SYMBOLIZER
 #else
@@ -34,12 +41,17 @@ char const* __asan_default_options() {
     return "detect_stack_use_after_return=1:strict_string_checks=1" SYNCOPATE_SYMBOLIZER_OPTION;
 }
 
+// In a forked child LeakSanitizer takes for lost what is owned on the stacks of threads that are not there.
+int __lsan_is_turned_off() {
+    return ::getpid() == process ? 0 : 1;
+}
+
 char const* __ubsan_default_options() {
     return "print_stacktrace=1" SYNCOPATE_SYMBOLIZER_OPTION;
 }
 
 char const* __tsan_default_options() {
-    return "halt_on_error=1:second_deadlock_stack=1" SYNCOPATE_SYMBOLIZER_OPTION;
+    return "halt_on_error=1:second_deadlock_stack=1:die_after_fork=0" SYNCOPATE_SYMBOLIZER_OPTION;
 }
 
 // A std::promise shares its state with the future, and so may be the last to let go of the exception

@@ -44,7 +44,8 @@ namespace syncopate::inline v0_1::http {
 /// Throws:    all requests: std::system_error with http::Errc and a message that names the server. The status of
 ///            a response is no error: see raise_for_status(). After close(), or of a client that was moved from
 ///            -> syncopate::Errc::runner_closed. On the thread of the client's loop, where the callbacks of
-///            requests run -> DeadlockError.
+///            requests run -> DeadlockError. All members in the child of a fork, if the client was used before
+///            it -> syncopate::Errc::forked; its connections are the parent's, and are left alone.
 /// Threads:   all members from any thread, any number at once; but only one may move or destroy it. It may
 ///            have static storage: its thread starts with the first request, and ends with the object. With a
 ///            Runner, that runner's rule holds: one at a time.

@@ -83,7 +83,12 @@ public:
     }
 
     /// Gives the body, to be read piece by piece.
-    Content& content() { return state().content; }
+    ///
+    /// Throws:    the session was used before the fork that has made this process -> syncopate::Errc::forked.
+    Content& content() {
+        state().core->require_here();
+        return state().content;
+    }
 
     /// Reads the rest of the body, and decodes its Content-Encoding. The character set stays as it is.
     ///
@@ -114,6 +119,7 @@ public:
     boost::asio::awaitable<void> aexit(std::exception_ptr) {
         if (!state_)
             co_return;
+        state_->core->require_here();
         auto const cancellation = co_await boost::asio::this_coro::cancellation_state;
         auto& exchange = state_->exchange;
         state_->content.close();

@@ -84,6 +84,7 @@ public:
     boost::asio::awaitable<void> aexit(std::exception_ptr) {
         if (!core_)
             co_return;
+        core_->require_here();
         auto const loop = core_->loop();
         auto idle = core_->close();
         if (!idle.empty())
@@ -169,6 +170,7 @@ private:
     void require_core() const {
         if (!core_)
             detail::throw_error(Errc::session_closed, "it has been moved from");
+        core_->require_here();
     }
 
     boost::asio::awaitable<Response> send(Verb verb, std::string url) {

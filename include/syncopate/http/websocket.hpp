@@ -105,6 +105,8 @@ public:
             detail::throw_error(
                 Errc::invalid_request, "a close code or reason that cannot be sent");
         require_utf8(reason);
+        if (session_)
+            session_->require_here();
         return detail::WebSocketCore::close(
             core_, {static_cast<boost::beast::websocket::close_code>(code),
                     {reason.data(), reason.size()}});
@@ -150,6 +152,7 @@ private:
     std::shared_ptr<detail::WebSocketCore> const& required_core() const {
         if (!core_)
             detail::throw_error(Errc::websocket_closed, "it has been moved from");
+        session_->require_here();
         return core_;
     }
 

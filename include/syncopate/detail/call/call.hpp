@@ -60,6 +60,8 @@ public:
     /// From any thread, before or after submit(), also after the task's end; but the caller must know that the
     /// call has not been destroyed.
     void withdraw_or_cancel(Errc reason) noexcept {
+        if (loop_.was_forked())
+            return;  // asked in the child of a fork, by a token that it has a copy of
         if (!withdraw(reason))
             request_cancel(reason);
     }
@@ -69,6 +71,8 @@ public:
 
     /// Asks the task to stop, once it has begun. From where withdraw_or_cancel() may be called.
     void request_cancel(Errc reason) noexcept {
+        if (loop_.was_forked())
+            return;
         if (!handshake_.request())
             return;
         requested_ = reason;

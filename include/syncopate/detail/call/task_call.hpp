@@ -60,10 +60,18 @@ protected:
     Outcome<Result>& final_outcome() noexcept {
         auto& outcome = this->outcome();
         if (outcome.empty())
-            outcome.fail(this->loop().error(Errc::loop_failed));
+            fail_without_outcome();
         else if (was_cancelled())
             outcome.fail(this->loop().error(this->reason()));
         return outcome;
+    }
+
+    void fail_without_outcome() noexcept {
+        // A fork in what the blocked thread did for its task: the child comes here while the task lives.
+        bool const is_child = this->loop().was_forked();
+        if (is_child)
+            this->leave_task_alone();
+        this->outcome().fail(this->loop().error(is_child ? Errc::forked : Errc::loop_failed));
     }
 
     /// Whether the task was asked to stop, and has ended by operation_aborted.

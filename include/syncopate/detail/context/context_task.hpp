@@ -64,6 +64,7 @@ public:
                 std::move(stop), [this]() noexcept { withdraw_or_cancel(Errc::cancelled); });
             thread.wait(blocking);
         }
+        loop().require_here();
         if (entry_.error() && reason() != Errc{} && is_cancellation(entry_.error()))
             loop().throw_error(reason());
         entry_.take();
@@ -80,11 +81,14 @@ public:
         thread.blocks_in(blocking);
         request_exit(std::move(error), &thread);
         thread.wait(blocking);
+        loop().require_here();
         return std::move(exit_outcome_);
     }
 
     /// Has the loop leave the context later. What aexit throws goes to on_error.
     void exit_without_waiting(std::exception_ptr error) noexcept {
+        if (loop().was_forked())
+            return;
         try {
             request_exit(std::move(error), nullptr);
         } catch (...) {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <syncopate/detail/intrusive_list.hpp>
+#include <syncopate/detail/wait/forks.hpp>
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/dispatch.hpp>
@@ -101,6 +102,7 @@ private:
     std::atomic<unsigned> state_ = idle;
     bool is_registrys_ = false;  // guarded by the registry's mutex
     std::shared_ptr<GeneratorRegistry> registry_;
+    unsigned followed_in_ = 0;
     asio::any_io_executor executor_;
     BodyFrame body_;  // the last member, destroyed first: the body may need the others
 };
@@ -133,6 +135,7 @@ inline void GeneratorCore::follow(asio::any_io_executor const& executor) {
     // Were work tracked, a suspended generator would keep the loop from running out of work.
     executor_ = asio::prefer(executor, asio::execution::outstanding_work.untracked);
     registry_ = std::move(registry);
+    followed_in_ = this_process();
     std::lock_guard const lock(registry_->mutex);
     registry_->generators.push_back(*this);
 }
@@ -162,6 +165,8 @@ inline void GeneratorCore::abandon() noexcept {
     if (state_.fetch_or(abandoned, std::memory_order_acq_rel) == running)
         return;  // the step that runs disposes of the generator when it ends
     auto const registry = registry_;
+    if (registry && followed_in_ != this_process())
+        return;  // the parent's loop has the body: it is left alone in the child
     if (!registry)
         return dispose();  // never started, or closed
     std::unique_lock lock(registry->mutex);

@@ -15,6 +15,7 @@
 #include <syncopate/detail/task/park_on_context.hpp>
 #include <syncopate/detail/wait/backoff.hpp>
 #include <syncopate/detail/wait/deadline.hpp>
+#include <syncopate/detail/wait/kept_for_ever.hpp>
 #include <syncopate/detail/wait/one_shot_event.hpp>
 #include <syncopate/detail/work/consumer_thread.hpp>
 #include <syncopate/error.hpp>
@@ -64,11 +65,12 @@ public:
     /// Gives the next item. On the consumer's thread, which it blocks until the item is there.
     /// Throws: Errc::timed_out after the deadline.
     std::optional<Item> next(Deadline deadline) {
+        loop().require_here();
         if (loop().running_in_this_thread())
             loop().throw_blocks_itself();
         loop().require_open();
-        if (consumer_.has_work()) [[unlikely]]
-            consumer_.do_work();
+        if (consumer_.has_work() && !consumer_.do_work()) [[unlikely]]
+            loop().throw_error(Errc::forked);
         std::optional<Item> item;
         if (!take_into(item)) [[unlikely]]
             wait_and_take_into(item, deadline);
@@ -114,7 +116,7 @@ private:
                 loop().throw_error(Errc::timed_out);
             if (!loop().may_spin() || !backoff_.snooze([this] { return can_go_on(); }))
                 is_late = !wait_for_item(deadline);
-            loop().require_open();
+            loop().require_use();
         }
     }
 
@@ -307,6 +309,8 @@ public:
     }
 
     void close() noexcept override {
+        if (pump_->loop().was_forked())
+            return keep_for_ever(std::move(pump_));
         on_stop_.reset();
         pump_->close();
     }

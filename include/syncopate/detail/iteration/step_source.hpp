@@ -11,6 +11,7 @@
 #include <syncopate/detail/task/current_values.hpp>
 #include <syncopate/detail/task/task_values.hpp>
 #include <syncopate/detail/wait/deadline.hpp>
+#include <syncopate/detail/wait/kept_for_ever.hpp>
 #include <syncopate/detail/wait/one_shot_event.hpp>
 #include <syncopate/detail/work/consumer_thread.hpp>
 #include <syncopate/error.hpp>
@@ -155,6 +156,7 @@ public:
           iteration_(std::make_shared<Iteration<S>>(std::forward<S>(source))) {}
 
     std::optional<Item> next() override {
+        loop_->require_here();
         if (step_)
             return next_until(no_deadline);
         if (is_at_end())
@@ -165,6 +167,7 @@ public:
     }
 
     std::optional<Item> next_until(Deadline deadline) override {
+        loop_->require_here();
         if (!step_) {
             if (is_at_end())
                 return std::nullopt;
@@ -181,6 +184,11 @@ public:
     }
 
     void close() noexcept override {
+        if (loop_->was_forked()) {
+            keep_for_ever(std::move(step_));
+            keep_for_ever(std::move(iteration_));
+            return keep_for_ever(loop_);
+        }
         if (auto const step = std::move(step_)) {
             if (!step->leave())
                 return;

@@ -4,6 +4,7 @@
 #include <syncopate/detail/loop/own_loop.hpp>
 #include <syncopate/detail/loop/serving_scope.hpp>
 #include <syncopate/detail/wait/deadline.hpp>
+#include <syncopate/detail/wait/kept_for_ever.hpp>
 #include <syncopate/detail/wait/one_shot_event.hpp>
 #include <syncopate/options.hpp>
 
@@ -25,6 +26,16 @@ public:
     }
 
     explicit CallerLoop(Options options) : OwnLoop(std::move(options), "Runner") {}
+
+    /// The io_context, for users who register with it: that is no use of the loop yet.
+    /// Throws: Errc::forked, Errc::runner_closed.
+    boost::asio::io_context& open_context() {
+        if (was_forked())
+            throw_error(Errc::forked);
+        require_open();
+        require_own_context();
+        return context();
+    }
 
     /// The Runner is destroyed where it must not block. If a task of its own does that, a call further up
     /// on this thread's stack turns the loop; end_blocking() of that call waits until it is closed.
@@ -51,7 +62,9 @@ private:
 
     void end_blocking() noexcept override {
         auto const last = std::move(abandoned_);
-        if (last)
+        if (was_forked())
+            keep_for_ever(last);
+        else if (last)
             turn_until([this] { return is_closed(); });
         turning_on_.store(std::thread::id(), std::memory_order_release);
     }
@@ -79,7 +92,7 @@ private:
     template <class Done, class Step>
     void turn_until(Done done, Step step) noexcept {
         ServingScope const serving(identity(), ServingScope::Kind::caller_driven);
-        while (!done())
+        while (!done() && is_in_use_here())
             turn(step);
     }
     template <class Done>

@@ -3,6 +3,7 @@
 
 #include <syncopate/detail/intrusive_list.hpp>
 #include <syncopate/detail/loop/loop_identity.hpp>
+#include <syncopate/detail/wait/forks.hpp>
 
 #include <boost/asio/detail/thread_context.hpp>
 
@@ -34,10 +35,13 @@ protected:
     void enlist() {
         std::lock_guard const lock(registry().mutex);
         registry().portals.push_back(*this);
+        enlisted_in_ = this_process();
         count_.fetch_add(1, std::memory_order_relaxed);
     }
     /// May be called again.
     void strike_off() noexcept {
+        if (enlisted_in_ != this_process())
+            return;
         std::lock_guard const lock(registry().mutex);
         if (!is_linked())
             return;
@@ -57,10 +61,7 @@ private:
     };
 
     // Never destroyed: see BlockingWait.
-    static Registry& registry() {
-        static auto* const instance = new Registry;
-        return *instance;
-    }
+    static Registry& registry() { return registry_.get(); }
     static bool may_be_host() noexcept {
         return count_.load(std::memory_order_relaxed) != 0 &&
                boost::asio::detail::thread_context::top_of_thread_call_stack();
@@ -69,6 +70,9 @@ private:
     // Relaxed: a thread that runs a portal's executor and does not see that portal yet waits for nothing of which the
     // portal knows.
     static inline std::atomic<std::size_t> count_{0};
+    static inline constinit PerProcess<Registry> registry_{};
+
+    unsigned enlisted_in_ = 0;
 };
 
 /// For a thread that runs no portal's executor this is the reading of one counter, and of a thread-local

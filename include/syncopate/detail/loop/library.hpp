@@ -1,6 +1,8 @@
 // Library: the program or the shared library whose code this is, and which may have to stay loaded.
 #pragma once
 
+#include <atomic>
+
 #include <dlfcn.h>
 
 namespace syncopate::inline v0_1::detail {
@@ -18,9 +20,13 @@ public:
     static void const* here() noexcept { return &library_anchor; }
 
     /// Keeps the caller's library loaded until the process ends.
+    // No static object that is initialised once: a child that is forked meanwhile would wait for that. Twice does no
+    // harm.
     [[gnu::noinline]] static void keep_loaded() noexcept {
-        static bool const is_kept = keep();
-        static_cast<void>(is_kept);
+        if (is_kept_.load(std::memory_order_relaxed))
+            return;
+        keep();
+        is_kept_.store(true, std::memory_order_relaxed);
     }
 
     /// The same, if what the caller uses is of another library.
@@ -30,11 +36,13 @@ public:
     }
 
 private:
-    static bool keep() noexcept {
+    static void keep() noexcept {
         Dl_info info{};
-        return ::dladdr(here(), &info) != 0 && info.dli_fname != nullptr &&
-               ::dlopen(info.dli_fname, RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE) != nullptr;
+        if (::dladdr(here(), &info) != 0 && info.dli_fname != nullptr)
+            ::dlopen(info.dli_fname, RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE);
     }
+
+    inline static constinit std::atomic<bool> is_kept_{false};
 };
 
 }  // namespace syncopate::inline v0_1::detail

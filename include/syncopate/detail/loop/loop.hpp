@@ -52,18 +52,25 @@ public:
 
     /// Does what can fail before something is started that nobody waits for.
     /// Throws: as submit() does.
-    virtual void prepare() { require_open(); }
+    virtual void prepare() { require_use(); }
+
+    /// For what neither blocks nor submits.
+    /// Throws: Errc::forked, Errc::runner_closed.
+    void require_use() {
+        require_here();
+        require_open();
+    }
 
     /// A blocking call: the one place in which a thread waits for a loop.
     class Blocking : public BlockingScope {
     public:
-        /// Throws: DeadlockError if the wait could never end.
+        /// Throws: DeadlockError if the wait could never end; Errc::forked.
         Blocking(
             Loop& loop,
             OneShotEvent& event,
             BlockingWait::Refuse refused = BlockingWait::Refuse::blocking,
             BlockingWait::For what = BlockingWait::For::call)
-            : BlockingScope(loop.identity(), event, refused, what), loop_(loop),
+            : BlockingScope(loop.identity_here(), event, refused, what), loop_(loop),
               must_end_(loop.begin_blocking()) {}
         [[gnu::always_inline]] ~Blocking() {
             if (must_end_)
@@ -128,14 +135,16 @@ public:
     }
 
     /// The tasks that have not completed, oldest first, with what each waits for.
-    std::vector<TaskInfo> tasks() const {
+    std::vector<TaskInfo> tasks() {
+        require_here();
         auto tasks = task_infos();
         attribute(task_waits(), tasks);
         return tasks;
     }
 
     /// The same in words, with what the loop knows of functions on other threads.
-    std::string dump() const {
+    std::string dump() {
+        require_here();
         auto tasks = task_infos();
         auto others = attribute(task_waits(), tasks);
         return describe(
@@ -186,6 +195,11 @@ private:
     virtual bool after_close(Deadline) { return true; }
     /// The work that its worker threads do, in words.
     virtual std::string work_in_hand() const { return {}; }
+
+    LoopIdentity identity_here() {
+        require_here();
+        return identity();
+    }
 
     // For whoever looks, from any thread.
 

@@ -7,6 +7,7 @@
 #include <syncopate/detail/loop/running_tasks.hpp>
 #include <syncopate/detail/loop/task_record.hpp>
 #include <syncopate/detail/task/task_id.hpp>
+#include <syncopate/detail/wait/forks.hpp>
 #include <syncopate/detail/wait/platform.hpp>
 #include <syncopate/error.hpp>
 
@@ -29,6 +30,30 @@ namespace syncopate::inline v0_1::detail {
 class LoopLifetime : public LoopReports {
 public:
     // From any thread.
+
+    /// Whether the loop was in use before the fork that has made this process. Then its thread is not there, and the
+    /// loop must be left alone.
+    bool was_forked() const noexcept { return in_use_.before_fork(); }
+
+    /// The same of a loop that is known to be in use, and the other way round.
+    bool is_in_use_here() const noexcept { return is_ready_.here(); }
+
+    /// The first check of whatever uses the loop, before any lock of the loop's is taken.
+    /// Throws: Errc::forked; what a loop throws that is first used here, after a fork.
+    void require_here() {
+        if (!is_ready_.here()) [[unlikely]]
+            begin_use();
+    }
+
+    /// The same, where nothing can be thrown. False: the loop must be left alone.
+    bool is_usable_here() noexcept {
+        try {
+            require_here();
+        } catch (...) {
+            return false;
+        }
+        return true;
+    }
 
     bool is_open() const noexcept { return refusal_.load(std::memory_order_acquire) == Errc{}; }
 
@@ -58,6 +83,8 @@ public:
     /// Takes the next operation out of the queue: see RunningTasks.
     template <class Take>
     Operation* begin_next(Take take) noexcept {
+        if (!is_in_use_here()) [[unlikely]]
+            return nullptr;  // what is left belongs to the parent
         return tasks_.begin_next(take);
     }
 
@@ -68,6 +95,8 @@ public:
 
     /// The task's user has been told: close() does not wait for the task any more.
     void task_released() noexcept {
+        if (!is_in_use_here()) [[unlikely]]
+            return forked_on_loop();
         tasks_.released();
         advance_close();
     }
@@ -127,12 +156,25 @@ protected:
         refuse(Errc::loop_failed);
     }
 
+    /// A fork has copied the thread that turns the loop, and this is the child.
+    virtual void forked_on_loop() noexcept {}
+
     bool has_no_tasks() const noexcept { return tasks_.none(); }
 
     RunningTasks& running_tasks() noexcept { return tasks_; }
     RunningTasks const& running_tasks() const noexcept { return tasks_; }
 
 private:
+    /// The loop is about to be used, by this thread and maybe by others, for the first time.
+    virtual void prepare_first_use() {}
+
+    [[gnu::noinline]] void begin_use() {
+        if (!in_use_.note())
+            throw_error(Errc::forked);
+        prepare_first_use();
+        is_ready_.set_here();
+    }
+
     /// On the loop, once: no context is open, and every task has been released. Leads to the end of close().
     virtual void unwound() noexcept = 0;
 
@@ -156,6 +198,9 @@ private:
             return open_contexts_.back().leave_for_close(reason);
         tasks_.cancel_all(reason);
     }
+
+    UsedIn in_use_;    // from the beginning of the first use
+    UsedIn is_ready_;  // once that has made what it needs
 
     // Callers read these; the loop changes them at its end.
     std::atomic<Errc> refusal_{Errc{}};

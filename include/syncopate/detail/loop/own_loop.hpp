@@ -7,16 +7,19 @@
 #include <syncopate/detail/loop/loop.hpp>
 #include <syncopate/detail/loop/operation.hpp>
 #include <syncopate/detail/task/pooled_coroutine.hpp>
+#include <syncopate/detail/wait/forks.hpp>
 #include <syncopate/detail/wait/parking_spot.hpp>
 #include <syncopate/detail/wait/spin_wait.hpp>
 #include <syncopate/error.hpp>
 #include <syncopate/options.hpp>
 
 #include <boost/asio/bind_allocator.hpp>
+#include <boost/asio/execution_context.hpp>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 
+#include <atomic>
 #include <cstddef>
 #include <exception>
 #include <mutex>
@@ -32,6 +35,7 @@ public:
     using Loop::Loop;
 
     void submit(Operation& operation) override {
+        require_here();
         if (push(operation) == InjectionQueue::Pushed::refused)
             throw_error(refusal());
     }
@@ -86,6 +90,18 @@ protected:
     }
 
     void submit_close() noexcept { push(close_); }
+
+    /// What an io_context was made with before a fork is the parent's, too. If the loop was not in use then, the child
+    /// makes its own, and registers with that what users have registered.
+    void require_own_context() {
+        if (made_in_.load(std::memory_order_acquire) == this_process())
+            return;
+        std::lock_guard const lock(wake_mutex_);
+        if (made_in_.load(std::memory_order_relaxed) == this_process())
+            return;
+        context_.notify_fork(boost::asio::execution_context::fork_child);
+        made_in_.store(this_process(), std::memory_order_release);
+    }
 
     ContextGate& gate() noexcept { return gate_; }
 
@@ -156,6 +172,8 @@ private:
             post_turn();
     }
 
+    void prepare_first_use() override { require_own_context(); }
+
     bool is_queue_empty() const noexcept {
         return running_tasks().locked([this] { return queue_.empty(); });
     }
@@ -168,6 +186,7 @@ private:
     static constexpr std::size_t operations_per_turn = 64;
     static constexpr int bursts_per_turn = 16;
 
+    std::atomic<unsigned> made_in_{this_process()};
     CoroutinePool coroutines_;
     HandlerStorage storage_;
     Context context_{1};

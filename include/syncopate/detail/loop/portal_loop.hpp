@@ -65,6 +65,7 @@ public:
           registry_(&boost::asio::use_service<PortalRegistry>(execution_context)) {}
 
     void submit(Operation& operation) override {
+        require_here();
         // Posted under the lock and without a copy of the executor: once the loop has the operation, the
         // execution context may end, and a copy would refer to it.
         std::lock_guard lock(mutex_);
@@ -79,7 +80,8 @@ public:
         return running_tasks().locked([&] { return submitted_.remove(operation); });
     }
 
-    boost::asio::any_io_executor open_executor() const {
+    boost::asio::any_io_executor open_executor() {
+        require_here();
         std::lock_guard lock(mutex_);
         require_open();
         return strand_;
@@ -317,6 +319,8 @@ private:
 
     void execution_context_ends() noexcept override {
         auto const self = shared_from_this();
+        if (was_forked())
+            return;
         std::lock_guard const giving_up(giving_up_mutex_);
         if (turns_->is_shut())
             return;

@@ -4,6 +4,7 @@
 #include <syncopate/detail/loop/loop_identity.hpp>
 #include <syncopate/detail/task/blocked_worker.hpp>
 #include <syncopate/detail/task/call_id.hpp>
+#include <syncopate/detail/wait/forks.hpp>
 
 #include <utility>
 
@@ -11,7 +12,8 @@ namespace syncopate::inline v0_1::detail {
 
 class Work;
 
-/// Lives while the thread does it. Scopes of one thread nest.
+/// Lives while the thread does it. Scopes of one thread nest. Those that a fork has copied count no more: what they
+/// serve is the parent's.
 class [[gnu::visibility("default")]] ServingScope {
 public:
     /// own_thread:    the thread turns the loop.
@@ -21,14 +23,15 @@ public:
     enum class Kind { own_thread, caller_driven, worker };
 
     ServingScope(LoopIdentity loop, Kind kind) noexcept
-        : loop_(loop), kind_(kind), outer_(std::exchange(innermost_, this)) {}
+        : loop_(loop), kind_(kind), process_(this_process()),
+          enclosing_(std::exchange(innermost_, this)) {}
     ServingScope(ServingScope const&) = delete;
     ServingScope& operator=(ServingScope const&) = delete;
-    ~ServingScope() { innermost_ = outer_; }
+    ~ServingScope() { innermost_ = enclosing_; }
 
     /// Whether the calling thread is turning this loop.
     static bool turns(void const* loop) noexcept {
-        for (auto const* scope = innermost(); scope; scope = scope->outer_)
+        for (auto const* scope = innermost(); scope; scope = scope->outer())
             if (scope->kind_ != Kind::worker && scope->loop_.loop == loop)
                 return true;
         return false;
@@ -40,9 +43,9 @@ public:
         return scope && scope->kind_ != Kind::worker ? scope->loop_.loop : nullptr;
     }
 
-    /// The work that the calling thread does, or null.
+    /// The work that the calling thread does, or null. In the child of a fork the work that has forked.
     static Work* work_here() noexcept {
-        for (auto const* scope = innermost(); scope; scope = scope->outer_)
+        for (auto const* scope = any_innermost(); scope; scope = scope->enclosing_)
             if (scope->kind_ == Kind::worker && scope->work_.work)
                 return scope->work_.work;
         return nullptr;
@@ -50,7 +53,7 @@ public:
 
     /// Makes the mark of a blocking call of this thread; null if the thread is no pool's.
     BlockedWorkerPointer blocked_worker() const {
-        for (auto const* scope = this; scope; scope = scope->outer_)
+        for (auto const* scope = this; scope; scope = scope->outer())
             if (scope->kind_ == Kind::worker && scope->work_.worker)
                 return new BlockedWorker(
                     *scope->work_.worker, {scope->work_.waiting_worker, scope->work_.limiter,
@@ -81,13 +84,22 @@ private:
 
     // Not inlined: Clang keeps the address of a thread_local object in a coroutine's frame, also over a
     // suspension after which another thread goes on.
-    [[gnu::noinline]] static ServingScope const* innermost() noexcept { return innermost_; }
+    [[gnu::noinline]] static ServingScope const* innermost() noexcept {
+        return of_this_process(innermost_);
+    }
+    [[gnu::noinline]] static ServingScope const* any_innermost() noexcept { return innermost_; }
+    ServingScope const* outer() const noexcept { return of_this_process(enclosing_); }
+
+    static ServingScope const* of_this_process(ServingScope const* scope) noexcept {
+        return scope && scope->process_ == this_process() ? scope : nullptr;
+    }
 
     static inline thread_local ServingScope const* innermost_ = nullptr;
 
     LoopIdentity loop_;
     Kind kind_;
-    ServingScope const* outer_;
+    unsigned const process_;
+    ServingScope const* enclosing_;
     WorkInHand work_;
 };
 

@@ -11,6 +11,8 @@
 #include <syncopate/detail/task/park.hpp>
 #include <syncopate/detail/task/task_id.hpp>
 #include <syncopate/detail/task/turn_gate.hpp>
+#include <syncopate/detail/wait/forks.hpp>
+#include <syncopate/detail/wait/kept_for_ever.hpp>
 #include <syncopate/error.hpp>
 
 #include <boost/asio/any_io_executor.hpp>
@@ -88,6 +90,7 @@ public:
     /// coroutine is suspended. Returns whether f was posted.
     template <class F>
     bool post(F f) {
+        require_here();
         return gate_->if_open([&] {
             if (!is_linked())
                 throw std::system_error(make_error_code(Errc::cancelled));
@@ -102,6 +105,14 @@ public:
     bool is_gated() const noexcept { return turns_ != nullptr; }
     /// Whether the coroutine will never go on, because nobody runs its loop any more.
     bool is_shut_out() const noexcept { return turns_ && turns_->is_shut(); }
+
+    /// Whether it was made before the fork that has made this process: then its coroutine is the parent's.
+    bool was_forked() const noexcept { return process_ != this_process(); }
+
+    void require_here() const {
+        if (was_forked())
+            throw std::system_error(make_error_code(Errc::forked));
+    }
 
     ContextGate const& gate() const noexcept { return *gate_; }
 
@@ -124,6 +135,8 @@ private:
 
     /// Returns false if there is no memory.
     bool try_resume_soon(boost::intrusive_ptr<Suspension> self) noexcept {
+        if (was_forked())
+            return true;
         try {
             gate_->if_open([&] {
                 if (!is_direct_)
@@ -168,6 +181,7 @@ private:
         handler_.drop();
     }
 
+    unsigned const process_ = this_process();
     std::shared_ptr<ContextGate> const gate_;
     TaskId const task_;
     boost::asio::any_io_executor executor_;
@@ -223,8 +237,10 @@ inline bool ContextGate::drop_what_is_released() noexcept {
     // To drop a coroutine may lead back here, so the lock is not held. No other thread adds or removes now.
     IntrusiveList<Suspension> in_use;
     while (Suspension* const newest = take_newest()) {
-        boost::intrusive_ptr<Suspension> const keep(newest);
-        if (newest->is_released())
+        boost::intrusive_ptr<Suspension> keep(newest);
+        if (newest->was_forked())
+            keep_for_ever(std::move(keep));
+        else if (newest->is_released())
             newest->drop();
         else
             in_use.push_back(*newest);

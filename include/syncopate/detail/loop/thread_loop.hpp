@@ -6,6 +6,7 @@
 #include <syncopate/detail/loop/serving_scope.hpp>
 #include <syncopate/detail/wait/busy_poll_policy.hpp>
 #include <syncopate/detail/wait/deadline.hpp>
+#include <syncopate/detail/wait/forks.hpp>
 #include <syncopate/detail/wait/one_shot_event.hpp>
 #include <syncopate/detail/wait/spin_then_sleep.hpp>
 #include <syncopate/detail/wait/thread.hpp>
@@ -14,9 +15,9 @@
 
 #include <boost/asio/io_context.hpp>
 
-#include <atomic>
 #include <chrono>
 #include <condition_variable>
+#include <cstdlib>
 #include <exception>
 #include <memory>
 #include <mutex>
@@ -46,17 +47,18 @@ public:
     }
 
     /// Starts the thread, if that has not happened yet. Safe for concurrent first use.
-    /// Throws: std::system_error if the system has no thread to give; the next use tries again.
+    /// Throws: std::system_error if the system has no thread to give; the next use tries again. Errc::forked.
     void start() {
-        if (started_.load(std::memory_order_acquire))
+        if (started_.here())
             return;
+        require_here();
         std::lock_guard lock(thread_mutex_);
-        if (started_.load(std::memory_order_relaxed))
+        if (started_.here())
             return;
         require_open();
         thread_ = start_thread([self = shared_from_this(), this] { serve(); });
         thread_id_ = thread_.get_id();
-        started_.store(true, std::memory_order_release);
+        started_.set_here();
     }
 
     bool may_spin() const noexcept override {
@@ -76,7 +78,7 @@ private:
         std::lock_guard lock(thread_mutex_);
         if (!refuse(reason))
             return;
-        if (started_.load(std::memory_order_relaxed))
+        if (started_.here())
             submit_close();
         else
             set_closed();
@@ -116,6 +118,8 @@ private:
     }
 
     bool more_comes() noexcept override {
+        if (!is_in_use_here()) [[unlikely]]
+            forked_on_loop();
         return busy_poll_.more_comes([this] { return has_calls(); });
     }
     bool should_poll_again(bool worked) noexcept override {
@@ -125,6 +129,9 @@ private:
     bool block(OneShotEvent& event, Deadline deadline) noexcept override {
         return spin_then_sleep(event, deadline, options().spin());
     }
+
+    /// The only thread of the child is at its end, and has to come there without the loop's other tasks.
+    [[noreturn]] void forked_on_loop() noexcept override { std::exit(EXIT_SUCCESS); }
 
     void serve() noexcept {
         name_this_thread(options().name());
@@ -142,7 +149,7 @@ private:
     ThreadHooks const hooks_{
         options().on_thread_start(), options().on_thread_stop(),
         [this](std::exception_ptr error) { report(std::move(error)); }};
-    std::atomic<bool> started_{false};
+    UsedIn started_;
     std::mutex thread_mutex_;
     std::thread thread_;
     std::thread::id thread_id_;

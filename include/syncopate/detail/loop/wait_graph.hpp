@@ -6,6 +6,7 @@
 #include <syncopate/detail/loop/loop_identity.hpp>
 #include <syncopate/detail/loop/serving_scope.hpp>
 #include <syncopate/detail/task/call_id.hpp>
+#include <syncopate/detail/wait/forks.hpp>
 #include <syncopate/detail/wait/one_shot_event.hpp>
 #include <syncopate/error.hpp>
 
@@ -44,6 +45,7 @@ public:
           host_(HostThread::this_one()) {
         if (!holds_somebody_up())
             return;
+        process_ = this_process();
         thread_ = std::this_thread::get_id();
         for (Probes probes;;) {
             try {
@@ -59,7 +61,7 @@ public:
     }
 
     ~BlockingWait() {
-        if (!holds_somebody_up())
+        if (process_ != this_process())
             return;
         std::lock_guard lock(registry().mutex);
         unlink();
@@ -82,10 +84,7 @@ private:
     };
 
     // Never destroyed: a runner with static storage may be closed after any other static object is gone.
-    static Registry& registry() {
-        static auto* const instance = new Registry;
-        return *instance;
-    }
+    static Registry& registry() { return registry_.get(); }
 
     /// Of the execution contexts that are assumed to have one thread, on the way that is refused.
     using Probes = std::vector<std::shared_ptr<ThreadProbe>>;
@@ -93,7 +92,7 @@ private:
     void enter(Refuse refused, Probes& probes) {
         std::lock_guard lock(registry().mutex);
         id_ = ++registry().last_call;
-        for (auto const* scope = waiting_thread_; scope; scope = scope->outer_) {
+        for (auto const* scope = waiting_thread_; scope; scope = scope->outer()) {
             if (refused == Refuse::blocking)
                 refuse_blocking(*scope);
             refuse_cycle(*scope, probes);
@@ -226,7 +225,7 @@ private:
     }
 
     bool holds_up(BlockingWait const& other) const noexcept {
-        for (auto const* scope = waiting_thread_; scope; scope = scope->outer_)
+        for (auto const* scope = waiting_thread_; scope; scope = scope->outer())
             if (other.is_held_up_by(*scope))
                 return true;
         return host_.is_one() && other.is_held_up_by(host_.identity);
@@ -245,11 +244,14 @@ private:
 
     static std::string quoted(LoopIdentity const& loop) { return '"' + *loop.name + '"'; }
 
+    inline static constinit PerProcess<Registry> registry_{};
+
     LoopIdentity target_;
     OneShotEvent const& event_;
     For what_;
     ServingScope const* waiting_thread_;
     HostThread const host_;
+    unsigned process_ = 0;  // in which the graph knows the wait; 0 if it does not
     std::thread::id thread_;
     CallId id_ = 0;
     mutable unsigned seen_in_ = 0;

@@ -6,6 +6,7 @@
 #include <syncopate/detail/task/outcome.hpp>
 #include <syncopate/detail/task/owned_or_ref.hpp>
 #include <syncopate/detail/task/pooled_coroutine.hpp>
+#include <syncopate/detail/wait/kept_for_ever.hpp>
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/this_coro.hpp>
@@ -30,6 +31,9 @@ protected:
 
     Outcome<task_result_t<T>>& outcome() noexcept { return outcome_; }
     Outcome<task_result_t<T>> const& outcome() const noexcept { return outcome_; }
+
+    /// In the child of a fork: what the parent's threads run is not destroyed here.
+    void leave_task_alone() noexcept { keep_for_ever(std::move(task_)); }
 
     void fail(std::exception_ptr error) noexcept final { outcome_.fail(std::move(error)); }
 

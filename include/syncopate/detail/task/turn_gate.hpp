@@ -2,6 +2,7 @@
 #pragma once
 
 #include <syncopate/detail/task/forwarding_executor.hpp>
+#include <syncopate/detail/wait/kept_for_ever.hpp>
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/smart_ptr/intrusive_ptr.hpp>
@@ -9,7 +10,6 @@
 
 #include <atomic>
 #include <memory>
-#include <new>
 #include <type_traits>
 #include <utility>
 
@@ -56,29 +56,6 @@ private:
 };
 
 using TurnGatePointer = boost::intrusive_ptr<TurnGate>;
-
-/// What is kept for ever.
-struct [[gnu::visibility("default")]] KeptForEver {
-    KeptForEver* next = nullptr;
-
-    static inline std::atomic<KeptForEver*> newest{nullptr};
-};
-
-template <class F>
-void keep_for_ever(F&& function) noexcept {
-    struct Kept : KeptForEver {
-        explicit Kept(F&& kept) : function(std::move(kept)) {}
-        F function;
-    };
-    // Without memory it is forgotten all the same, but a leak checker will say so.
-    auto* const kept = new (std::nothrow) Kept(std::move(function));
-    if (!kept)
-        return static_cast<void>(new (std::nothrow) F(std::move(function)));
-    kept->next = KeptForEver::newest.load(std::memory_order_relaxed);
-    while (!KeptForEver::newest.compare_exchange_weak(
-        kept->next, kept, std::memory_order_release, std::memory_order_relaxed)) {
-    }
-}
 
 /// A handler that runs only while the gate is open. Afterwards it is kept, also where it would be destroyed.
 template <class F>

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <syncopate/detail/error/thrown_by.hpp>
+#include <syncopate/detail/wait/forks.hpp>
 #include <syncopate/detail/work/work.hpp>
 #include <syncopate/detail/work/work_queue.hpp>
 #include <syncopate/detail/work/worker_scope.hpp>
@@ -24,12 +25,17 @@ public:
         queue_.remove(work);
     }
 
-    /// Calls the functions, on the thread that waits.
-    void run() noexcept {
+    /// Calls the functions, on the thread that waits. False: one has forked, and this is the child, where nobody runs
+    /// the copy of the task.
+    bool run() noexcept {
         while (auto const work = next()) {
             WorkerScope const scope(*work, WorkerScope::OnCaller());
+            auto const process = this_process();
             work->run();
+            if (process != this_process())
+                return false;
         }
+        return true;
     }
 
     /// Fails the functions that are left, none of which will be called.

@@ -30,12 +30,13 @@ public:
     // On the blocked thread.
 
     /// Waits, and does the work that comes meanwhile. Returns whether the event was set before the deadline,
-    /// which interrupts no work.
+    /// which interrupts no work; true also in the child of a fork that the work has made.
     bool wait_until(Loop::Blocking& blocking, Deadline deadline) noexcept {
         while (blocking.wait_until(deadline)) {
             if (done_.is_set() || !done_.take_notification())
                 return true;
-            queue_.run();
+            if (!queue_.run())
+                return true;
         }
         return false;
     }

@@ -32,11 +32,13 @@ public:
 
     bool has_work() const noexcept { return has_work_.load(std::memory_order_relaxed); }
 
-    void do_work() noexcept {
+    /// False: see CallerQueue::run().
+    bool do_work() noexcept {
         has_work_.store(false, std::memory_order_relaxed);
         ++depth_;
-        queue_.run();
+        bool const goes_on = queue_.run();
         --depth_;
+        return goes_on;
     }
 
     /// Throws: DeadlockError if the thread does work for the task, which does not go on before that is done.
@@ -54,7 +56,8 @@ public:
         while (blocking.wait_until(deadline)) {
             if (event.is_set() || !event.take_notification())
                 return true;
-            do_work();
+            if (!do_work())
+                return true;
         }
         return false;
     }

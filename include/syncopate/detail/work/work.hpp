@@ -75,10 +75,12 @@ public:
         }
     }
 
-    /// The work that the calling thread does. Throws: Errc::not_in_worker if there is none.
+    /// The work that the calling thread does. Throws: Errc::not_in_worker if there is none; Errc::forked.
     static Work& in_this_worker() {
-        if (auto* const work = ServingScope::work_here())
+        if (auto* const work = ServingScope::work_here()) {
+            work->require_here();
             return *work;
+        }
         throw std::system_error(make_error_code(Errc::not_in_worker));
     }
 

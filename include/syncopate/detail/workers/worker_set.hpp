@@ -5,6 +5,7 @@
 #include <syncopate/detail/intrusive_list.hpp>
 #include <syncopate/detail/task/blocked_worker.hpp>
 #include <syncopate/detail/wait/deadline.hpp>
+#include <syncopate/detail/wait/forks.hpp>
 #include <syncopate/detail/wait/one_shot_event.hpp>
 #include <syncopate/detail/wait/thread.hpp>
 #include <syncopate/detail/wait/thread_hooks.hpp>
@@ -46,8 +47,18 @@ public:
 
     Settings const& settings() const noexcept { return settings_; }
 
+    /// Whether it was used before the fork that has made this process: its threads are not there.
+    bool was_forked() const noexcept { return in_use_.before_fork(); }
+
+    [[noreturn]] void throw_forked() const {
+        throw std::system_error(
+            make_error_code(Errc::forked), "the worker pool \"" + settings_.name + '"');
+    }
+
     /// Whether the calling thread is one of them.
     bool running_in_this_thread() const noexcept {
+        if (!in_use_.here())
+            return false;
         std::lock_guard const lock(mutex_);
         return std::ranges::any_of(workers_, [](Worker const& worker) {
             return worker.thread.get_id() == std::this_thread::get_id();
@@ -55,11 +66,15 @@ public:
     }
 
     std::size_t size() const noexcept {
+        if (!in_use_.here())
+            return 0;
         std::lock_guard const lock(mutex_);
         return workers_.size();
     }
 
     std::string description() const {
+        if (!in_use_.here())
+            return {};
         std::lock_guard const lock(mutex_);
         std::string text;
         for (auto const& worker : workers_)
@@ -158,6 +173,7 @@ protected:
         return true;
     }
 
+    UsedIn in_use_;  // from the first work on
     mutable std::mutex mutex_;
     Workers workers_;
     std::size_t blocked_workers_ = 0;

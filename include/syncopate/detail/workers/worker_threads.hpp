@@ -19,6 +19,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdlib>
 #include <exception>
 #include <memory>
 #include <mutex>
@@ -39,6 +40,8 @@ public:
     explicit WorkerThreads(Settings settings) : WorkerSet(std::move(settings)) {}
 
     void submit(Work& work) override {
+        if (!in_use_.note())
+            throw_forked();
         std::unique_lock lock(mutex_);
         if (is_closed_)
             throw closed();
@@ -51,6 +54,8 @@ public:
     }
 
     void withdraw(Work& work) noexcept override {
+        if (was_forked())
+            return;
         std::lock_guard const lock(mutex_);
         queue_.remove(work);
     }
@@ -75,12 +80,16 @@ public:
         return close_until(deadline, Abandoned::left_behind);
     }
     bool close_until(Deadline deadline, Abandoned abandoned) noexcept {
+        if (was_forked())
+            return true;
         begin_close();
         return wait_for_end(deadline, abandoned);
     }
 
     /// Closes without waiting: the threads end by themselves.
     void abandon() noexcept {
+        if (was_forked())
+            return;
         begin_close();
         detach_all();
     }
@@ -138,6 +147,8 @@ private:
                 WorkerScope const scope(*worker.work, &worker);
                 was_performed = worker.work->perform();
             }
+            if (was_forked())
+                std::exit(EXIT_SUCCESS);  // the only thread of the child is at its end
             // Idle first: the task may give this pool more work as soon as it has the result.
             auto const work = take_next(worker);
             if (was_performed)
@@ -152,7 +163,10 @@ private:
             : threads_(threads), worker_(worker) {}
         Departure(Departure const&) = delete;
         Departure& operator=(Departure const&) = delete;
-        ~Departure() { threads_.leave(worker_); }
+        ~Departure() {
+            if (!threads_.was_forked())
+                threads_.leave(worker_);
+        }
 
     private:
         WorkerThreads& threads_;

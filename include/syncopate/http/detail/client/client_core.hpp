@@ -2,6 +2,7 @@
 #pragma once
 
 #include <syncopate/blocking_operations.hpp>
+#include <syncopate/detail/wait/forks.hpp>
 #include <syncopate/error.hpp>
 #include <syncopate/http/options.hpp>
 #include <syncopate/http/session.hpp>
@@ -29,8 +30,9 @@ public:
     ClientSession& session() noexcept { return session_; }
     std::size_t max_line_size() const noexcept { return max_line_size_; }
 
-    /// Marks the session as used. Throws syncopate::Errc::runner_closed after close().
+    /// Marks the session as used. Throws syncopate::Errc::runner_closed after close(), Errc::forked.
     void require_open() {
+        require_here();
         auto state = state_.load(std::memory_order_relaxed);
         if (state == State::unused)
             state_.compare_exchange_strong(state, State::used);
@@ -40,6 +42,7 @@ public:
     }
 
     void close() {
+        require_here();
         // A session that was never used has nothing to leave, and its runner no thread yet.
         if (state_.exchange(State::closed) == State::used)
             leave_session();
@@ -49,6 +52,11 @@ public:
 
 private:
     enum class State { unused, used, closed };
+
+    void require_here() {
+        if (!in_use_.note())
+            throw std::system_error(make_error_code(::syncopate::Errc::forked), "http::Client");
+    }
 
     void leave_session() {
         try {
@@ -60,6 +68,7 @@ private:
         }
     }
 
+    ::syncopate::detail::UsedIn in_use_;
     std::optional<ThreadRunner> own_runner_;
     RunnerBase& runner_;
     std::size_t const max_line_size_;

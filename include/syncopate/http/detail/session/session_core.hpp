@@ -3,6 +3,9 @@
 
 #include <syncopate/detail/task/caller_executor.hpp>
 #include <syncopate/detail/task/caller_link.hpp>
+#include <syncopate/detail/wait/forks.hpp>
+#include <syncopate/detail/wait/kept_for_ever.hpp>
+#include <syncopate/error.hpp>
 #include <syncopate/http/cookies.hpp>
 #include <syncopate/http/detail/connection/environment_proxies.hpp>
 #include <syncopate/http/detail/connection/proxy.hpp>
@@ -24,6 +27,7 @@
 #include <optional>
 #include <stdexcept>
 #include <string_view>
+#include <system_error>
 #include <utility>
 
 namespace syncopate::inline v0_1::http::detail {
@@ -61,12 +65,24 @@ public:
     /// Null before its first use, and after its end.
     SessionLoopPointer const& loop() const noexcept { return loop_; }
 
+    /// Whether the session was used before the fork that has made this process: its connections are the parent's.
+    bool was_forked() const noexcept { return in_use_.before_fork(); }
+
+    /// Throws: syncopate::Errc::forked.
+    void require_here() const {
+        if (was_forked())
+            throw std::system_error(
+                make_error_code(::syncopate::Errc::forked), "http::ClientSession");
+    }
+
     /// Gives the session's loop. The first call decides which loop that is.
     ///
     /// executor:  of the calling coroutine.
     /// url:       of the request, for the message of an error; empty: there is none.
-    /// Throws:    Errc::session_closed; std::logic_error on another loop.
+    /// Throws:    Errc::session_closed; std::logic_error on another loop; syncopate::Errc::forked.
     SessionLoopPointer enter(asio::any_io_executor const& executor, std::string_view url = {}) {
+        if (!in_use_.note())
+            require_here();
         if (is_closed_)
             throw_error(Errc::session_closed, url.empty() ? "its loop" : redacted_url(url));
         if (!loop_) {
@@ -97,9 +113,12 @@ public:
         return idle;
     }
 
-    /// Has f called on the loop. If the loop has ended, f is destroyed here instead. From any thread.
+    /// Has f called on the loop. If the loop has ended, f is destroyed here instead. From any thread. In the child
+    /// of a fork f is kept for ever, with the connections that it has.
     template <class F>
     void post(F f) noexcept {
+        if (was_forked())
+            return ::syncopate::detail::keep_for_ever(std::move(f));
         try {
             // The execution context cannot end meanwhile: its end takes this lock, in forget_loop().
             std::lock_guard const lock(mutex_);
@@ -122,6 +141,7 @@ private:
     std::optional<Proxy> proxy_;
     std::optional<EnvironmentProxies> environment_;
     std::optional<CookieJar> cookies_;
+    ::syncopate::detail::UsedIn in_use_;
     bool is_closed_ = false;
 
     std::mutex mutex_;  // guards loop_ where another thread may read it
