@@ -95,6 +95,7 @@ public:
         on_thread_start_ = std::move(function);
         return *this;
     }
+    /// Empty: nothing is called.
     std::function<void()> const& on_thread_start() const noexcept { return on_thread_start_; }
 
     /// Is called on each of these threads when nothing else will run there, unless on_thread_start has thrown
@@ -105,6 +106,7 @@ public:
         on_thread_stop_ = std::move(function);
         return *this;
     }
+    /// Empty: nothing is called.
     std::function<void()> const& on_thread_stop() const noexcept { return on_thread_stop_; }
 
     /// Hands an exception to the error handler. Never throws.

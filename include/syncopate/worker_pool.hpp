@@ -74,6 +74,7 @@ public:
         on_thread_start_ = std::move(function);
         return *this;
     }
+    /// Empty: nothing is called.
     std::function<void()> const& on_thread_start() const noexcept { return on_thread_start_; }
 
     /// Is called on each thread of the pool before that ends: see Options::on_thread_stop.
@@ -83,6 +84,7 @@ public:
         on_thread_stop_ = std::move(function);
         return *this;
     }
+    /// Empty: nothing is called.
     std::function<void()> const& on_thread_stop() const noexcept { return on_thread_stop_; }
 
     /// The longest time for which an idle thread spins before it sleeps: see Options::spin. Default: adaptive.

@@ -12,10 +12,12 @@
 
 #include <algorithm>
 #include <chrono>
+#include <exception>
 #include <functional>
 #include <mutex>
 #include <optional>
 #include <stdexcept>
+#include <string>
 #include <system_error>
 #include <thread>
 #include <utility>
@@ -222,8 +224,8 @@ TEST_CASE("The last objects of a worker may close the pool") {
 }
 
 TEST_CASE("close_for keeps its limit while the loop's thread ends, for each of several closers") {
-    ThreadRunner runner;
     Gate gate;
+    ThreadRunner runner;
     runner.call([&] { AtThreadEnd::call([&] { gate.wait(); }); });
     CHECK_FALSE(runner.close_for(1ms));
     CHECK_FALSE(runner.close_for(1ms));
@@ -237,8 +239,8 @@ TEST_CASE("close_for keeps its limit while the loop's thread ends, for each of s
 }
 
 TEST_CASE("close names the thread's last objects where these keep it from its end") {
-    ThreadRunner runner(Options().close_timeout(1ms));
     Gate gate;
+    ThreadRunner runner(Options().close_timeout(1ms).on_error([](std::exception_ptr) {}));
     runner.call([&] { AtThreadEnd::call([&] { gate.wait(); }); });
     auto const message = message_of<std::system_error>([&] { runner.close(); });
     CHECK(message.find("the last objects of the loop's thread") != std::string::npos);
@@ -246,9 +248,9 @@ TEST_CASE("close names the thread's last objects where these keep it from its en
 }
 
 TEST_CASE("close_for of a pool keeps its limit while a thread ends") {
+    Gate gate;
     ThreadRunner runner;
     WorkerPool pool(1);
-    Gate gate;
     runner.run(syncopate::run_in_executor(pool, [&] { AtThreadEnd::call([&] { gate.wait(); }); }));
     CHECK_FALSE(pool.close_for(1ms));
     gate.open();
