@@ -2,6 +2,7 @@
 #pragma once
 
 #include <syncopate/detail/error/report.hpp>
+#include <syncopate/event.hpp>
 
 #include <chrono>
 #include <cstddef>
@@ -109,6 +110,20 @@ public:
     /// Empty: nothing is called.
     std::function<void()> const& on_thread_stop() const noexcept { return on_thread_stop_; }
 
+    /// Is told when each task of the runner begins and ends, and each function that one thread calls for another:
+    /// of call(), to_thread(), to_calling_thread(), from_thread::run() and call(). For traces: see Event, and
+    /// PerfettoTrace, which is such a function. Empty: the default, nobody is told, and nothing is spent on it.
+    ///
+    /// function:  must not block: it is called where the event takes place, before the task or the function goes on,
+    ///            and without any lock of the library's. What it throws goes to on_error.
+    /// Threads:   the loop's, its workers and the callers, several at once. A function that its task has abandoned
+    ///            (OnCancel::abandon) may end after the runner, and is told of as well.
+    Options& on_event(std::function<void(Event const&)> function) {
+        on_event_ = std::move(function);
+        return *this;
+    }
+    std::function<void(Event const&)> const& on_event() const noexcept { return on_event_; }
+
     /// Hands an exception to the error handler. Never throws.
     void report(std::exception_ptr error) const noexcept {
         detail::report(name_, on_error_, std::move(error));
@@ -123,6 +138,7 @@ private:
     std::chrono::nanoseconds close_timeout_ = std::chrono::seconds(10);
     std::function<void()> on_thread_start_;
     std::function<void()> on_thread_stop_;
+    std::function<void(Event const&)> on_event_;
 };
 
 }  // namespace syncopate::inline v0_1

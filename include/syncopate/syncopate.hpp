@@ -13,6 +13,7 @@
 #include <syncopate/context_var.hpp>
 #include <syncopate/default_runner.hpp>
 #include <syncopate/error.hpp>
+#include <syncopate/event.hpp>
 #include <syncopate/from_thread.hpp>
 #include <syncopate/gather.hpp>
 #include <syncopate/label.hpp>

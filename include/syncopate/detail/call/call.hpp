@@ -9,6 +9,7 @@
 #include <syncopate/detail/task/pooled_coroutine.hpp>
 #include <syncopate/detail/task/task_values.hpp>
 #include <syncopate/error.hpp>
+#include <syncopate/event.hpp>
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/post.hpp>
@@ -164,12 +165,19 @@ private:
         if (reason() != Errc{})
             return fail(cancellation_error());  // the task does not start
         Loop::TaskOnThread const on_thread(loop_, id());
+        if (loop_.events()) [[unlikely]]
+            tell_begin();
         try {
             starting();
             PooledCoroutine::run(loop_.executor(), loop_.coroutine_pool(), *this);
         } catch (...) {
             fail(std::current_exception());
         }
+    }
+
+    void tell_begin() noexcept {
+        is_told_of_ = true;
+        loop_.events()->tell(Event::Phase::begin, event_source());
     }
 
     bool is_cancelling() const noexcept final {
@@ -181,6 +189,8 @@ private:
     void released_by_loop() noexcept final {
         Loop& loop = loop_;
         loop.task_completed(*this);
+        if (is_told_of_) [[unlikely]]
+            loop.events()->tell(Event::Phase::end, event_source());
         release();
         loop.task_released();
     }
@@ -206,8 +216,9 @@ private:
     MemberOperation<Call, &Call::run_cancel> cancel_{*this};
     CancelHandshake handshake_;
     std::atomic<Errc> reason_{
-        Errc{}};        // changed on the loop, or by who has withdrawn it; others look
-    Errc requested_{};  // written before cancel_ is submitted
+        Errc{}};               // changed on the loop, or by who has withdrawn it; others look
+    Errc requested_{};         // written before cancel_ is submitted
+    bool is_told_of_ = false;  // the loop's
 };
 
 }  // namespace syncopate::inline v0_1::detail

@@ -9,6 +9,7 @@
 #include <syncopate/detail/loop/task_record.hpp>
 #include <syncopate/detail/task/cancellation.hpp>
 #include <syncopate/detail/task/carried_task.hpp>
+#include <syncopate/detail/task/event_sink.hpp>
 #include <syncopate/detail/task/labelled_task.hpp>
 #include <syncopate/detail/task/outcome.hpp>
 #include <syncopate/detail/task/owned_or_ref.hpp>
@@ -19,6 +20,7 @@
 #include <syncopate/detail/wait/one_shot_event.hpp>
 #include <syncopate/detail/work/calling_thread.hpp>
 #include <syncopate/error.hpp>
+#include <syncopate/event.hpp>
 
 #include <algorithm>
 #include <atomic>
@@ -294,10 +296,24 @@ private:
         capture(outcome_, [this]() -> Result {
             if (auto const refusal = loop_.refusal(); refusal != Errc{})
                 loop_.throw_error(refusal);
+            if (loop_.events()) [[unlikely]]
+                return call_and_tell();
             return std::invoke(std::forward<F>(function_.get()));
         });
         loop_.function_ended();
         release();
+    }
+
+    [[gnu::noinline]] Result call_and_tell() {
+        EventScope const told(loop_.events().get(), [this] { return event_source(); });
+        return std::invoke(std::forward<F>(function_.get()));
+    }
+
+    EventSource event_source() const noexcept {
+        auto source = TaskRecord::event_source();
+        source.kind = Event::Kind::call;
+        source.id = source.task = loop_.function_id();
+        return source;
     }
 
     void refuse(Errc reason) noexcept override {

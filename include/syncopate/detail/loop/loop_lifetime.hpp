@@ -89,6 +89,7 @@ public:
     }
 
     void function_ended() noexcept { tasks_.function_ended(); }
+    TaskId function_id() const noexcept { return tasks_.function_id(); }
 
     /// The task's outcome is written, but its user has not been told.
     void task_completed(TaskRecord& task) noexcept { tasks_.completed(task); }

@@ -1,10 +1,12 @@
-// LoopReports: the name and the options of a loop, and the errors that speak of it.
+// LoopReports: the name and the options of a loop, the errors that speak of it, and who is told of its events.
 #pragma once
 
+#include <syncopate/detail/task/event_sink.hpp>
 #include <syncopate/error.hpp>
 #include <syncopate/options.hpp>
 
 #include <exception>
+#include <memory>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -17,6 +19,9 @@ public:
     Options const& options() const noexcept { return options_; }
 
     void report(std::exception_ptr error) const noexcept { options_.report(std::move(error)); }
+
+    /// Null if nobody is told of events.
+    std::shared_ptr<EventSink> const& events() const noexcept { return events_; }
 
     [[noreturn]] void throw_error(Errc code) const {
         throw std::system_error(make_error_code(code), options_.name());
@@ -56,6 +61,7 @@ private:
     }
 
     Options const options_;
+    std::shared_ptr<EventSink> const events_ = EventSink::of(options_);
 };
 
 }  // namespace syncopate::inline v0_1::detail

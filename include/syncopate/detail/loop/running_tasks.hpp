@@ -56,6 +56,13 @@ public:
     /// The function that has begun has returned.
     void function_ended() noexcept { function_runs_.store(false, std::memory_order_relaxed); }
 
+    /// The id of the function that has begun.
+    TaskId function_id() const noexcept {
+        std::lock_guard const lock(mutex_);
+        require_function_id();
+        return function_.id;
+    }
+
     void completed(TaskRecord& task) noexcept {
         std::lock_guard const lock(mutex_);
         task.unlink();
@@ -169,6 +176,11 @@ private:
             task.id_ = ids_.next();
     }
 
+    void require_function_id() const noexcept {
+        if (function_.id == 0)
+            function_.id = ids_.next();
+    }
+
     template <class AddWaiting>
     void add_infos(std::vector<TaskInfo>& all, AddWaiting add_waiting) const {
         std::vector<Operation*> waiting;
@@ -192,8 +204,7 @@ private:
     }
 
     TaskInfo info_of_function(std::chrono::nanoseconds now) const {
-        if (function_.id == 0)
-            function_.id = ids_.next();
+        require_function_id();
         return {
             function_.id, {}, function_.where, TaskState::running, now - function_.submitted, {}};
     }

@@ -3,9 +3,11 @@
 
 #include <syncopate/detail/intrusive_list.hpp>
 #include <syncopate/detail/task/call_site.hpp>
+#include <syncopate/detail/task/event_sink.hpp>
 #include <syncopate/detail/task/task_id.hpp>
 #include <syncopate/detail/wait/coarse_clock.hpp>
 #include <syncopate/error.hpp>
+#include <syncopate/event.hpp>
 #include <syncopate/task_info.hpp>
 
 #include <chrono>
@@ -51,6 +53,11 @@ public:
 
 protected:
     ~TaskRecord() = default;
+
+    /// What events tell of it, once it has begun.
+    EventSource event_source() const noexcept {
+        return {Event::Kind::task, id_, id_, where_, label_};
+    }
 
     /// label: lasts as long as this. Before the task is submitted.
     void set_label(std::string const& label) noexcept { label_ = &label; }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <syncopate/detail/wait/deadline.hpp>
+#include <syncopate/event.hpp>
 
 #include <string>
 
@@ -18,6 +19,9 @@ public:
 
     /// Takes back work that is not to be done. A thread may have it already.
     virtual void withdraw(Work& work) noexcept = 0;
+
+    /// What events call the work that is done here.
+    virtual Event::Kind event_kind() const noexcept { return Event::Kind::to_thread; }
 
     /// Which thread it is, in words.
     virtual char const* thread_in_words() const noexcept { return "a worker thread"; }

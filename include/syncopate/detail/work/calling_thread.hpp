@@ -9,6 +9,7 @@
 #include <syncopate/detail/wait/one_shot_event.hpp>
 #include <syncopate/detail/work/caller_queue.hpp>
 #include <syncopate/detail/work/work.hpp>
+#include <syncopate/event.hpp>
 
 namespace syncopate::inline v0_1::detail {
 
@@ -54,6 +55,7 @@ public:
 
     // From any thread.
 
+    Event::Kind event_kind() const noexcept override { return Event::Kind::to_calling_thread; }
     char const* thread_in_words() const noexcept override { return "the calling thread"; }
 
     // On the loop, at the end of the task.

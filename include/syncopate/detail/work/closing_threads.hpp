@@ -8,6 +8,7 @@
 #include <syncopate/detail/work/caller_queue.hpp>
 #include <syncopate/detail/work/no_calling_thread.hpp>
 #include <syncopate/detail/work/work.hpp>
+#include <syncopate/event.hpp>
 
 #include <memory>
 #include <mutex>
@@ -50,6 +51,7 @@ public:
     }
     void withdraw(Work& work) noexcept override { queue_.withdraw(work); }
 
+    Event::Kind event_kind() const noexcept override { return Event::Kind::to_calling_thread; }
     char const* thread_in_words() const noexcept override {
         return "the thread that closes the runner";
     }

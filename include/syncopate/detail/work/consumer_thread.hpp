@@ -10,6 +10,7 @@
 #include <syncopate/detail/work/no_calling_thread.hpp>
 #include <syncopate/detail/work/work.hpp>
 #include <syncopate/error.hpp>
+#include <syncopate/event.hpp>
 
 #include <atomic>
 #include <mutex>
@@ -76,6 +77,7 @@ public:
 
     void withdraw(Work& work) noexcept override { queue_.withdraw(work); }
 
+    Event::Kind event_kind() const noexcept override { return Event::Kind::to_calling_thread; }
     char const* thread_in_words() const noexcept override {
         return "the thread that takes its items";
     }

@@ -4,6 +4,7 @@
 
 #include <syncopate/detail/error/thrown_by.hpp>
 #include <syncopate/detail/intrusive_list.hpp>
+#include <syncopate/detail/loop/loop.hpp>
 #include <syncopate/detail/loop/suspension.hpp>
 #include <syncopate/detail/loop/work_executor.hpp>
 #include <syncopate/detail/task/call_id.hpp>
@@ -12,9 +13,12 @@
 #include <syncopate/detail/task/caller_link.hpp>
 #include <syncopate/detail/task/cancellation.hpp>
 #include <syncopate/detail/task/current_values.hpp>
+#include <syncopate/detail/task/event_sink.hpp>
 #include <syncopate/detail/task/outcome.hpp>
+#include <syncopate/detail/task/task_id.hpp>
 #include <syncopate/detail/task/task_values.hpp>
 #include <syncopate/error.hpp>
+#include <syncopate/event.hpp>
 #include <syncopate/on_cancel.hpp>
 
 #include <boost/asio/any_io_executor.hpp>
@@ -22,6 +26,7 @@
 #include <atomic>
 #include <exception>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <source_location>
 #include <string>
@@ -66,9 +71,12 @@ public:
         : Suspension(executor), loop_(gate().identity()), caller_(caller_of(executor)),
           work_executor_(work_executor), on_cancel_(on_cancel), where_(where),
           limiter_(place.limiter), is_bound_(caller_ && caller_->is_bound(place.coroutine)) {
+        Loop const* runner = gate().loop();
         // A portal's execution context belongs to somebody else, so the context's gate knows no loop.
-        if (auto const* const portal = ServingScope::loop_here(); portal && !gate().loop())
-            loop_.loop = portal;
+        if (auto const* const portal = Loop::of_this_thread(); portal && !runner)
+            loop_.loop = runner = portal;
+        if (runner && runner->events()) [[unlikely]]
+            be_told_of(runner->events());
         if (auto const* const thread = caller_ ? caller_->thread() : nullptr) {
             call_ = thread->call;
             waiting_worker_ = thread->worker;
@@ -91,8 +99,10 @@ public:
     bool perform() {
         if (!take())
             return false;
-        call_with_values(values_.get(), [this] { call_function(); });
-        values_.reset();
+        if (events_) [[unlikely]]
+            call_and_tell();
+        else
+            call_with_own_values();
         return true;
     }
 
@@ -145,6 +155,9 @@ public:
     bool is_bound() const noexcept { return is_bound_; }
     bool may_be_abandoned() const noexcept { return on_cancel_ == OnCancel::abandon && !is_bound_; }
 
+    /// Who is told of events, or null. On the thread that does the work.
+    EventSink* events() const noexcept { return events_.get(); }
+
     /// The call site, in words.
     std::string call_site() const { return detail::description(where_); }
 
@@ -174,6 +187,28 @@ private:
     virtual void discard_function() noexcept = 0;
     virtual void discard_result() noexcept = 0;
     virtual void fail(std::exception_ptr error) noexcept = 0;
+
+    void be_told_of(std::shared_ptr<EventSink> events) noexcept {
+        events_ = std::move(events);
+        event_kind_ = work_executor_.event_kind();
+    }
+
+    void call_with_own_values() {
+        call_with_values(values_.get(), [this] { call_function(); });
+        values_.reset();
+    }
+
+    /// Lets go of the sink: a thread of somebody else's may have the work for longer than the loop lives.
+    void call_and_tell() {
+        {
+            EventScope const told(
+                events_.get(), [this, id = events_->next_id()]() noexcept -> EventSource {
+                    return {event_kind_, id, task(), where_};
+                });
+            call_with_own_values();
+        }
+        events_.reset();
+    }
 
     bool change(State from, State to) noexcept {
         return state_.compare_exchange_strong(from, to, std::memory_order_acq_rel);
@@ -228,6 +263,7 @@ private:
         if (!change(State::queued, State::withdrawn))
             return false;
         discard_function();
+        events_.reset();
         work_executor_.withdraw(*this);
         return true;
     }
@@ -241,6 +277,8 @@ private:
     std::source_location const where_;
     void const* const limiter_;
     bool const is_bound_;
+    std::shared_ptr<EventSink> events_;  // belongs to who has the function
+    Event::Kind event_kind_{};
     std::atomic<State> state_{State::queued};
     std::atomic<bool> is_cancelled_{false};
     DependentTask* task_ = nullptr;  // used on the loop only

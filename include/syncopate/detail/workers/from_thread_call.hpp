@@ -5,12 +5,15 @@
 #include <syncopate/detail/task/caller_link.hpp>
 #include <syncopate/detail/task/cancellation.hpp>
 #include <syncopate/detail/task/carried_task.hpp>
+#include <syncopate/detail/task/event_sink.hpp>
 #include <syncopate/detail/task/outcome.hpp>
 #include <syncopate/detail/task/pooled_coroutine.hpp>
+#include <syncopate/detail/task/task_id.hpp>
 #include <syncopate/detail/wait/one_shot_event.hpp>
 #include <syncopate/detail/work/work.hpp>
 #include <syncopate/detail/workers/from_thread_wait.hpp>
 #include <syncopate/error.hpp>
+#include <syncopate/event.hpp>
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
@@ -18,6 +21,7 @@
 #include <boost/asio/use_awaitable.hpp>
 
 #include <exception>
+#include <source_location>
 #include <system_error>
 #include <utility>
 
@@ -27,7 +31,7 @@ namespace syncopate::inline v0_1::detail {
 /// the task that awaits the worker.
 class FromThreadCallBase : public SpawnedTask, private DependentTask {
 public:
-    explicit FromThreadCallBase(Work& work) : work_(work) {}
+    FromThreadCallBase(Work& work, std::source_location where) : work_(work), where_(where) {}
 
 protected:
     ~FromThreadCallBase() = default;
@@ -70,6 +74,8 @@ private:
     void start(boost::asio::any_io_executor const& executor) noexcept {
         executor_ = executor;
         work_.set_task(this);
+        if (work_.events()) [[unlikely]]
+            tell_begin(*work_.events());
         try {
             PooledCoroutine::spawn(executor, *this, work_.caller());
         } catch (...) {
@@ -77,6 +83,14 @@ private:
         }
         if (work_.is_cancelled())
             cancel();
+    }
+
+    void tell_begin(EventSink& events) noexcept {
+        event_id_ = events.next_id();
+        events.tell(Event::Phase::begin, event_source());
+    }
+    EventSource event_source() const noexcept {
+        return {Event::Kind::from_thread_run, event_id_, work_.task(), where_};
     }
 
     void cancel() noexcept final {
@@ -90,10 +104,14 @@ private:
     void released_by_loop() noexcept final {
         if (std::exchange(executor_, {}))  // set by start()
             work_.set_task(nullptr);
+        if (event_id_ != 0) [[unlikely]]
+            work_.events()->tell(Event::Phase::end, event_source());
         done_.set();
     }
 
     Work& work_;
+    std::source_location const where_;
+    TaskId event_id_ = 0;  // zero if nobody is told
     BlockedThread thread_;
     boost::asio::any_io_executor executor_;
     OneShotEvent done_;
@@ -105,8 +123,8 @@ class FromThreadCall final : public CarriedTask<T, FromThreadCallBase> {
 public:
     using Result = task_result_t<T>;
 
-    FromThreadCall(Work& work, T&& task)
-        : CarriedTask<T, FromThreadCallBase>(std::forward<T>(task), work) {}
+    FromThreadCall(Work& work, T&& task, std::source_location where)
+        : CarriedTask<T, FromThreadCallBase>(std::forward<T>(task), work, where) {}
 
     Result run() {
         this->run_on_loop();

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <syncopate/detail/task/current_values.hpp>
+#include <syncopate/detail/task/event_sink.hpp>
 #include <syncopate/detail/task/outcome.hpp>
 #include <syncopate/detail/task/owned_or_ref.hpp>
 #include <syncopate/detail/task/posted_or_dropped.hpp>
@@ -10,11 +11,13 @@
 #include <syncopate/detail/work/work.hpp>
 #include <syncopate/detail/workers/from_thread_wait.hpp>
 #include <syncopate/error.hpp>
+#include <syncopate/event.hpp>
 
 #include <boost/asio/any_io_executor.hpp>
 
 #include <concepts>
 #include <functional>
+#include <source_location>
 #include <system_error>
 #include <type_traits>
 #include <utility>
@@ -27,18 +30,19 @@ class FromThreadFunction {
 public:
     using Result = std::invoke_result_t<F>;
 
-    explicit FromThreadFunction(F&& function) : function_(std::forward<F>(function)) {}
+    FromThreadFunction(Work& work, F&& function, std::source_location where)
+        : work_(work), where_(where), function_(std::forward<F>(function)) {}
 
     /// Blocks until the loop has called the function.
     /// Throws: what the function throws; DeadlockError; Errc::cancelled if the waiting task has abandoned
     ///         this worker; Errc::loop_failed if the loop has ended.
-    Result call_from(Work& work) {
-        FromThreadWait waiting(work, done_);
-        work.post(PostedOrDropped(Posted{this}));
+    Result run() {
+        FromThreadWait waiting(work_, done_);
+        work_.post(PostedOrDropped(Posted{this}));
         waiting.wait();
         if (outcome_.empty())
             throw std::system_error(
-                make_error_code(work.is_cancelled() ? Errc::cancelled : Errc::loop_failed));
+                make_error_code(work_.is_cancelled() ? Errc::cancelled : Errc::loop_failed));
         return outcome_.take();
     }
 
@@ -54,7 +58,12 @@ private:
     };
 
     void call() noexcept {
-        capture(outcome_, [this]() -> Result {
+        auto* const events = work_.events();
+        capture(outcome_, [this, events]() -> Result {
+            EventScope const told(
+                events, [this, id = events ? events->next_id() : 0]() noexcept -> EventSource {
+                    return {Event::Kind::from_thread_call, id, work_.task(), where_};
+                });
             return call_with_values(values_.get(), [this]() -> Result {
                 return std::invoke(std::forward<F>(function_.get()));
             });
@@ -62,6 +71,8 @@ private:
         function_.release();
     }
 
+    Work& work_;
+    std::source_location const where_;
     OwnedOrRef<F> function_;
     Outcome<Result> outcome_;
     TaskValuesPointer const values_ = CurrentValues::of_new_task();
