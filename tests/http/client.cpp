@@ -326,6 +326,10 @@ TEST_CASE("An error status tells the status, the header, the URL and the time to
     } catch (StatusError const& error) {
         StatusError const copy = error;
         CHECK(copy.code() == Errc::error_status);
+        CHECK(copy.code().value() == 503);
+        CHECK(copy.code() != std::error_code(404, error_category()));
+        CHECK(copy.code() != Errc::connection_lost);
+        CHECK(copy.code().default_error_condition() == std::error_code(Errc::error_status));
         CHECK(copy.status() == 503);
         CHECK(copy.headers()["x-id"] == "7");
         CHECK(copy.url() == server.url("/there"));

@@ -54,7 +54,8 @@ enum class Errc {
     redirect_refused,
     /// The body has been consumed, and the request would have to be sent again.
     body_not_replayable,
-    /// raise_for_status(): the status is 400 or above. The error is a StatusError.
+    /// raise_for_status(): the status is 400 or above. The error is a StatusError, whose code has the status as its value:
+    /// it compares equal to this one, and two statuses do not compare equal.
     error_status,
     /// The response, or its body, has been closed.
     response_closed,
@@ -111,7 +112,7 @@ public:
         case Errc::body_timed_out: return "body timed out";
         case Errc::total_timed_out: return "total timed out";
         }
-        return "unknown error";
+        return is_status(code) ? message(static_cast<int>(Errc::error_status)) : "unknown error";
     }
 
     std::error_condition default_error_condition(int code) const noexcept override {
@@ -121,9 +122,12 @@ public:
         case Errc::response_header_timed_out:
         case Errc::body_timed_out:
         case Errc::total_timed_out: return std::errc::timed_out;
-        default: return {code, *this};
+        default: return {is_status(code) ? static_cast<int>(Errc::error_status) : code, *this};
         }
     }
+
+    /// Whether a value is a status of HTTP, and none of Errc.
+    static constexpr bool is_status(int code) noexcept { return code >= 100; }
 };
 
 }  // namespace detail
@@ -139,6 +143,15 @@ error_category() noexcept {
 /// `std::errc::timed_out`.
 inline std::error_code make_error_code(Errc code) noexcept {
     return {static_cast<int>(code), error_category()};
+}
+
+/// Whether the code has that reason. An error status has it, whichever it is.
+inline bool operator==(std::error_code const& code, Errc reason) noexcept {
+    if (code.category() != error_category())
+        return false;
+    bool const is_status = detail::ErrorCategory::is_status(code.value());
+    return (is_status ? static_cast<int>(Errc::error_status) : code.value()) ==
+           static_cast<int>(reason);
 }
 
 namespace detail {

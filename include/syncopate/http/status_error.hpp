@@ -15,8 +15,8 @@
 
 namespace syncopate::inline v0_1::http {
 
-/// Thrown by raise_for_status() and Client::download(). Its code is Errc::error_status, and `what()` names the
-/// server, the status and the reason.
+/// Thrown by raise_for_status() and Client::download(). Its code compares equal to Errc::error_status, and has the
+/// status as its value; `what()` names the server, the status and the reason.
 ///
 /// ```cpp
 /// try {
@@ -42,7 +42,7 @@ public:
         Headers headers,
         std::string url,
         std::optional<Seconds> retry_after)
-        : std::system_error(make_error_code(Errc::error_status), describe(status, reason, url)),
+        : std::system_error(status, error_category(), describe(status, reason, url)),
           response_(std::make_shared<Response const>(
               status, std::move(headers), std::move(url), retry_after)) {}
 
