@@ -55,16 +55,11 @@ public:
                     if (cancellation.cancelled() != asio::cancellation_type::none)
                         ::syncopate::detail::throw_cancellation();
                     auto stage = exchange.begin(writer, std::move(lease));
-                    if (stage == Exchange::Stage::waiting && exchange.holds_body()) {
-                        ContinueWait wait(exchange, writer);
-                        stage = co_await wait.run();
-                    }
                     if (stage == Exchange::Stage::waiting) {
-                        if (writer.body().source()) {
-                            Upload upload(exchange, writer);
-                            co_await upload.run();
-                        }
-                        stage = exchange.take_head(writer);
+                        if (exchange.holds_body() || writer.body().source())
+                            co_await send_body(exchange, writer, stage);
+                        if (stage == Exchange::Stage::waiting)
+                            stage = exchange.take_head(writer);
                     }
                     while (stage == Exchange::Stage::waiting) {
                         co_await exchange.wait();
@@ -79,11 +74,6 @@ public:
                 exchange.begin_body();
                 guard.dismiss();
                 flow.store_cookies(flow.state_->head);
-                if (flow.is_expectation_refused()) {
-                    co_await exchange.drain();
-                    flow.drop_expectation();
-                    continue;
-                }
                 auto next = flow.next();
                 if (!next)
                     co_return flow.end();
@@ -136,16 +126,17 @@ private:
     bool is_expectation_refused() const noexcept {
         return exchange().holds_body() && state_->head.status == 417;
     }
-    /// Begins the same request anew, without the expectation: RFC 9110, 10.1.1.
-    void drop_expectation() {
+    /// The state of the same request without the expectation: RFC 9110, 10.1.1.
+    StatePointer without_expectation() {
         rewrite_.keeps_expect = false;
-        auto again = make_state(Url(state_->url));
-        set_target(rewrite_.method, again->url);
-        state_ = std::move(again);
+        is_same_request_ = true;
+        return make_state(Url(state_->url));
     }
 
-    /// The state of the request to which the response redirects; null if it does not.
+    /// The state of the request to which the response leads, mostly by a redirect; null if it does not.
     StatePointer next() {
+        if (is_expectation_refused())
+            return without_expectation();
         auto const& head = state_->head;
         auto const most = request().max_redirects.value_or(options().max_redirects());
         if (most == 0)
@@ -165,7 +156,9 @@ private:
 
     void follow(StatePointer next) {
         set_target(rewrite_.method, next->url);
-        history_.push_back(Response(std::exchange(state_, std::move(next))));
+        auto before = std::exchange(state_, std::move(next));
+        if (!std::exchange(is_same_request_, false))
+            history_.push_back(Response(std::move(before)));
     }
 
     Response end() {
@@ -174,7 +167,22 @@ private:
         return Response(std::move(state_));
     }
 
+    /// What comes between the head of a request and that of its response, if the body is not sent with the head. It is a
+    /// coroutine of its own, so that the frame of run() stays small enough for Asio to keep it for the next request.
+    static asio::awaitable<void> send_body(
+        Exchange& exchange, RequestWriter& writer, Exchange::Stage& stage) {
+        if (exchange.holds_body()) {
+            ContinueWait wait(exchange, writer);
+            stage = co_await wait.run();
+        }
+        if (stage == Exchange::Stage::waiting && writer.body().source()) {
+            Upload upload(exchange, writer);
+            co_await upload.run();
+        }
+    }
+
     RedirectRewrite rewrite_;
+    bool is_same_request_ = false;   // to which the response leads
     StatePointer state_;             // of the present request
     std::vector<Response> history_;  // the redirects before it, oldest first
 };
