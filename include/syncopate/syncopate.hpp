@@ -19,6 +19,7 @@
 #include <syncopate/label.hpp>
 #include <syncopate/on_cancel.hpp>
 #include <syncopate/options.hpp>
+#include <syncopate/perfetto_trace.hpp>
 #include <syncopate/run.hpp>
 #include <syncopate/runner.hpp>
 #include <syncopate/runner_base.hpp>
