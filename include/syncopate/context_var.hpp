@@ -6,9 +6,14 @@
 #include <syncopate/detail/task/current_values.hpp>
 
 #include <concepts>
+#include <type_traits>
 #include <utility>
 
 namespace syncopate::inline v0_1 {
+
+/// The type of a context variable's values. They are neither copied nor assigned.
+template <class T>
+concept ContextValue = std::is_object_v<T> && std::move_constructible<T>;
 
 /// Keeps a value that was set with ContextVar::set(), and takes it back at its end.
 ///
@@ -29,7 +34,7 @@ public:
     ~ContextVarScope() { end(); }
 
 private:
-    template <std::move_constructible T>
+    template <ContextValue T>
     friend class ContextVar;
 
     explicit ContextVarScope(detail::BoundValuePointer value) noexcept : value_(std::move(value)) {}
@@ -70,7 +75,7 @@ private:
 /// Threads:   get() and set() from any thread, in any function. A value may be read on several threads at once,
 ///            and is destroyed on the one that needed it last.
 /// Semantics: Python's contextvars.ContextVar; set() gives a scope in place of a token.
-template <std::move_constructible T>
+template <ContextValue T>
 class ContextVar {
 public:
     /// How long a value lasts.
