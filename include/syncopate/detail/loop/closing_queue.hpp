@@ -12,9 +12,10 @@ public:
 
     // On a thread that waits for the end of the loop.
 
-    virtual void begin_wait() noexcept = 0;
     virtual void do_work() noexcept = 0;
-    virtual void end_wait() noexcept = 0;
+
+    /// No thread waits any more: refuses the functions that are left.
+    virtual void refuse_rest() noexcept = 0;
 };
 
 }  // namespace syncopate::inline v0_1::detail

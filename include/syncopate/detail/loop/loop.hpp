@@ -96,18 +96,17 @@ public:
     bool close_until(
         Deadline deadline, BlockingWait::Refuse refused = BlockingWait::Refuse::blocking) {
         Blocking blocking(*this, closed_, refused, BlockingWait::For::end);
-        begin_close(Errc::runner_closed);
-        withdraw_tasks();
         return wait_for_end(blocking, deadline) && after_close(deadline);
     }
 
-    /// The work that is done by those who wait for the end. Made once: `make(event)`, which is set at the end.
+    /// The work that is done by those who wait for the end. Made once: `make(event, number)`, of which the
+    /// event is set at the end, and the number that of the waiting threads.
     template <class Make>
     ClosingQueue& closing_queue(Make make) {
         auto* there = closing_queue_.load(std::memory_order_acquire);
         if (there)
             return *there;
-        std::unique_ptr<ClosingQueue> made = make(closed_);
+        std::unique_ptr<ClosingQueue> made = make(closed_, closing_threads_);
         // Release: whoever finds it finds it made. If another was faster, that one is acquired.
         if (closing_queue_.compare_exchange_strong(
                 there, made.get(), std::memory_order_acq_rel, std::memory_order_acquire))
@@ -237,17 +236,34 @@ private:
     /// The work that is done by the threads of the execution context's pool, in words.
     virtual std::string pool_work() const = 0;
 
-    /// Waits for the end, and does the work that comes meanwhile. Returns whether the end came before the deadline.
-    bool wait_for_end(Blocking& blocking, Deadline deadline) noexcept {
-        // A context that is entered has made the queue; no further one is entered from now on.
-        auto* const queue = closing_queue_.load(std::memory_order_acquire);
-        if (!queue)
-            return blocking.wait_until(deadline);
-        queue->begin_wait();
+    /// A thread that waits for the end. Counted before the loop begins to close.
+    class ClosingThread {
+    public:
+        explicit ClosingThread(Loop& loop) noexcept : loop_(loop) {
+            loop_.closing_threads_.fetch_add(1, std::memory_order_relaxed);
+        }
+        ClosingThread(ClosingThread const&) = delete;
+        ClosingThread& operator=(ClosingThread const&) = delete;
+        ~ClosingThread() {
+            if (loop_.closing_threads_.fetch_sub(1, std::memory_order_relaxed) > 1)
+                return;
+            if (auto* const queue = loop_.closing_queue_.load(std::memory_order_acquire))
+                queue->refuse_rest();
+        }
+
+    private:
+        Loop& loop_;
+    };
+
+    /// Closes, and does the work that comes meanwhile. Returns whether the end came before the deadline.
+    bool wait_for_end(Blocking& blocking, Deadline deadline) {
+        ClosingThread const counted(*this);
+        begin_close(Errc::runner_closed);
+        withdraw_tasks();
         while (!closed_.is_set() && blocking.wait_until(deadline))
             if (closed_.take_notification())
-                queue->do_work();
-        queue->end_wait();
+                if (auto* const queue = closing_queue_.load(std::memory_order_acquire))
+                    queue->do_work();
         return closed_.is_set();
     }
 
@@ -255,6 +271,7 @@ private:
     OneShotEvent closed_;
     void const* const library_ = Library::here();
     std::atomic<ClosingQueue*> closing_queue_{nullptr};
+    std::atomic<int> closing_threads_{0};
 };
 
 }  // namespace syncopate::inline v0_1::detail

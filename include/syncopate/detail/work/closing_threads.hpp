@@ -6,48 +6,43 @@
 #include <syncopate/detail/loop/loop.hpp>
 #include <syncopate/detail/wait/one_shot_event.hpp>
 #include <syncopate/detail/work/caller_queue.hpp>
-#include <syncopate/detail/work/no_calling_thread.hpp>
 #include <syncopate/detail/work/work.hpp>
 #include <syncopate/event.hpp>
 
+#include <atomic>
 #include <memory>
-#include <mutex>
 
 namespace syncopate::inline v0_1::detail {
 
 /// The loop sets the event at its end, on the thread that submits the work. When the event is notified, each
-/// waiting thread looks for work; one of them takes the notification.
+/// waiting thread wakes, and one of them takes the notification.
+///
+/// Memory order. Work is pushed, and then the number of waiting threads is loaded. The last of these takes itself
+/// off that number, and then empties the queue. If it found the queue empty before the push, the queue's lock
+/// orders its subtraction before the load, which finds none. So nothing is left in the queue for which nobody
+/// waits.
 class ClosingThreads final : public ClosingQueue {
 public:
     /// Those of the loop, which keeps them. From any thread. Throws: std::bad_alloc.
     static WorkExecutor& of(Loop& loop) {
-        return loop.closing_queue([](OneShotEvent& closed) -> std::unique_ptr<ClosingQueue> {
-            return std::make_unique<ClosingThreads>(closed);
-        });
+        return loop.closing_queue(
+            [](OneShotEvent& closed,
+               std::atomic<int> const& waiting) -> std::unique_ptr<ClosingQueue> {
+                return std::make_unique<ClosingThreads>(closed, waiting);
+            });
     }
 
-    explicit ClosingThreads(OneShotEvent& closed) noexcept : closed_(closed) {}
+    ClosingThreads(OneShotEvent& closed, std::atomic<int> const& waiting) noexcept
+        : closed_(closed), waiting_(waiting) {}
 
-    void begin_wait() noexcept override {
-        std::lock_guard const lock(mutex_);
-        ++waiting_;
-    }
     void do_work() noexcept override { queue_.run(); }
-    void end_wait() noexcept override {
-        {
-            std::lock_guard const lock(mutex_);
-            if (--waiting_ > 0)
-                return;
-        }
-        queue_.refuse(nobody);
-    }
+    void refuse_rest() noexcept override { queue_.refuse(nobody); }
 
     void submit(Work& work) override {
-        std::lock_guard const lock(mutex_);
-        if (waiting_ == 0)
-            throw_no_calling_thread(nobody);
         queue_.push(work);
         closed_.notify();
+        if (waiting_.load(std::memory_order_relaxed) == 0)
+            refuse_rest();
     }
     void withdraw(Work& work) noexcept override { queue_.withdraw(work); }
 
@@ -61,8 +56,7 @@ private:
         "to_calling_thread() in a context that close() leaves: no thread waits for that any more";
 
     OneShotEvent& closed_;
-    std::mutex mutex_;
-    int waiting_ = 0;
+    std::atomic<int> const& waiting_;
     CallerQueue queue_;
 };
 
