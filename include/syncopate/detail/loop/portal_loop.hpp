@@ -2,6 +2,7 @@
 #pragma once
 
 #include <syncopate/detail/loop/context_gate.hpp>
+#include <syncopate/detail/loop/desertion.hpp>
 #include <syncopate/detail/loop/host_threads.hpp>
 #include <syncopate/detail/loop/loop.hpp>
 #include <syncopate/detail/loop/loop_threads.hpp>
@@ -24,8 +25,6 @@
 #include <boost/asio/strand.hpp>
 
 #include <algorithm>
-#include <atomic>
-#include <chrono>
 #include <cstddef>
 #include <exception>
 #include <memory>
@@ -49,7 +48,10 @@ public:
         auto loop = std::make_shared<PortalLoop>(
             std::move(options), threads_of(executor), execution_context, std::move(gate));
         loop->strand_ = serial(executor, loop);
-        loop->set_executor(GatedAnyExecutor(loop->strand_, loop->turns_));
+        if (loop->may_be_deserted_)
+            loop->set_executor(GatedAnyExecutor(loop->strand_, loop->turns_));
+        else
+            loop->set_executor(loop->strand_);
         loop->registry_->add(*loop);
         loop->HostThreads::enlist();
         return loop;
@@ -155,45 +157,27 @@ private:
     bool block(OneShotEvent& event, Deadline deadline) noexcept override {
         if (!may_be_deserted_)
             return event.wait_until(deadline);
-        for (Desertion desertion;;) {
-            auto const look = deadline_after(look_after);
-            if (event.wait_until(desertion.question ? look : (std::min)(deadline, look)))
+        Desertion desertion;
+        for (bool is_late = false;;) {
+            auto const look = deadline_after(Desertion::look_after);
+            if (event.wait_until(is_late ? look : (std::min)(deadline, look)))
                 return true;
-            bool const is_late = Deadline::clock::now() >= deadline;
-            auto const found = look_at(desertion, is_late ? short_patience : patience);
-            if (found == Found::deserted)
+            is_late = Deadline::clock::now() >= deadline;
+            auto const found = look_at(desertion, is_late);
+            if (found == Desertion::Found::deserted)
                 give_up();
-            else if (is_late && found == Found::alive)
+            else if (is_late && found == Desertion::Found::alive)
                 return false;
         }
     }
 
-    /// That nobody has run the execution context for a while, although somebody has left it.
-    enum class Found { alive, silent, deserted };
-    struct Desertion {
-        std::shared_ptr<ThreadProbe::Question> question;
-        Deadline since{};
-    };
-
-    /// A host that restarts and polls its context now and then has it stopped in between, and runs what is posted.
-    Found look_at(Desertion& desertion, std::chrono::milliseconds limit) noexcept {
+    Desertion::Found look_at(Desertion& desertion, bool is_late) noexcept {
         if (turns_->is_shut())
-            return Found::deserted;
+            return Desertion::Found::deserted;
         std::lock_guard const lock(mutex_);
-        if (is_lost() || is_detached_ || !threads_.have_left || !threads_.have_left()) {
-            desertion.question = nullptr;
-            return Found::alive;
-        }
-        auto const now = Deadline::clock::now();
-        if (desertion.question && !desertion.question->is_over.load(std::memory_order_relaxed))
-            return now - desertion.since >= limit ? Found::deserted : Found::silent;
-        bool const was_answered = desertion.question != nullptr;
-        try {
-            desertion = {probe_->ask(), now};
-        } catch (std::exception const&) {
-            return Found::alive;  // without memory it is asked later
-        }
-        return was_answered ? Found::alive : Found::silent;
+        if (is_lost() || is_detached_ || !threads_.have_left)
+            return Desertion::Found::alive;
+        return desertion.look(threads_, *probe_, is_late);
     }
 
     /// Ends what waits for the loop, with Errc::loop_failed. By a thread that waits, and may call this again: it does
@@ -346,11 +330,6 @@ private:
     std::shared_ptr<ContextGate> const gate_;
     PortalRegistry* const registry_;
     MemberOperation<LoopLifetime, &LoopLifetime::start_closing> close_{*this};
-
-    /// From one look at the execution context to the next, and how long nobody may run it.
-    static constexpr std::chrono::milliseconds look_after{100};
-    static constexpr std::chrono::milliseconds patience{1000};
-    static constexpr std::chrono::milliseconds short_patience{200};  // of a caller whose time is up
 
     std::mutex giving_up_mutex_;
     mutable std::mutex mutex_;

@@ -1,0 +1,52 @@
+// Desertion: by this a waiting thread finds out that nobody runs a portal's io_context any more.
+#pragma once
+
+#include <syncopate/detail/loop/loop_threads.hpp>
+#include <syncopate/detail/loop/thread_probe.hpp>
+#include <syncopate/detail/wait/deadline.hpp>
+
+#include <atomic>
+#include <chrono>
+#include <exception>
+#include <memory>
+#include <utility>
+
+namespace syncopate::inline v0_1::detail {
+
+/// Whoever stops an io_context may run it again soon: a host that restarts and polls it once a frame has it stopped
+/// in between. So a handler is posted to it, and only where that does not run either has it been deserted.
+class Desertion {
+public:
+    enum class Found { alive, silent, deserted };
+
+    /// From one look to the next, and how long nobody may run it.
+    static constexpr std::chrono::milliseconds look_after{100};
+    static constexpr std::chrono::milliseconds patience{1000};
+    static constexpr std::chrono::milliseconds short_patience{200};  // of a caller whose time is up
+
+    /// While the execution context is there.
+    Found look(LoopThreads const& threads, ThreadProbe& probe, bool is_late) noexcept {
+        if (!threads.have_left()) {
+            question_ = nullptr;
+            return Found::alive;
+        }
+        auto const now = Deadline::clock::now();
+        if (question_ && !question_->is_over.load(std::memory_order_relaxed))
+            return now - since_ >= (is_late ? short_patience : patience) ? Found::deserted
+                                                                         : Found::silent;
+        bool const was_answered = question_ != nullptr;
+        try {
+            question_ = probe.ask();
+        } catch (std::exception const&) {
+            return Found::alive;  // without memory it is asked later
+        }
+        since_ = now;
+        return was_answered ? Found::alive : Found::silent;
+    }
+
+private:
+    std::shared_ptr<ThreadProbe::Question> question_;
+    Deadline since_{};
+};
+
+}  // namespace syncopate::inline v0_1::detail
