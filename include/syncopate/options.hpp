@@ -3,6 +3,7 @@
 
 #include <syncopate/detail/error/report.hpp>
 #include <syncopate/event.hpp>
+#include <syncopate/stall.hpp>
 
 #include <chrono>
 #include <cstddef>
@@ -124,6 +125,23 @@ public:
     }
     std::function<void(Event const&)> const& on_event() const noexcept { return on_event_; }
 
+    /// Is told when nothing goes on: a handler blocks the loop for the threshold or longer, or a task that was asked to
+    /// stop has not ended after it. Once for each such standstill. Off by default: no thread and no cost. While it
+    /// is on, one thread of the process looks after all such runners, and wakes each loop twice in a threshold.
+    ///
+    /// threshold: a millisecond or more. A machine that has much else to do may itself hold up a loop for some
+    ///            milliseconds.
+    /// handler:   called on the watching thread; must not block, for it holds up all who watch. May use dump(). What
+    ///            it throws is swallowed. Not called any more when the runner has been destroyed.
+    Options& on_stall(
+        std::chrono::nanoseconds threshold, std::function<void(Stall const&)> handler) {
+        stall_threshold_ = threshold;
+        on_stall_ = std::move(handler);
+        return *this;
+    }
+    std::function<void(Stall const&)> const& on_stall() const noexcept { return on_stall_; }
+    std::chrono::nanoseconds stall_threshold() const noexcept { return stall_threshold_; }
+
     /// Hands an exception to the error handler. Never throws.
     void report(std::exception_ptr error) const noexcept {
         detail::report(name_, on_error_, std::move(error));
@@ -139,6 +157,8 @@ private:
     std::function<void()> on_thread_start_;
     std::function<void()> on_thread_stop_;
     std::function<void(Event const&)> on_event_;
+    std::function<void(Stall const&)> on_stall_;
+    std::chrono::nanoseconds stall_threshold_{};
 };
 
 }  // namespace syncopate::inline v0_1

@@ -10,10 +10,12 @@
 #include <syncopate/detail/iteration/read_ahead.hpp>
 #include <syncopate/detail/iteration/step_source.hpp>
 #include <syncopate/detail/loop/loop.hpp>
+#include <syncopate/detail/loop/stall_watch.hpp>
 #include <syncopate/detail/task/current_values.hpp>
 #include <syncopate/detail/task/inheriting_function.hpp>
 #include <syncopate/detail/wait/kept_for_ever.hpp>
 #include <syncopate/error.hpp>
+#include <syncopate/stats.hpp>
 #include <syncopate/task_info.hpp>
 
 #include <chrono>
@@ -21,6 +23,7 @@
 #include <exception>
 #include <future>
 #include <memory>
+#include <optional>
 #include <ostream>
 #include <source_location>
 #include <stop_token>
@@ -311,10 +314,19 @@ public:
     /// Threads:   as for tasks(). Nothing is locked while it writes.
     void dump(std::ostream& out) const { out << loop_->dump(); }
 
+    /// Tells what the runner has done so far, in numbers.
+    ///
+    /// Throws:    std::bad_alloc.
+    /// Threads:   as for tasks().
+    Stats stats() const { return loop_->stats(); }
+
 protected:
-    explicit RunnerBase(std::shared_ptr<detail::Loop> loop) noexcept : loop_(std::move(loop)) {}
+    explicit RunnerBase(std::shared_ptr<detail::Loop> loop)
+        : loop_(std::move(loop)), watch_(std::in_place, loop_) {}
+
     /// Goes on with another loop. The one from before the fork is left alone.
-    void replace_forked(std::shared_ptr<detail::Loop> loop) noexcept {
+    void replace_forked(std::shared_ptr<detail::Loop> loop) {
+        watch_.emplace(loop);
         detail::keep_for_ever(std::exchange(loop_, std::move(loop)));
     }
     RunnerBase(RunnerBase const&) = delete;
@@ -378,6 +390,7 @@ private:
     }
 
     std::shared_ptr<detail::Loop> loop_;
+    std::optional<detail::StallWatch> watch_;
 };
 
 }  // namespace syncopate::inline v0_1

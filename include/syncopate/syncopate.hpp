@@ -24,6 +24,8 @@
 #include <syncopate/runner.hpp>
 #include <syncopate/runner_base.hpp>
 #include <syncopate/shield.hpp>
+#include <syncopate/stall.hpp>
+#include <syncopate/stats.hpp>
 #include <syncopate/task_group.hpp>
 #include <syncopate/task_info.hpp>
 #include <syncopate/thread_runner.hpp>

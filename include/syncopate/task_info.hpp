@@ -27,7 +27,7 @@ struct TaskInfo {
     std::string label;              ///< as label() gave it, or empty
     std::source_location location;  ///< the call that started the task
     TaskState state;                ///< how far it has come
-    std::chrono::nanoseconds age;   ///< since it was handed to the runner, to a few milliseconds
+    std::chrono::nanoseconds age;   ///< since it was handed to the runner
     std::string waits_for;          ///< in words, as far as this library knows it; or empty
 };
 

@@ -61,8 +61,9 @@ public:
         if (!thread_loop_->was_forked())
             return;
         auto fresh = detail::ThreadLoop::create(thread_loop_->options());
-        thread_loop_ = fresh.get();
+        auto* const thread_loop = fresh.get();
         replace_forked(std::move(fresh));
+        thread_loop_ = thread_loop;
     }
 
 private:

@@ -37,6 +37,10 @@ public:
         return context();
     }
 
+    bool should_turn() const noexcept override {
+        return turning_on_.load(std::memory_order_acquire) != std::thread::id();
+    }
+
     /// The Runner is destroyed where it must not block. If a task of its own does that, a call further up
     /// on this thread's stack turns the loop; end_blocking() of that call waits until it is closed.
     void abandon() noexcept override {

@@ -14,11 +14,14 @@
 #include <syncopate/detail/wait/deadline.hpp>
 #include <syncopate/detail/wait/one_shot_event.hpp>
 #include <syncopate/error.hpp>
+#include <syncopate/stats.hpp>
 #include <syncopate/task_info.hpp>
 
 #include <boost/asio/any_io_executor.hpp>
 
+#include <algorithm>
 #include <atomic>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <utility>
@@ -154,6 +157,38 @@ public:
              .workers = pool_work()});
     }
 
+    Stats stats() {
+        require_here();
+        Stats stats = running_tasks().stats(
+            [this](std::vector<Operation*>& waiting) { add_queued_operations(waiting); });
+        stats.wake_ups = wake_ups();
+        stats.wake_ups_saved = stats.calls > stats.wake_ups ? stats.calls - stats.wake_ups : 0;
+        return stats;
+    }
+
+    // For who watches.
+
+    /// Whether somebody turns the loop, or should.
+    virtual bool should_turn() const noexcept = 0;
+
+    /// Has `called` set by a handler of the loop's executor, unless the loop ends first.
+    virtual void post_probe(std::shared_ptr<std::atomic<bool>> called) = 0;
+
+    /// The task whose code runs, or the one that may. Nobody's where there are several, or none.
+    TaskInfo culprit() {
+        auto tasks = this->tasks();
+        std::erase_if(tasks, [](TaskInfo const& task) {
+            return task.state == TaskState::queued || !task.waits_for.empty();
+        });
+        auto const running = std::ranges::find(tasks, TaskState::running, &TaskInfo::state);
+        if (running != tasks.end())
+            return std::move(*running);
+        return tasks.size() == 1 ? std::move(tasks.front()) : TaskInfo{};
+    }
+
+    std::uint64_t begun_tasks() const noexcept { return running_tasks().begun(); }
+    std::vector<TaskInfo> cancelling_tasks() const { return running_tasks().cancelling(); }
+
     virtual LoopIdentity identity() const noexcept = 0;
 
     /// The loop that the calling thread is turning, or null.
@@ -231,6 +266,8 @@ private:
 
     // From any thread.
 
+    /// How often something that was submitted has woken the loop.
+    virtual std::uint64_t wake_ups() const noexcept = 0;
     /// What tasks wait for, of what other threads do for them.
     virtual std::vector<TaskWait> task_waits() const = 0;
     /// The work that is done by the threads of the execution context's pool, in words.

@@ -21,9 +21,12 @@
 
 #include <atomic>
 #include <cstddef>
+#include <cstdint>
 #include <exception>
+#include <memory>
 #include <mutex>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace syncopate::inline v0_1::detail {
@@ -42,6 +45,14 @@ public:
 
     bool withdraw(Operation& operation) noexcept override {
         return running_tasks().locked([&] { return queue_.withdraw(operation); });
+    }
+
+    void post_probe(std::shared_ptr<std::atomic<bool>> called) override {
+        std::lock_guard const lock(wake_mutex_);
+        if (!is_shut_down_)
+            boost::asio::post(context_, [called = std::move(called)]() noexcept {
+                called->store(true, std::memory_order_release);
+            });
     }
 
     CoroutinePool* coroutine_pool() noexcept override { return &coroutines_; }
@@ -124,6 +135,10 @@ private:
         OperationList::Filter filter, OperationList& withdrawn) noexcept override {
         queue_.withdraw_if(filter, withdrawn);
     }
+    std::uint64_t wake_ups() const noexcept override {
+        std::lock_guard const lock(wake_mutex_);
+        return wake_ups_;
+    }
     std::vector<TaskWait> task_waits() const override { return gate_.waits(); }
     std::string pool_work() const override { return gate_.work(); }
 
@@ -146,6 +161,7 @@ private:
         SpinWait::of_this_thread().has_woken_loop();
         // A push may come late, and the io_context must not be shut down during its post.
         std::lock_guard lock(wake_mutex_);
+        ++wake_ups_;
         if (!is_shut_down_)
             post_turn();
     }
@@ -195,8 +211,9 @@ private:
     ContextGate& gate_ = *boost::asio::use_service<ContextGateService>(context_).gate();
     // Read by every caller that pushes first; the loop writes it only when it parks.
     alignas(cache_line) ParkingSpot spot_;
-    std::mutex wake_mutex_;
+    mutable std::mutex wake_mutex_;
     bool is_shut_down_ = false;
+    std::uint64_t wake_ups_ = 0;
     InjectionQueue queue_;
     MemberOperation<LoopLifetime, &LoopLifetime::start_closing> close_{*this};
 };

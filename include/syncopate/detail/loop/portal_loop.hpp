@@ -26,6 +26,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <exception>
 #include <memory>
 #include <mutex>
@@ -76,10 +77,22 @@ public:
         boost::asio::post(strand_, PostedOrDropped(Posted{shared_from_this()}));
         running_tasks().locked([&] { submitted_.push_back(operation); });
         ++deliveries_;
+        ++posts_;
     }
 
     bool withdraw(Operation& operation) noexcept override {
         return running_tasks().locked([&] { return submitted_.remove(operation); });
+    }
+
+    /// Whoever has nothing to do here may stop running the executor.
+    bool should_turn() const noexcept override { return running_tasks().has_any() || has_queued(); }
+
+    void post_probe(std::shared_ptr<std::atomic<bool>> called) override {
+        std::lock_guard const lock(mutex_);
+        if (!is_detached_ && strand_)
+            boost::asio::post(strand_, [called = std::move(called)]() noexcept {
+                called->store(true, std::memory_order_release);
+            });
     }
 
     boost::asio::any_io_executor open_executor() {
@@ -113,6 +126,10 @@ private:
                 called();
         }
     };
+
+    bool has_queued() const noexcept {
+        return running_tasks().locked([this] { return !submitted_.empty(); });
+    }
 
     // Calls to one portal run one after another. A strand does that already.
     template <class Inner>
@@ -236,6 +253,11 @@ private:
         OperationList::Filter filter, OperationList& withdrawn) noexcept override {
         submitted_.move_if(filter, withdrawn);
     }
+    /// Whether a post wakes a thread is the executor's business.
+    std::uint64_t wake_ups() const noexcept override {
+        std::lock_guard const lock(mutex_);
+        return posts_;
+    }
     std::vector<TaskWait> task_waits() const override { return gate_->waits(); }
     std::string pool_work() const override { return gate_->work(); }
 
@@ -336,6 +358,7 @@ private:
     OperationList submitted_;  // under the lock of the running tasks
     std::size_t deliveries_ =
         0;  // handlers of the executor's that have not ended; the withdrawn ones' too
+    std::uint64_t posts_ = 0;
     bool close_submitted_ = false;
     bool waits_for_deliveries_ = false;
     bool is_detached_ = false;

@@ -2,18 +2,21 @@
 #pragma once
 
 #include <syncopate/detail/intrusive_list.hpp>
+#include <syncopate/detail/loop/duration_histogram.hpp>
 #include <syncopate/detail/loop/operation.hpp>
 #include <syncopate/detail/loop/task_record.hpp>
 #include <syncopate/detail/task/task_id.hpp>
-#include <syncopate/detail/wait/coarse_clock.hpp>
 #include <syncopate/detail/wait/small_mutex.hpp>
+#include <syncopate/detail/wait/ticks.hpp>
 #include <syncopate/error.hpp>
+#include <syncopate/stats.hpp>
 #include <syncopate/task_info.hpp>
 
 #include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <mutex>
 #include <source_location>
 #include <string>
@@ -40,6 +43,8 @@ namespace syncopate::inline v0_1::detail {
 /// pointer because of them. The count releases what was done for a task; none() acquires it.
 class RunningTasks {
 public:
+    RunningTasks() noexcept { TickScale::begin(); }
+
     // On the loop.
 
     /// Calls `take`, which takes the next operation out of the queue, or finds none and returns null. If the
@@ -54,7 +59,10 @@ public:
     }
 
     /// The function that has begun has returned.
-    void function_ended() noexcept { function_runs_.store(false, std::memory_order_relaxed); }
+    void function_ended() noexcept {
+        run_time_.add(ticks_between(function_.begun, ticks_now()));
+        function_runs_.store(false, std::memory_order_relaxed);
+    }
 
     /// The id of the function that has begun.
     TaskId function_id() const noexcept {
@@ -65,7 +73,9 @@ public:
 
     void completed(TaskRecord& task) noexcept {
         std::lock_guard const lock(mutex_);
+        run_time_.add(ticks_between(task.begun_, ticks_now()));
         task.unlink();
+        --listed_count_;
     }
 
     // One thread at a time writes the count, so no step of it has to be atomic.
@@ -119,14 +129,21 @@ public:
     /// While nothing of the loop's runs. Ends all without an outcome: see TaskRecord.
     void lose_all() noexcept {
         while (TaskRecord* const task = locked([this]() -> TaskRecord* {
-            auto& list = listed_.empty() ? cancelled_ : listed_;
-            return list.empty() ? nullptr : &list.back();
-        }))
+                   auto& list = listed_.empty() ? cancelled_ : listed_;
+                   return list.empty() ? nullptr : &list.back();
+               }))
             task->lose();
     }
 
     bool has_begun(TaskRecord const& task) const noexcept {
-        return locked([&] { return task.has_begun_; });
+        return locked([&] { return task.begun_ != 0; });
+    }
+
+    /// Whether anything has begun that has not ended.
+    bool has_any() const noexcept {
+        return locked([this] {
+            return listed_count_ != 0 || function_runs_.load(std::memory_order_relaxed);
+        });
     }
 
     /// Whether every task has been released. Acquires what was done before released().
@@ -156,18 +173,56 @@ public:
         return all;
     }
 
+    /// How many tasks and functions have begun.
+    std::uint64_t begun() const noexcept {
+        return locked([this] { return begun_count_; });
+    }
+
+    /// Those that were asked to stop.
+    std::vector<TaskInfo> cancelling() const {
+        std::vector<TaskInfo> all;
+        auto const add = [&](TaskRecord const& task) {
+            if (task.is_cancelling())
+                all.push_back(task.info(TaskState::cancelling, {}));
+        };
+        std::lock_guard const lock(mutex_);
+        listed_.for_each(add);
+        cancelled_.for_each(add);
+        return all;
+    }
+
+    /// All but the wake-ups.
+    template <class AddWaiting>
+    Stats stats(AddWaiting add_waiting) const {
+        std::vector<Operation*> waiting;
+        TickScale const scale;
+        Stats stats;
+        std::lock_guard const lock(mutex_);
+        add_waiting(waiting);
+        auto const queued = static_cast<std::uint64_t>(std::ranges::count_if(
+            waiting, [](Operation const* operation) { return operation->task() != nullptr; }));
+        stats.calls = begun_count_ + queued;
+        stats.in_flight = listed_count_ + queued + function_runs_.load(std::memory_order_relaxed);
+        stats.queue_time = queue_time_.percentiles(scale);
+        stats.run_time = run_time_.percentiles(scale);
+        return stats;
+    }
+
 private:
     void begin(TaskRecord& task) noexcept {
+        task.begun_ = ticks_now();
+        ++begun_count_;
+        queue_time_.add(ticks_between(task.submitted_, task.begun_));
         if (task.kind_ == TaskRecord::Kind::function)
             return begin_function(task);
         listed_.push_back(task);
-        task.has_begun_ = true;
+        ++listed_count_;
         require_id(task);
         count_.store(count_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
     }
 
     void begin_function(TaskRecord const& function) noexcept {
-        function_ = {function.where_, function.submitted_, function.id_};
+        function_ = {function.where_, function.submitted_, function.begun_, function.id_};
         function_runs_.store(true, std::memory_order_relaxed);
     }
 
@@ -185,28 +240,29 @@ private:
     void add_infos(std::vector<TaskInfo>& all, AddWaiting add_waiting) const {
         std::vector<Operation*> waiting;
         std::lock_guard const lock(mutex_);
-        auto const now = coarse_now();
+        TickScale const scale;
+        Ticks const now = ticks_now();
+        auto const age = [&](Ticks submitted) { return scale(ticks_between(submitted, now)); };
         auto const add_begun = [&](TaskRecord const& task) {
-            all.push_back(task.info(state_of(task), now));
+            all.push_back(task.info(state_of(task), age(task.submitted_)));
         };
         auto const add_queued = [&](TaskRecord& task) {
             require_id(task);
-            all.push_back(task.info(TaskState::queued, now));
+            all.push_back(task.info(TaskState::queued, age(task.submitted_)));
         };
         listed_.for_each(add_begun);
         cancelled_.for_each(add_begun);
         if (function_runs_.load(std::memory_order_relaxed))
-            all.push_back(info_of_function(now));
+            all.push_back(info_of_function(age(function_.submitted)));
         add_waiting(waiting);
         for (Operation* const operation : waiting)
             if (operation->task())
                 add_queued(*operation->task());
     }
 
-    TaskInfo info_of_function(std::chrono::nanoseconds now) const {
+    TaskInfo info_of_function(std::chrono::nanoseconds age) const {
         require_function_id();
-        return {
-            function_.id, {}, function_.where, TaskState::running, now - function_.submitted, {}};
+        return {function_.id, {}, function_.where, TaskState::running, age, {}};
     }
 
     TaskState state_of(TaskRecord const& task) const noexcept {
@@ -218,7 +274,8 @@ private:
     /// The function that runs. Copied, so that its end needs no lock.
     struct Function {
         std::source_location where;
-        std::chrono::nanoseconds submitted{};
+        Ticks submitted = 0;
+        Ticks begun = 0;
         TaskId id = 0;
     };
 
@@ -229,6 +286,10 @@ private:
     mutable IntrusiveList<TaskRecord> listed_;
     mutable IntrusiveList<TaskRecord> cancelled_;
     mutable Function function_;
+    std::uint64_t begun_count_ = 0;
+    std::uint64_t listed_count_ = 0;
+    DurationHistogram queue_time_;
+    DurationHistogram run_time_;
     mutable TaskIds ids_;
 };
 

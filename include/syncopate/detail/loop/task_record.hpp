@@ -5,7 +5,7 @@
 #include <syncopate/detail/task/call_site.hpp>
 #include <syncopate/detail/task/event_sink.hpp>
 #include <syncopate/detail/task/task_id.hpp>
-#include <syncopate/detail/wait/coarse_clock.hpp>
+#include <syncopate/detail/wait/ticks.hpp>
 #include <syncopate/error.hpp>
 #include <syncopate/event.hpp>
 #include <syncopate/task_info.hpp>
@@ -28,7 +28,7 @@ public:
     enum class Kind { task, function };
 
     explicit TaskRecord(std::source_location where, Kind kind = Kind::task) noexcept
-        : where_(where), submitted_(coarse_now()), kind_(kind) {}
+        : where_(where), submitted_(ticks_now()), kind_(kind) {}
 
     /// Asks the task to stop, each time anew. On the loop. Only the first reason counts.
     virtual void cancel(Errc reason) noexcept = 0;
@@ -72,22 +72,18 @@ private:
     /// What the task itself knows of what it waits for, in words.
     virtual std::string waits_for() const { return {}; }
 
-    TaskInfo info(TaskState state, std::chrono::nanoseconds now) const {
-        return {
-            id_,
-            label_ ? *label_ : std::string(),
-            where_,
-            state,
-            now - submitted_,
-            state == TaskState::queued ? std::string() : waits_for()};
+    TaskInfo info(TaskState state, std::chrono::nanoseconds age) const {
+        return {id_,    label_ ? *label_ : std::string(),
+                where_, state,
+                age,    state == TaskState::queued ? std::string() : waits_for()};
     }
 
     std::source_location const where_;
-    std::chrono::nanoseconds const submitted_;
+    Ticks const submitted_;
     std::string const* label_ = nullptr;
     TaskId id_ = 0;
     Kind const kind_;
-    bool has_begun_ = false;
+    Ticks begun_ = 0;  // zero: it has not
 };
 
 /// A context between the end of its aenter and the end of its aexit.

@@ -61,6 +61,8 @@ public:
         started_.set_here();
     }
 
+    bool should_turn() const noexcept override { return started_.here() && !is_closed(); }
+
     bool may_spin() const noexcept override {
         return options().spin().value_or((std::chrono::nanoseconds::max)()) >
                std::chrono::nanoseconds::zero();

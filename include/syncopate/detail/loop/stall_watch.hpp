@@ -1,0 +1,136 @@
+// StallWatch: has Options::on_stall called when a loop is blocked, or a task of it does not heed its cancellation.
+#pragma once
+
+#include <syncopate/detail/loop/loop.hpp>
+#include <syncopate/detail/loop/stall_watcher.hpp>
+#include <syncopate/detail/task/task_id.hpp>
+#include <syncopate/detail/wait/deadline.hpp>
+#include <syncopate/options.hpp>
+#include <syncopate/stall.hpp>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <source_location>
+#include <string>
+#include <utility>
+
+namespace syncopate::inline v0_1::detail {
+
+/// Nothing where the option is not set. Otherwise the loop is watched until this is destroyed.
+///
+/// A loop is blocked if a handler that was posted to it, the probe, is not called in time, and no task begins
+/// either. So a loop that is idle is woken now and then while it is watched.
+class StallWatch {
+public:
+    explicit StallWatch(std::shared_ptr<Loop> loop) {
+        if (!loop->options().on_stall())
+            return;
+        state_ = std::make_shared<State>(std::move(loop));
+        watcher_ = &StallWatcher::instance();
+        watcher_->add(state_);
+    }
+    StallWatch(StallWatch const&) = delete;
+    StallWatch& operator=(StallWatch const&) = delete;
+    ~StallWatch() {
+        if (state_)
+            watcher_->remove(*state_);
+    }
+
+private:
+    using Clock = Deadline::clock;
+
+    class State final : public Watched {
+    public:
+        explicit State(std::shared_ptr<Loop> loop) noexcept : loop_(std::move(loop)) {}
+
+        void look() noexcept override {
+            try {
+                look_for_block();
+                look_for_heedless_tasks();
+            } catch (...) {
+                // There was no memory; the next look tries again.
+            }
+        }
+
+        std::chrono::nanoseconds period() const noexcept override {
+            using namespace std::chrono_literals;
+            return std::clamp<std::chrono::nanoseconds>(threshold() / 2, 1ms, 1s);
+        }
+
+    private:
+        struct Heedless {
+            Clock::time_point since;
+            bool is_told = false;
+        };
+
+        std::chrono::nanoseconds threshold() const noexcept {
+            return loop_->options().stall_threshold();
+        }
+
+        void look_for_block() {
+            auto const now = Clock::now();
+            if (answered_ && (answered_->load(std::memory_order_acquire) || !loop_->should_turn()))
+                answered_.reset();
+            if (!answered_) {
+                if (!loop_->should_turn())
+                    return;
+                auto probe = std::make_shared<std::atomic<bool>>(false);
+                answered_ = probe;
+                restart(now);
+                loop_->post_probe(std::move(probe));
+            } else if (loop_->begun_tasks() != begun_) {
+                restart(now);  // it has much to do, and does it
+            } else if (now - since_ >= threshold() && !std::exchange(is_told_, true)) {
+                auto culprit = loop_->culprit();
+                tell(
+                    {Stall::Kind::loop_blocked, std::move(culprit.label), culprit.location,
+                     now - since_});
+            }
+        }
+
+        void restart(Clock::time_point now) noexcept {
+            since_ = now;
+            begun_ = loop_->begun_tasks();
+            is_told_ = false;
+        }
+
+        void look_for_heedless_tasks() {
+            auto const now = Clock::now();
+            std::map<TaskId, Heedless> seen;
+            for (auto const& task : loop_->cancelling_tasks()) {
+                auto const known = heedless_.find(task.id);
+                auto& one = seen[task.id] =
+                    known == heedless_.end() ? Heedless{now} : known->second;
+                if (now - one.since >= threshold() && !std::exchange(one.is_told, true))
+                    tell(
+                        {Stall::Kind::ignores_cancellation, task.label, task.location,
+                         now - one.since});
+            }
+            heedless_ = std::move(seen);
+        }
+
+        void tell(Stall const& stall) const noexcept {
+            try {
+                loop_->options().on_stall()(stall);
+            } catch (...) {
+                // The handler's own failure has nowhere to go.
+            }
+        }
+
+        std::shared_ptr<Loop> const loop_;
+        std::shared_ptr<std::atomic<bool>> answered_;  // the probe that is under way
+        Clock::time_point since_;
+        std::uint64_t begun_ = 0;
+        bool is_told_ = false;
+        std::map<TaskId, Heedless> heedless_;
+    };
+
+    std::shared_ptr<State> state_;
+    StallWatcher* watcher_ = nullptr;
+};
+
+}  // namespace syncopate::inline v0_1::detail
