@@ -38,9 +38,7 @@ public:
     /// values: nothing, or as for SpawnedTask.
     template <std::same_as<TaskValuesPointer>... Values>
     Call(Loop& loop, std::source_location where, Values const&... values)
-        : TaskRecord(where), SpawnedTask(values...), loop_(loop) {
-        loop.keep_callers_library();
-    }
+        : TaskRecord(where), SpawnedTask(values...), loop_(loop) {}
     Call(Call const&) = delete;
     Call& operator=(Call const&) = delete;
 
