@@ -123,6 +123,7 @@ public:
         on_event_ = std::move(function);
         return *this;
     }
+    /// Empty: nobody is told.
     std::function<void(Event const&)> const& on_event() const noexcept { return on_event_; }
 
     /// Is told when nothing goes on: a handler blocks the loop for the threshold or longer, or a task that was asked to

@@ -18,6 +18,8 @@ namespace syncopate::inline v0_1 {
 /// process is killed. A task takes some 500 bytes.
 class PerfettoTrace {
 public:
+    /// Opens the file.
+    ///
     /// path:      of the file, which is made, or replaced.
     /// Throws:    std::system_error if it cannot be opened or written to.
     explicit PerfettoTrace(std::filesystem::path const& path)

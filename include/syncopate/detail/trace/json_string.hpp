@@ -40,7 +40,7 @@ inline void append_json_string(std::string& json, std::string_view text) {
     };
     json += '"';
     for (;;) {
-        auto const special = std::find_if_not(text.begin(), text.end(), is_plain);
+        auto const special = std::ranges::find_if_not(text, is_plain);
         json.append(text.begin(), special);
         text.remove_prefix(static_cast<std::size_t>(special - text.begin()));
         if (text.empty())

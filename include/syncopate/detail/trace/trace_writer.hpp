@@ -143,7 +143,7 @@ private:
     std::mutex mutex_;
     JsonFile file_;
     std::unordered_map<long, std::uint64_t> threads_;
-    std::chrono::steady_clock::time_point next_write_{};
+    std::chrono::steady_clock::time_point next_write_;
 };
 
 }  // namespace syncopate::inline v0_1::detail
