@@ -349,9 +349,11 @@ LOOP_TEST_CASE("A function that nobody comes for is refused when its range is le
 
 TEST_CASE("close() does not wait for a range that its own thread would have to read") {
     std::string said;
+    Gate awaits;
     auto const produce = [&]() -> AsyncGenerator<int> {
         Tracked const frame;
         co_yield 1;
+        awaits.open();
         try {
             co_await until_cancelled();
         } catch (...) {
@@ -365,6 +367,7 @@ TEST_CASE("close() does not wait for a range that its own thread would have to r
     auto range = runner.wrap_iter(produce, ReadAhead(count));
     range.begin();
     CHECK(code_of([&] { range.next_for(1ms); }) == Errc::timed_out);
+    awaits.wait();
     runner.close();
     CHECK(contains(said, "whose runner is closed"));
 }
