@@ -193,11 +193,14 @@ TEST_CASE("A scope that is assigned takes back the value that it had") {
 TEST_CASE("A value goes with its scope, and not later") {
     ContextVar<std::shared_ptr<int>> const pointer;
     auto const number = std::make_shared<int>(1);
+    OnThreadRunner loop;
     {
         auto const scope = pointer.set(number);
         CHECK(number.use_count() == 2);
         syncopate::run(nothing());
+        loop.runner.run(nothing());
     }
+    loop.runner.call([] {});  // the loop has done with the task
     CHECK(number.use_count() == 1);
 }
 
