@@ -69,8 +69,8 @@ public:
         if (loop().running_in_this_thread())
             loop().throw_blocks_itself();
         loop().require_open();
-        if (consumer_.has_work() && !consumer_.do_work()) [[unlikely]]
-            loop().throw_error(Errc::forked);
+        if (consumer_.has_work()) [[unlikely]]
+            do_work();
         std::optional<Item> item;
         if (!take_into(item)) [[unlikely]]
             wait_and_take_into(item, deadline);
@@ -96,6 +96,11 @@ public:
 private:
     /// The number of items after which other handlers of the loop get a turn, if the iterable never suspends.
     static constexpr std::size_t items_per_turn = 1024;
+
+    [[gnu::noinline]] void do_work() {
+        if (!consumer_.do_work())
+            loop().throw_error(Errc::forked);
+    }
 
     bool can_go_on() noexcept { return ring_.has_items() || ring_.is_closed(); }
 

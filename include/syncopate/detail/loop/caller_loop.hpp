@@ -65,15 +65,19 @@ private:
     }
 
     void end_blocking() noexcept override {
-        auto const last = std::move(abandoned_);
-        if (was_forked())
-            keep_for_ever(last);
-        else if (last)
-            turn_until([this] { return is_closed(); });
+        if (abandoned_) [[unlikely]]
+            wait_until_closed();
         turning_on_.store(std::thread::id(), std::memory_order_release);
     }
 
     /// Turns once, also after the deadline: who polls gets on.
+    void wait_until_closed() noexcept {
+        auto last = std::move(abandoned_);
+        turn_until([this] { return is_closed(); });
+        if (was_forked())
+            keep_for_ever(std::move(last));
+    }
+
     bool block(OneShotEvent& event, Deadline deadline) noexcept override {
         if (deadline == no_deadline) {
             turn_until([&] { return event.is_signalled(); });

@@ -39,7 +39,7 @@ public:
 
     // From any thread.
 
-    /// Has the operation run on the loop, after all that was submitted before from this thread.
+    /// Has the operation run on the loop, after all that was submitted before from this thread. After require_here().
     /// Throws: Errc::runner_closed, and what starting the loop throws; then it will not run.
     virtual void submit(Operation& operation) = 0;
 

@@ -38,7 +38,6 @@ public:
     using Loop::Loop;
 
     void submit(Operation& operation) override {
-        require_here();
         if (push(operation) == InjectionQueue::Pushed::refused)
             throw_error(refusal());
     }

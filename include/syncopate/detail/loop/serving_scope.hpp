@@ -29,9 +29,9 @@ public:
     ServingScope& operator=(ServingScope const&) = delete;
     ~ServingScope() { innermost_ = enclosing_; }
 
-    /// Whether the calling thread is turning this loop.
+    /// Whether the calling thread is turning this loop. No loop has the address of one from before a fork, which is kept.
     static bool turns(void const* loop) noexcept {
-        for (auto const* scope = innermost(); scope; scope = scope->outer())
+        for (auto const* scope = any_innermost(); scope; scope = scope->enclosing_)
             if (scope->kind_ != Kind::worker && scope->loop_.loop == loop)
                 return true;
         return false;
