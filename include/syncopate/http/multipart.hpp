@@ -139,6 +139,7 @@ private:
             return nullptr;
         pieces_.push_back(closing_line());
         std::vector<detail::FileBody::Part> parts;
+        parts.reserve(pieces_.size());
         for (auto& piece : pieces_)
             parts.push_back({std::move(piece), {}});
         for (auto& file : files_)

@@ -88,6 +88,7 @@ private:
 
 /// A call in the frame of the thread that blocks on it.
 template <Task T>
+// NOLINTNEXTLINE(cppcoreguidelines-virtual-class-destructor): it is destroyed as what it was made
 class BlockingCall : public TaskCall<T> {
 public:
     using Result = task_result_t<T>;

@@ -78,7 +78,7 @@ public:
     }
 
     /// Stops the pump. Blocks until it has been released; where the wait could never end, it does not wait.
-    void close() noexcept {
+    void end() noexcept {
         request_cancel(Errc::cancelled);
         try {
             Loop::Blocking blocking(loop(), released_, BlockingWait::Refuse::cycles);
@@ -317,7 +317,7 @@ public:
         if (pump_->loop().was_forked())
             return keep_for_ever(std::move(pump_));
         on_stop_.reset();
-        pump_->close();
+        pump_->end();
     }
 
 private:

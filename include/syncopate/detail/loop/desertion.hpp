@@ -46,7 +46,7 @@ public:
 
 private:
     std::shared_ptr<ThreadProbe::Question> question_;
-    Deadline since_{};
+    Deadline since_;
 };
 
 }  // namespace syncopate::inline v0_1::detail

@@ -73,7 +73,8 @@ private:
         std::unique_lock lock(mutex_);
         while (!all_.empty()) {
             auto pause = std::chrono::nanoseconds::max();
-            for (std::size_t i = 0; i < all_.size(); ++i) {  // it may change meanwhile
+            // NOLINTNEXTLINE(modernize-loop-convert): it may change meanwhile
+            for (std::size_t i = 0; i < all_.size(); ++i) {
                 auto const one = all_[i];
                 looked_at_ = one.get();
                 lock.unlock();

@@ -133,7 +133,9 @@ private:
     }
 
     /// The only thread of the child is at its end, and has to come there without the loop's other tasks.
-    [[noreturn]] void forked_on_loop() noexcept override { std::exit(EXIT_SUCCESS); }
+    [[noreturn]] void forked_on_loop() noexcept override {
+        std::exit(EXIT_SUCCESS);  // NOLINT(concurrency-mt-unsafe): it is the only thread
+    }
 
     void serve() noexcept {
         name_this_thread(options().name());

@@ -14,8 +14,8 @@ public:
     template <class T>
     static void add(T object) noexcept {
         auto* const node = new (std::nothrow) Node<T>(std::move(object));
-        if (!node)
-            return leave(std::move(object));
+        if (!node)  // NOLINTNEXTLINE(bugprone-use-after-move): nothing was made of it
+            return leave(object);
         node->next = newest.load(std::memory_order_relaxed);
         while (!newest.compare_exchange_weak(
             node->next, node, std::memory_order_release, std::memory_order_relaxed)) {
@@ -34,7 +34,7 @@ private:
 
     /// Without memory: moves it to where no destructor follows.
     template <class T>
-    static void leave(T&& object) noexcept {
+    static void leave(T& object) noexcept {
         union Place {
             Place() noexcept {}
             ~Place() {}

@@ -147,8 +147,8 @@ private:
                 WorkerScope const scope(*worker.work, &worker);
                 was_performed = worker.work->perform();
             }
-            if (was_forked())
-                std::exit(EXIT_SUCCESS);  // the only thread of the child is at its end
+            if (was_forked())             // the only thread of the child is at its end
+                std::exit(EXIT_SUCCESS);  // NOLINT(concurrency-mt-unsafe)
             // Idle first: the task may give this pool more work as soon as it has the result.
             auto const work = take_next(worker);
             if (was_performed)
