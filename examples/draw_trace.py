@@ -3,7 +3,7 @@
 
     draw_trace.py TRACE.json PICTURE.svg
 
-docs/trace.svg: build/dev/examples/example_17_trace t.json && examples/draw_trace.py t.json docs/trace.svg
+docs/trace.svg: build/dev/examples/example_18_trace t.json && examples/draw_trace.py t.json docs/trace.svg
 """
 import html
 import json
@@ -59,7 +59,7 @@ def draw(bars):
         'font-family="sans-serif" font-size="12">'
     )
     yield '<rect width="100%" height="100%" fill="white"/>'
-    yield f'<text x="{LEFT}" y="18">What ran when: examples/17_trace.cpp</text>'
+    yield f'<text x="{LEFT}" y="18">What ran when: examples/18_trace.cpp</text>'
     step = 1000 * max(1, round((last - first) / 8000))
     for tick in range(0, int(last - first) + 1, step):
         x = LEFT + tick * scale

@@ -1,5 +1,5 @@
 // Idea: a trace shows what ran when, on the loop, on its workers and on the caller's thread. Perfetto opens it.
-// 17_trace FILE writes it there; https://ui.perfetto.dev shows it, and examples/draw_trace.py draws it.
+// 18_trace FILE writes it there; https://ui.perfetto.dev shows it, and examples/draw_trace.py draws it.
 #include <syncopate/from_thread.hpp>
 #include <syncopate/gather.hpp>
 #include <syncopate/label.hpp>
