@@ -98,8 +98,9 @@ void require_clean_end(pid_t child, int output, char const* what) {
 }
 
 /// Calls a function in a child, which then ends. Fails if that was not a success, or if the child has said anything.
-template <class F>
-void in_child(char const* what, F function, End end = End::at_once) {
+/// Meanwhile the parent calls another function.
+template <class F, class Meanwhile>
+void in_child_and_here(char const* what, F function, Meanwhile meanwhile, End end) {
     int ends[2] = {};
     require(::pipe(ends) == 0, "a pipe can be made");
     pid_t const child = ::fork();
@@ -118,7 +119,13 @@ void in_child(char const* what, F function, End end = End::at_once) {
         std::_Exit(EXIT_SUCCESS);
     }
     ::close(ends[1]);
+    meanwhile();
     require_clean_end(child, ends[0], what);
+}
+
+template <class F>
+void in_child(char const* what, F function, End end = End::at_once) {
+    in_child_and_here(what, std::move(function), [] {}, end);
 }
 
 template <class F>
@@ -350,6 +357,22 @@ void what_was_not_used_before_the_fork_works_in_the_child() {
             thread.join();
         });
     }
+}
+
+/// With one epoll set and one timer for both, time-outs and wake-ups would go astray.
+void parent_and_child_use_it_at_the_same_time() {
+    ThreadRunner runner;
+    Runner own;
+    auto const use_both = [&] {
+        for (int i = 0; i < 100; ++i) {
+            own.run(sleep_for(i % 3 * 1ms));
+            runner.run(sleep_for(i % 2 * 1ms));
+            require(runner.run(twice_later(i)) == 2 * i, "the runner runs a task");
+        }
+    };
+    ::alarm(60);  // ends the parent if it hangs
+    in_child_and_here("both at once", use_both, use_both, End::exit);
+    ::alarm(0);
 }
 
 /// The acceptor is registered with the loop before the fork, and each process has a loop of its own after it.
@@ -687,6 +710,7 @@ void the_child_exits_at_once() {
 int main(int argc, char** argv) {
     int const rounds = static_cast<int>(iterations(argc, argv, 50));
     what_was_not_used_before_the_fork_works_in_the_child();  // default_runner() is not in use yet
+    parent_and_child_use_it_at_the_same_time();
     every_call_of_a_used_runner_throws_forked();
     guards_ranges_and_pools_throw_forked_and_are_destroyed_quietly();
     with_context_in_the_child_does_not_leave_the_context();
