@@ -140,7 +140,9 @@ public:
         on_stall_ = std::move(handler);
         return *this;
     }
+    /// Empty: nobody is told.
     std::function<void(Stall const&)> const& on_stall() const noexcept { return on_stall_; }
+    /// As it was given to on_stall(); zero without.
     std::chrono::nanoseconds stall_threshold() const noexcept { return stall_threshold_; }
 
     /// Hands an exception to the error handler. Never throws.

@@ -8,10 +8,10 @@
 
 namespace syncopate::inline v0_1 {
 
-/// One standstill. `label` and `location` are those of the task, as in TaskInfo, or of the function of call(). Both are
-/// empty where the culprit is not known: a handler that the library has not started, or one of several tasks that
-/// Asio has resumed.
+/// One standstill. The culprit is not always known: it may be a handler that the library has not started, or one of
+/// several tasks that Asio has resumed. Then the label is empty, and the location is that of no call.
 struct Stall {
+    /// What does not go on.
     enum class Kind {
         /// A handler does not return, so that nothing else on the loop goes on.
         loop_blocked,
@@ -19,9 +19,9 @@ struct Stall {
         ignores_cancellation,
     };
 
-    Kind kind;
-    std::string label;
-    std::source_location location;
+    Kind kind;                          ///< of the standstill
+    std::string label;                  ///< of the culprit, as label() gave it, or empty
+    std::source_location location;      ///< the call that started it
     std::chrono::nanoseconds duration;  ///< so far
 };
 

@@ -6,13 +6,13 @@
 
 namespace syncopate::inline v0_1 {
 
-/// How a duration was distributed: half of all were not longer than p50, 99 of 100 not longer than p99. Each is at
-/// most an eighth too long; max is exact. All are zero where nothing was measured.
+/// How a duration was distributed. Each is at most an eighth too long, and the longest is exact. All are zero where
+/// nothing was measured.
 struct Percentiles {
-    std::chrono::nanoseconds p50{};
-    std::chrono::nanoseconds p90{};
-    std::chrono::nanoseconds p99{};
-    std::chrono::nanoseconds max{};
+    std::chrono::nanoseconds p50{};  ///< half of all were not longer
+    std::chrono::nanoseconds p90{};  ///< nine of ten were not longer
+    std::chrono::nanoseconds p99{};  ///< 99 of 100 were not longer
+    std::chrono::nanoseconds max{};  ///< the longest
 };
 
 /// What a runner has done since it was made. A call is whatever was handed to it: a task, a function of call(), the
