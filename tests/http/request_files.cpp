@@ -119,7 +119,7 @@ TEST_CASE("Of a file, what it holds when it is sent counts") {
 }
 
 TEST_CASE(
-    "Of a file that grows while it is sent, what was announced is sent; one that shrinks is an error") {
+    "Of a file that grows while it is sent, what was announced is sent, and one that shrinks is an error") {
     TemporaryDirectory const directory;
     auto const path = directory.write("a.bin", large);
     auto const grows = GENERATE(false, true);

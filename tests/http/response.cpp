@@ -748,6 +748,24 @@ TEST_CASE("The limit of a header does not depend on how its bytes come") {
     }
 }
 
+TEST_CASE("A chunk whose line comes in pieces may hold any line ends") {
+    std::string const content = "\na\rb\r\n\nc\n";
+    std::string const body = "\r\n0009\r\n" + content + "\r\n3;x\r\n\n\r\n\r\n0\r\n\r\n";
+    for (std::size_t at = 1; at < body.size(); ++at) {
+        CAPTURE(at);
+        RawServer const server([&](Peer& peer) {
+            peer.read_request();
+            peer.send(
+                "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx" + body.substr(0, at));
+            wait_until_received(peer);
+            peer.send(body.substr(at));
+            peer.wait_for_close();
+        });
+        SessionOnLoop client;
+        CHECK(client.text(server.url()) == "x" + content + "\n\r\n");
+    }
+}
+
 TEST_CASE("A response may come byte by byte") {
     auto const bytes =
         "HTTP/1.1 103 Early Hints\r\nA: b\r\n\r\n" +

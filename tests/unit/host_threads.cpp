@@ -20,6 +20,7 @@
 #include <future>
 #include <latch>
 #include <list>
+#include <memory>
 #include <string>
 #include <thread>
 #include <utility>
@@ -39,16 +40,16 @@ using syncopate::to_thread;
 /// What the function is refused with in a handler; empty if it is not.
 template <class Context>
 std::future<std::string> refusal_in_handler(Context& context, std::function<void()> function) {
-    std::packaged_task<std::string()> task([function = std::move(function)] {
+    auto refusal = std::make_shared<std::promise<std::string>>();
+    auto future = refusal->get_future();
+    asio::post(context, [refusal = std::move(refusal), function = std::move(function)] {
         try {
             function();
+            refusal->set_value({});
         } catch (DeadlockError const& error) {
-            return std::string(error.what());
+            refusal->set_value(error.what());
         }
-        return std::string();
     });
-    auto future = task.get_future();
-    asio::post(context, std::move(task));
     return future;
 }
 

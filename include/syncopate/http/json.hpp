@@ -47,7 +47,7 @@ public:
         }
     }
 
-    /// Throws: Errc::body_too_large, with a message that names the server.
+    // Throws Errc::body_too_large, with a message that names the server.
     void require_at_most(std::size_t limit, std::string_view url) const {
         if (size_ > limit)
             throw_error(

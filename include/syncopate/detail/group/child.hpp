@@ -62,7 +62,7 @@ private:
     TaskValuesPointer const values_ = CurrentValues::of_new_task();
     boost::asio::cancellation_signal signal_;
     CoroutineBottom* bottom_ = nullptr;  // until the coroutine ends
-    CancelRequest request_;
+    CancelRequest cancel_request_;
     // Whether the child has been started, and its starter runs again.
     bool is_running_ = false;
     bool is_cancelled_ = false;

@@ -133,7 +133,7 @@ public:
         child.move_to(cancelled_);
         try {
             call_with_values(child.values_.get(), [&child] {
-                child.request_.emit(child.bottom_, child.signal_);
+                child.cancel_request_.request(child.bottom_, child.signal_);
             });
         } catch (...) {
             report_unhandled(std::current_exception());
@@ -247,7 +247,7 @@ private:
             error = std::current_exception();
         }
         child->bottom_ = nullptr;
-        child->request_.end();
+        child->cancel_request_.end();
         return_to_loop(std::move(child), std::move(error));
     }
 

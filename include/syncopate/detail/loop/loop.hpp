@@ -124,11 +124,11 @@ public:
 
     /// Throws the error that close() ends with when its time is up.
     [[noreturn]] void throw_close_timed_out() const {
-        if (is_closed())
-            LoopReports::throw_close_timed_out("the last objects of the loop's thread");
         std::string running = running_tasks().descriptions();
         if (auto const work = work_in_hand(); !work.empty())
             running += (running.empty() ? "" : "; ") + work;
+        if (running.empty() && is_closed())
+            running = "the last objects of the loop's thread";
         LoopReports::throw_close_timed_out(running);
     }
 

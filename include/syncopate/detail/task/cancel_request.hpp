@@ -39,7 +39,7 @@ public:
     /// bottom: the coroutine's. If null, the request is not repeated.
     /// signal: is there as long as the coroutine is.
     /// Throws: std::bad_alloc, and what a user's cancellation handler throws.
-    void emit(CoroutineBottom* bottom, boost::asio::cancellation_signal& signal) {
+    void request(CoroutineBottom* bottom, boost::asio::cancellation_signal& signal) {
         if (!bottom)
             return emit_cancellation(signal);
         try {

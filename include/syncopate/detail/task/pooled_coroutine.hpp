@@ -235,8 +235,9 @@ inline void SpawnedTask::emit_cancellation() {
     auto& signal = coroutine_ ? coroutine_->signal_ : signal_;
     auto const& link = coroutine_ ? coroutine_->caller_ : caller_;
     if (!link)
-        return request_.emit(bottom_, signal);
-    call_with_values(link->values().get(), [this, &signal] { request_.emit(bottom_, signal); });
+        return cancel_request_.request(bottom_, signal);
+    call_with_values(
+        link->values().get(), [this, &signal] { cancel_request_.request(bottom_, signal); });
 }
 
 }  // namespace syncopate::inline v0_1::detail

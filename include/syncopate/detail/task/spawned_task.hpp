@@ -87,7 +87,7 @@ protected:
     /// The first thing that body() awaits, if it is spawned alone: finds the coroutine that may be cancelled.
     auto find_own_coroutine() noexcept { return find_bottom(bottom_); }
     /// The last thing of body(), on the loop: the coroutine is not cancelled any more.
-    void end_cancellation() noexcept { request_.end(); }
+    void end_cancellation() noexcept { cancel_request_.end(); }
 
     /// The coroutine will never run again, nor be destroyed: the task is released without it.
     void release_without_end() noexcept {
@@ -114,7 +114,7 @@ private:
     }
 
     void release() noexcept {
-        request_.end();
+        cancel_request_.end();
         if (caller_)
             std::exchange(caller_, nullptr)->set_thread(nullptr);
         released_by_loop();
@@ -125,7 +125,7 @@ private:
     bool is_being_spawned_ = false;
     BlockedThread const* blocked_thread_ = nullptr;
     PooledCoroutine* coroutine_ = nullptr;  // null if a coroutine was spawned for this task alone
-    CancelRequest request_;
+    CancelRequest cancel_request_;
     CoroutineBottom* bottom_ = nullptr;  // of the coroutine that runs the task
     // Of a coroutine that was spawned for this task alone.
     boost::asio::cancellation_signal signal_;

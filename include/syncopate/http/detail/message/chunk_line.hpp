@@ -33,6 +33,21 @@ inline std::optional<ChunkLine> find_chunk_line(std::string_view input) noexcept
     return ChunkLine{digits, line.substr(digits.size())};
 }
 
+/// The beginning of the input that is no chunk's data, if the input begins with a chunk's line or the line end before
+/// it: that line, and behind the last chunk's the trailers.
+inline std::string_view chunk_framing(std::string_view input) noexcept {
+    constexpr std::string_view line_end = "\r\n";
+    auto const begin = input.starts_with(line_end) ? line_end.size() : 0;
+    auto const line = find_chunk_line(input);
+    if (!line)
+        return input.substr(0, begin + input.substr(begin).find_first_of('\n', 0) + 1);
+    auto const end = begin + line->size() + line_end.size();
+    if (!line->is_last())
+        return input.substr(0, end);
+    auto const trailers_end = input.find("\r\n\r\n", end - line_end.size());
+    return input.substr(0, trailers_end == input.npos ? input.npos : trailers_end + 4);
+}
+
 inline bool are_quotes_closed(std::string_view text) noexcept {
     bool is_quoted = false;
     for (std::size_t i = 0; i < text.size(); ++i) {

@@ -65,7 +65,7 @@ public:
     /// Throws:    Errc::malformed_response, Errc::header_too_large. Afterwards the connection cannot be used.
     std::size_t parse(std::string_view input, std::string* sink) {
         if (is_starved_ && chunked()) {
-            require_line_ends(input);
+            require_line_ends(is_in_trailers_ ? input : chunk_framing(input));
             if (is_last_chunk_parsed_whole && input.size() < 5)
                 return 0;
         }
