@@ -2,7 +2,7 @@
 #pragma once
 
 #include <syncopate/detail/error/report.hpp>
-#include <syncopate/detail/task/library.hpp>
+#include <syncopate/detail/loop/library.hpp>
 #include <syncopate/error.hpp>
 #include <syncopate/options.hpp>
 #include <syncopate/thread_runner.hpp>

@@ -38,7 +38,9 @@ public:
     /// values: nothing, or as for SpawnedTask.
     template <std::same_as<TaskValuesPointer>... Values>
     Call(Loop& loop, std::source_location where, Values const&... values)
-        : TaskRecord(where), SpawnedTask(values...), loop_(loop) {}
+        : TaskRecord(where), SpawnedTask(values...), loop_(loop) {
+        loop.keep_callers_library();
+    }
     Call(Call const&) = delete;
     Call& operator=(Call const&) = delete;
 

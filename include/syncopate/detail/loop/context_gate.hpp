@@ -3,12 +3,12 @@
 #pragma once
 
 #include <syncopate/detail/intrusive_list.hpp>
+#include <syncopate/detail/loop/library.hpp>
 #include <syncopate/detail/loop/loop.hpp>
 #include <syncopate/detail/loop/loop_identity.hpp>
 #include <syncopate/detail/loop/task_listing.hpp>
 #include <syncopate/detail/loop/work_executor.hpp>
 #include <syncopate/detail/task/caller_executor.hpp>
-#include <syncopate/detail/task/library.hpp>
 #include <syncopate/detail/wait/deadline.hpp>
 
 #include <boost/asio/any_io_executor.hpp>

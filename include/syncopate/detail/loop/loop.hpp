@@ -3,6 +3,7 @@
 
 #include <syncopate/detail/loop/blocking_scope.hpp>
 #include <syncopate/detail/loop/closing_queue.hpp>
+#include <syncopate/detail/loop/library.hpp>
 #include <syncopate/detail/loop/loop_identity.hpp>
 #include <syncopate/detail/loop/loop_lifetime.hpp>
 #include <syncopate/detail/loop/operation.hpp>
@@ -121,6 +122,9 @@ public:
     virtual void abandon() noexcept = 0;
 
     bool is_closed() const noexcept { return closed_.is_set(); }
+
+    /// Of those who leave code of theirs on the loop.
+    void keep_callers_library() const noexcept { Library::keep_loaded_for(library_); }
 
     /// Throws the error that close() ends with when its time is up.
     [[noreturn]] void throw_close_timed_out() const {
@@ -302,6 +306,7 @@ private:
 
     boost::asio::any_io_executor executor_;
     OneShotEvent closed_;
+    void const* const library_ = Library::here();
     std::atomic<ClosingQueue*> closing_queue_{nullptr};
     std::atomic<int> closing_threads_{0};
 };

@@ -8,7 +8,6 @@
 #include <syncopate/detail/task/coroutine_state.hpp>
 #include <syncopate/detail/task/current_values.hpp>
 #include <syncopate/detail/task/inplace_handler.hpp>
-#include <syncopate/detail/task/library.hpp>
 #include <syncopate/detail/task/park.hpp>
 #include <syncopate/detail/task/spawned_task.hpp>
 
@@ -48,7 +47,6 @@ private:
     // variables. Two lists, because a wrapped executor loses Asio's fast path for its own io_context.
     Waiting waiting_with_caller_;
     std::size_t count_ = 0;
-    void const* const library_ = Library::here();
     bool is_open_ = true;
 };
 
@@ -136,7 +134,6 @@ private:
         CoroutinePool& pool,
         boost::asio::any_io_executor const& executor,
         CallerLinkPointer caller) {
-        Library::keep_loaded_for(pool.library_);
         auto const of_coroutine = caller ? with_caller(executor, caller) : executor;
         auto owned = std::make_unique<PooledCoroutine>(pool, std::move(caller));
         Completion const completion(owned->signal_, nullptr);
