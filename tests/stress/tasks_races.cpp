@@ -119,7 +119,7 @@ void one_round(unsigned seed, long calls) {
 
 int main(int argc, char** argv) {
     support::Audit const audit;
-    long const rounds = support::iterations(argc, argv, 5000) / 50 + 1;
+    long const rounds = support::iterations(argc, argv, 5000) / 250 + 1;
     for (long round = 0; round < rounds; ++round)
         one_round(static_cast<unsigned>(round), 50);
     support::require_nothing_left(audit);

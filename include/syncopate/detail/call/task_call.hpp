@@ -113,13 +113,27 @@ public:
         } else {
             auto const begin_by = (std::max)(deadline, Deadline::clock::now() + time_to_begin);
             submit(blocking);
-            if (!thread_.wait_until(blocking, deadline) &&
-                (this->has_begun() || !thread_.wait_until(blocking, begin_by))) {
+            if (!thread_.wait_until(blocking, deadline) && !wait_for_begin(blocking, begin_by)) {
                 this->withdraw_or_cancel(Errc::timed_out);
                 thread_.wait(blocking);
             }
         }
         return this->final_outcome().take();
+    }
+
+    /// Waits until the loop has begun with the task, or the deadline passes. Nobody tells of the begin, so it is
+    /// looked for, ever less often. Returns whether the task has ended.
+    bool wait_for_begin(Loop::Blocking& blocking, Deadline deadline) noexcept {
+        auto pause = std::chrono::microseconds(20);
+        while (!this->has_begun()) {
+            auto const now = Deadline::clock::now();
+            if (now >= deadline)
+                return false;
+            if (thread_.wait_until(blocking, (std::min<Deadline>)(deadline, now + pause)))
+                return true;
+            pause *= 2;
+        }
+        return false;
     }
 
     /// What a task gets to begin, however short its time: the loop may have to start a thread, or wake one.

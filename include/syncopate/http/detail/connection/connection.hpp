@@ -141,8 +141,8 @@ public:
     /// are taken.
     bool has_ended() {
         pollfd events{socket_.native_handle(), POLLIN | POLLRDHUP, 0};
-        if (::poll(&events, 1, 0) < 1)
-            return false;
+        if (::poll(&events, 1, 0) < 1)  // but what came with the response may not be all of that
+            return tls_ && tls_->has_input() && !tls_->takes_all_without_data();
         bool const is_closed = (events.revents & ~POLLIN) != 0;
         return is_closed || !tls_ || !tls_->takes_all_without_data();
     }
