@@ -65,19 +65,22 @@ private:
     }
 
     void end_blocking() noexcept override {
+        std::shared_ptr<Loop> last;  // this loop, which ends with it
         if (abandoned_) [[unlikely]]
-            wait_until_closed();
+            last = wait_until_closed();
         turning_on_.store(std::thread::id(), std::memory_order_release);
     }
 
-    /// Turns once, also after the deadline: who polls gets on.
-    void wait_until_closed() noexcept {
+    /// Returns the loop, unless it is to be left alone.
+    std::shared_ptr<Loop> wait_until_closed() noexcept {
         auto last = std::move(abandoned_);
         turn_until([this] { return is_closed(); });
         if (was_forked())
-            keep_for_ever(std::move(last));
+            keep_for_ever(std::exchange(last, nullptr));
+        return last;
     }
 
+    /// Turns once, also after the deadline: who polls gets on.
     bool block(OneShotEvent& event, Deadline deadline) noexcept override {
         if (deadline == no_deadline) {
             turn_until([&] { return event.is_signalled(); });
