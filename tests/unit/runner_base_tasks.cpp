@@ -189,9 +189,9 @@ syncopate::AsyncGenerator<int> numbers() {
 
 LOOP_TEST_CASE(
     "dump() names a stuck task by label and call site while the loop is blocked", EveryLoop) {
-    AnyLoop loop(Options().name("main loop"));
     Gate blocked;
     Gate release;
+    AnyLoop loop(Options().name("main loop"));
     std::string line;
     std::thread caller(
         [&] { line = place(), loop.runner.run(label("fetch prices", block(blocked, release))); });
@@ -235,9 +235,9 @@ LOOP_TEST_CASE("dump() says for how long nothing was begun", EveryLoop) {
 
 LOOP_TEST_CASE(
     "A function of call() that blocks the loop is listed with its call site", EveryLoop) {
-    AnyLoop loop;
     Gate blocked;
     Gate release;
+    AnyLoop loop;
     std::string line;
     std::thread caller([&] {
         line = place(), loop.runner.call([&] {
@@ -285,10 +285,10 @@ LOOP_TEST_CASE(
 }
 
 LOOP_TEST_CASE("A task that goes on after it was asked to stop is cancelling", EveryLoop) {
-    AnyLoop loop;
     Gate started;
     Gate cancelled;
     Gate release;
+    AnyLoop loop;
     std::stop_source stop;
     auto future = loop.runner.run_as_future(
         label("slow", unwind_slowly(started, cancelled, release)), stop.get_token());
@@ -366,10 +366,10 @@ LOOP_TEST_CASE("Before the first use there are no tasks, and after close() neith
 }
 
 LOOP_TEST_CASE("What close_for() has not ended is cancelling", TurningLoops) {
-    AnyLoop loop;
     Gate started;
     Gate cancelled;
     Gate release;
+    AnyLoop loop;
     loop.runner.start_soon(label("slow", unwind_slowly(started, cancelled, release)));
     loop.runner.run(started.passed());
     CHECK_FALSE(loop.runner.close_for(1ms));
@@ -413,8 +413,8 @@ LOOP_TEST_CASE("10,000 tasks are listed, each once", EveryLoop) {
 // ---- What tasks wait for
 
 LOOP_TEST_CASE("A task waits for a function on a worker thread", EveryLoop) {
-    AnyLoop loop;
     Gate release;
+    AnyLoop loop;
     Caller const caller(loop, ask_worker_later(release), release);
     check_waits_for(loop, "a function on a worker thread (runner_base_tasks.cpp:");
     CHECK_THAT(
@@ -423,8 +423,8 @@ LOOP_TEST_CASE("A task waits for a function on a worker thread", EveryLoop) {
 }
 
 LOOP_TEST_CASE("A task waits for a function in a pool's queue", EveryLoop) {
-    AnyLoop loop(Options().max_workers(1));
     Gate release;
+    AnyLoop loop(Options().max_workers(1));
     Caller const caller(
         loop,
         [&]() -> asio::awaitable<void> {
@@ -435,15 +435,15 @@ LOOP_TEST_CASE("A task waits for a function in a pool's queue", EveryLoop) {
 }
 
 LOOP_TEST_CASE("A task waits for a function on the calling thread", EveryLoop) {
-    AnyLoop loop;
     Gate release;
+    AnyLoop loop;
     Caller const caller(loop, ask_caller(release), release);
     check_waits_for(loop, "a function on the calling thread (runner_base_tasks.cpp:");
 }
 
 LOOP_TEST_CASE("A task waits for what a worker has the loop run for it", EveryLoop) {
-    AnyLoop loop;
     Gate release;
+    AnyLoop loop;
     Caller const caller(loop, ask_worker_that_asks(release), release);
     check_waits_for(loop, "); a function on a worker thread (");
 }
@@ -465,9 +465,9 @@ LOOP_TEST_CASE("A task waits for a token of a limiter", EveryLoop) {
 }
 
 LOOP_TEST_CASE("A task waits for tasks that it has started, until they have ended", EveryLoop) {
-    AnyLoop loop;
     Gate children;
     Gate release;
+    AnyLoop loop;
     Caller const caller(
         loop,
         [&]() -> asio::awaitable<void> {
@@ -485,8 +485,8 @@ LOOP_TEST_CASE("A task waits for tasks that it has started, until they have ende
 
 LOOP_TEST_CASE(
     "A task that nobody waits for is told what it waits for in its first stretch", EveryLoop) {
-    AnyLoop loop;
     Gate release;
+    AnyLoop loop;
     loop.runner.start_soon(label("background", ask_worker(release)));
     loop.runner.run(twice_later(0));
     auto const waits_for = labelled(loop.runner, "background").waits_for;
@@ -495,8 +495,8 @@ LOOP_TEST_CASE(
 }
 
 LOOP_TEST_CASE("A task that a worker resumes is told what it waits for next", EveryLoop) {
-    AnyLoop loop;
     Gate release;
+    AnyLoop loop;
     syncopate::CapacityLimiter limiter(1);
     auto token = limiter.try_acquire();
     loop.runner.start_soon(label("background", [&]() -> asio::awaitable<void> {
@@ -514,8 +514,8 @@ LOOP_TEST_CASE("A task that a worker resumes is told what it waits for next", Ev
 
 LOOP_TEST_CASE(
     "What some coroutine waits for is in the dump where its task is not known", EveryLoop) {
-    AnyLoop loop;
     Gate release;
+    AnyLoop loop;
     loop.runner.start_soon(label("background", ask_worker_later(release)));
     for (int i = 0; i < 3; ++i)
         loop.runner.run(twice_later(0));

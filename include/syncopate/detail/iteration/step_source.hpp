@@ -163,7 +163,8 @@ public:
             return std::nullopt;
         auto step = [this] { return iteration_->next(); };
         BlockingCall<decltype(step)&> call(*loop_, step, where_, values_);
-        return stop_.stop_possible() ? call.run(stop_) : call.run();
+        return stop_.stop_possible() ? ending_if_stopped([&] { return call.run(stop_); })
+                                     : call.run();
     }
 
     std::optional<Item> next_until(Deadline deadline) override {
@@ -180,7 +181,8 @@ public:
         }
         if (!step_->wait_until(deadline))
             loop_->throw_error(Errc::timed_out);
-        return std::exchange(step_, nullptr)->take();
+        auto const step = std::exchange(step_, nullptr);
+        return ending_if_stopped([&] { return step->take(); });
     }
 
     void close() noexcept override {
@@ -206,6 +208,18 @@ private:
             return false;
         close();
         loop_->throw_error(Errc::cancelled);
+    }
+
+    /// A step that was stopped before it had begun has not ended the iteration.
+    template <class Take>
+    std::optional<Item> ending_if_stopped(Take take) {
+        try {
+            return take();
+        } catch (...) {
+            if (stop_.stop_requested() && !iteration_->is_closed())
+                close();
+            throw;
+        }
     }
 
     void hand_back([[maybe_unused]] LongStep<S>& step) noexcept {
