@@ -130,7 +130,7 @@ void exchange_scopes(ThreadRunner& runner, long iterations) {
 }  // namespace
 
 int main(int argc, char** argv) {
-    long const count = iterations(argc, argv, 200);
+    long const count = iterations(argc, argv, 5000) / 25 + 1;
     Audit const audit;
     {
         ThreadRunner first;
