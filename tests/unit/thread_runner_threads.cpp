@@ -11,6 +11,7 @@
 #include <syncopate/worker_pool.hpp>
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <exception>
 #include <functional>
