@@ -72,7 +72,7 @@ private:
         name_this_thread("syncopate watch");
         std::unique_lock lock(mutex_);
         while (!all_.empty()) {
-            auto pause = std::chrono::nanoseconds::max();
+            auto pause = (std::chrono::nanoseconds::max)();
             // NOLINTNEXTLINE(modernize-loop-convert): it may change meanwhile
             for (std::size_t i = 0; i < all_.size(); ++i) {
                 auto const one = all_[i];
