@@ -29,8 +29,8 @@ namespace syncopate::inline v0_1::http::detail {
 /// Owned by its two coroutines, one for each direction. When one side has ended, both are closed.
 class TlsRelay {
 public:
-    TlsRelay(Socket near, std::unique_ptr<Socket> far, std::unique_ptr<TlsStream> tls)
-        : near_(std::move(near)), far_(std::move(far)), tls_(std::move(tls)) {}
+    TlsRelay(Socket local, std::unique_ptr<Socket> remote, std::unique_ptr<TlsStream> tls)
+        : local_(std::move(local)), remote_(std::move(remote)), tls_(std::move(tls)) {}
 
     static void start(
         std::shared_ptr<TlsRelay> const& relay, asio::any_io_executor const& executor) {
@@ -42,10 +42,10 @@ private:
     using Buffer = std::array<char, std::size_t{16} * 1024>;
 
     static asio::awaitable<void> send(std::shared_ptr<TlsRelay> relay) {
-        return copy(relay, relay->near_, *relay->tls_);
+        return copy(relay, relay->local_, *relay->tls_);
     }
     static asio::awaitable<void> receive(std::shared_ptr<TlsRelay> relay) {
-        return copy(relay, *relay->tls_, relay->near_);
+        return copy(relay, *relay->tls_, relay->local_);
     }
 
     template <class From, class To>
@@ -66,21 +66,21 @@ private:
 
     void close() noexcept {
         boost::system::error_code ignored;
-        static_cast<void>(near_.close(ignored));
-        static_cast<void>(far_->close(ignored));
+        static_cast<void>(local_.close(ignored));
+        static_cast<void>(remote_->close(ignored));
     }
 
-    Socket near_;
-    std::unique_ptr<Socket> far_;
+    Socket local_;
+    std::unique_ptr<Socket> remote_;
     std::unique_ptr<TlsStream> tls_;
 };
 
 /// Gives a socket for what is to be sent over TLS, and for what comes over it. Its end closes the connection.
 ///
-/// far:       the socket under the stream, after the handshake.
+/// remote:       the socket under the stream, after the handshake.
 /// executor:  of the loop.
 inline Socket relay_tls(
-    std::unique_ptr<Socket> far,
+    std::unique_ptr<Socket> remote,
     std::unique_ptr<TlsStream> tls,
     asio::any_io_executor const& executor) {
     std::array<int, 2> ends{};
@@ -88,9 +88,9 @@ inline Socket relay_tls(
         throw std::system_error(errno, std::system_category(), "socketpair");
     asio::generic::stream_protocol const protocol(AF_UNIX, 0);
     Socket result(executor, protocol, ends[0]);
-    Socket near(executor, protocol, ends[1]);
+    Socket local(executor, protocol, ends[1]);
     TlsRelay::start(
-        std::make_shared<TlsRelay>(std::move(near), std::move(far), std::move(tls)), executor);
+        std::make_shared<TlsRelay>(std::move(local), std::move(remote), std::move(tls)), executor);
     return result;
 }
 

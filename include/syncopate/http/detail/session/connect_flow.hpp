@@ -142,10 +142,10 @@ private:
     }
 
     asio::awaitable<Socket> secured(Socket socket) {
-        auto far = std::make_unique<Socket>(std::move(socket));
-        auto tls = core_->tls().make_stream(*far, proxy_->host(), proxy_->origin());
+        auto remote = std::make_unique<Socket>(std::move(socket));
+        auto tls = core_->tls().make_stream(*remote, proxy_->host(), proxy_->origin());
         co_await shake_hands(*tls);
-        co_return relay_tls(std::move(far), std::move(tls), loop_->executor);
+        co_return relay_tls(std::move(remote), std::move(tls), loop_->executor);
     }
 
     /// If names are looked up here, each address is asked for, until one will do.
