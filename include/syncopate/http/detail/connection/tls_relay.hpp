@@ -77,7 +77,7 @@ private:
 
 /// Gives a socket for what is to be sent over TLS, and for what comes over it. Its end closes the connection.
 ///
-/// remote:       the socket under the stream, after the handshake.
+/// remote:    the socket under the stream, after the handshake.
 /// executor:  of the loop.
 inline Socket relay_tls(
     std::unique_ptr<Socket> remote,
