@@ -4,6 +4,9 @@
 #include <syncopate/blocking_range.hpp>
 #include <syncopate/concepts.hpp>
 #include <syncopate/context_guard.hpp>
+#include <syncopate/detail/call/blocking_call.hpp>
+#include <syncopate/detail/call/function_call.hpp>
+#include <syncopate/detail/call/interruptible_call.hpp>
 #include <syncopate/detail/call/task_call.hpp>
 #include <syncopate/detail/context/context_holder.hpp>
 #include <syncopate/detail/context/with_context.hpp>

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <syncopate/concepts.hpp>
+#include <syncopate/detail/call/blocking_call.hpp>
 #include <syncopate/detail/call/task_call.hpp>
 #include <syncopate/detail/iteration/iteration.hpp>
 #include <syncopate/detail/iteration/leftover.hpp>

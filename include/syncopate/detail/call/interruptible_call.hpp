@@ -1,0 +1,57 @@
+// InterruptibleCall: a call whose task Ctrl-C cancels, in the frame of the thread that blocks on it.
+#pragma once
+
+#include <syncopate/concepts.hpp>
+#include <syncopate/detail/call/blocking_call.hpp>
+#include <syncopate/detail/loop/loop.hpp>
+#include <syncopate/detail/wait/descriptor_alarm.hpp>
+#include <syncopate/detail/wait/interrupt_listener.hpp>
+#include <syncopate/error.hpp>
+
+#include <optional>
+
+namespace syncopate::inline v0_1::detail {
+
+/// A BlockingCall whose task Ctrl-C cancels. The signal comes to the loop, and not to the thread that blocks: that may be
+/// busy with what the task has it do, or turn the loop itself. So the loop waits for the listener's descriptor, from
+/// just before the task starts until it has ended.
+template <Task T>
+class InterruptibleCall final : public BlockingCall<T> {
+public:
+    using Result = task_result_t<T>;
+    using BlockingCall<T>::BlockingCall;
+
+    Result run() {
+        Loop::Blocking blocking(this->loop(), this->done_);
+        this->loop().require_open();
+        {
+            InterruptListener listener;
+            listener_ = &listener;
+            this->submit(blocking);
+            this->thread_.wait(blocking);
+        }
+        return this->final_outcome().take();
+    }
+
+private:
+    struct OnInterrupt {
+        InterruptibleCall* call;
+        void operator()() const noexcept {
+            call->listener_->set_heeded();
+            call->cancel(Errc::interrupted);  // may be the end of the call
+        }
+    };
+
+    void starting() override {
+        alarm_.emplace(this->loop().executor(), listener_->descriptor(), OnInterrupt{this});
+    }
+    void released() noexcept override {
+        alarm_.reset();
+        BlockingCall<T>::released();
+    }
+
+    InterruptListener* listener_ = nullptr;
+    std::optional<DescriptorAlarm<OnInterrupt>> alarm_;  // the loop's
+};
+
+}  // namespace syncopate::inline v0_1::detail
