@@ -133,7 +133,8 @@ public:
     /// threshold: a millisecond or more. A machine that has much else to do may itself hold up a loop for some
     ///            milliseconds.
     /// handler:   called on the watching thread; must not block, for it holds up all who watch. May use dump(). What
-    ///            it throws is swallowed. Not called any more when the runner has been destroyed.
+    ///            it throws is swallowed. Not called any more when the runner has been destroyed, and not in the
+    ///            child of a fork, unless the runner was made or restarted there.
     Options& on_stall(
         std::chrono::nanoseconds threshold, std::function<void(Stall const&)> handler) {
         stall_threshold_ = threshold;

@@ -307,7 +307,7 @@ public:
     ///
     /// Throws:    std::bad_alloc.
     /// Threads:   any, the loop's own as well, also while a handler blocks the loop, and after close(). The loop
-    ///            does not begin or end a task meanwhile: 10,000 tasks hold it up for a few milliseconds.
+    ///            does not begin or end a task meanwhile: 10,000 tasks hold it up for one or two milliseconds.
     /// Semantics: `asyncio.all_tasks`.
     std::vector<TaskInfo> tasks() const { return loop_->tasks(); }
 

@@ -1,6 +1,7 @@
 // Processes that fork while the library is in use: what the child may use and how it ends, and that the parent
 // notices nothing.
 
+#include "support/errors.hpp"
 #include "support/stress.hpp"
 #include "support/tasks.hpp"
 #include <syncopate/async_generator.hpp>
@@ -34,7 +35,6 @@
 #include <atomic>
 #include <cerrno>
 #include <chrono>
-#include <cstdio>
 #include <cstdlib>
 #include <exception>
 #include <future>
@@ -130,14 +130,7 @@ void in_child(char const* what, F function, End end = End::at_once) {
 
 template <class F>
 bool is_forked(F call) {
-    try {
-        call();
-    } catch (std::system_error const& error) {
-        if (error.code() != Errc::forked)
-            std::fprintf(stderr, "another error: %s\n", error.what());
-        return error.code() == Errc::forked;
-    }
-    return false;
+    return support::code_of(std::move(call)) == Errc::forked;
 }
 
 // --- what is used

@@ -1,4 +1,5 @@
 // A process that forks while a client has connections: they are the parent's, and serve it afterwards.
+#include "support/errors.hpp"
 #include "support/raw_server.hpp"
 #include "support/stress.hpp"
 #include <syncopate/error.hpp>
@@ -7,12 +8,11 @@
 #include <syncopate/http/session.hpp>
 #include <syncopate/thread_runner.hpp>
 
-#include <cstdio>
 #include <cstdlib>
 #include <exception>
 #include <memory>
 #include <optional>
-#include <system_error>
+#include <utility>
 
 #include <sys/types.h>
 #include <sys/wait.h>
@@ -30,14 +30,7 @@ using syncopate::http::SessionOptions;
 
 template <class F>
 bool is_forked(F call) {
-    try {
-        call();
-    } catch (std::system_error const& error) {
-        if (error.code() != Errc::forked)
-            std::fprintf(stderr, "another error: %s\n", error.what());
-        return error.code() == Errc::forked;
-    }
-    return false;
+    return support::code_of(std::move(call)) == Errc::forked;
 }
 
 /// Calls a function in a child, which then ends as main() does.

@@ -3,6 +3,7 @@
 
 #include "support/stress.hpp"
 #include "support/tasks.hpp"
+#include "support/thread_sanitizer.hpp"
 #include <syncopate/blocking_portal.hpp>
 #include <syncopate/error.hpp>
 #include <syncopate/run.hpp>
@@ -31,15 +32,6 @@
 #include <sys/types.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-// ThreadSanitizer calls no handler in the child of a process that has several threads.
-#ifdef __SANITIZE_THREAD__
-#define SYNCOPATE_UNDER_THREAD_SANITIZER
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define SYNCOPATE_UNDER_THREAD_SANITIZER
-#endif
-#endif
 
 namespace {
 
@@ -287,6 +279,7 @@ int fork_while_working() {
     std::this_thread::sleep_for(50ms);
     require(!is_done, "the parent's call goes on");
 
+// ThreadSanitizer calls no handler in the child of a process that has several threads.
 #ifndef SYNCOPATE_UNDER_THREAD_SANITIZER
     {
         Child working(work_on_its_own_loop);

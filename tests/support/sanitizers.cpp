@@ -1,15 +1,9 @@
 // The sanitizers' settings, in the programs themselves: they hold however a program is started.
 // Without a sanitizer nobody calls these functions.
 
-#if defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define SYNCOPATE_THREAD_SANITIZER
-#endif
-#elif defined(__SANITIZE_THREAD__)
-#define SYNCOPATE_THREAD_SANITIZER
-#endif
+#include "thread_sanitizer.hpp"
 
-#ifdef SYNCOPATE_THREAD_SANITIZER
+#ifdef SYNCOPATE_UNDER_THREAD_SANITIZER
 #include <thread>
 
 namespace {

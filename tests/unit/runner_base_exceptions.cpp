@@ -6,6 +6,7 @@
 #include "support/groups.hpp"
 #include "support/loops.hpp"
 #include "support/tasks.hpp"
+#include "support/thread_sanitizer.hpp"
 #include <syncopate/capacity_limiter.hpp>
 #include <syncopate/gather.hpp>
 #include <syncopate/options.hpp>
@@ -41,16 +42,6 @@
 #include <thread>
 #include <utility>
 #include <vector>
-
-// std::promise keeps the value inside std::call_once. An exception that passes through that leaves
-// ThreadSanitizer's pthread_once locked for ever.
-#ifdef __SANITIZE_THREAD__
-#define SYNCOPATE_UNDER_THREAD_SANITIZER
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define SYNCOPATE_UNDER_THREAD_SANITIZER
-#endif
-#endif
 
 namespace {
 
@@ -271,6 +262,8 @@ LOOP_TEST_CASE("A result that fails to move is an exception of call", EveryLoop)
     CHECK(Tracked::alive() == 0);
 }
 
+// std::promise keeps the value inside std::call_once. An exception that passes through that leaves
+// ThreadSanitizer's pthread_once locked for ever.
 #ifndef SYNCOPATE_UNDER_THREAD_SANITIZER
 TEST_CASE("A result that fails to move is an exception of the future") {
     ThreadRunner runner;
