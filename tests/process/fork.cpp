@@ -458,6 +458,7 @@ asio::awaitable<void> tick(std::atomic<int>& ticks) {
 
 /// The parent's epoll set, timer and sockets are shared with the child, which must not use them.
 void the_parents_loop_notices_nothing() {
+    std::atomic<int> ticks{0};
     ThreadRunner runner;
     auto& loop = runner.get_loop();
     asio::local::stream_protocol::socket near(loop);
@@ -472,7 +473,6 @@ void the_parents_loop_notices_nothing() {
     }
     constexpr int children = 20;
     constexpr int messages = 50;
-    std::atomic<int> ticks{0};
     runner.start_soon(tick(ticks));
     auto received = runner.run_as_future(receive(near, children * messages));
     for (int i = 0; i < children; ++i) {
