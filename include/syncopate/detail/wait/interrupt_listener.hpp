@@ -1,13 +1,12 @@
 // InterruptListener: while one exists, the first Ctrl-C (SIGINT) makes its descriptor readable, instead of what
-// it does to the program otherwise. SignalSafeLock: a lock that a signal handler may take.
+// it does to the program otherwise.
 #pragma once
 
 #include <syncopate/detail/intrusive_list.hpp>
-#include <syncopate/detail/wait/deadline.hpp>
-#include <syncopate/detail/wait/futex.hpp>
+#include <syncopate/detail/wait/forks.hpp>
+#include <syncopate/detail/wait/small_mutex.hpp>
 #include <syncopate/detail/wait/thread.hpp>
 
-#include <atomic>
 #include <cerrno>
 #include <csignal>
 #include <cstdint>
@@ -20,41 +19,17 @@
 
 namespace syncopate::inline v0_1::detail {
 
-/// Whoever takes it blocks the signals first, or is a signal handler: a handler never interrupts the thread that
-/// holds the lock for which the handler waits.
-class SignalSafeLock {
-public:
-    void lock() noexcept {
-        auto seen = free;
-        if (word_.compare_exchange_strong(seen, taken, std::memory_order_acquire))
-            return;
-        while (word_.exchange(awaited, std::memory_order_acquire) != free)
-            futex_wait(word_, awaited, no_deadline);
-    }
-    void unlock() noexcept {
-        if (word_.exchange(free, std::memory_order_release) == awaited)
-            futex_wake_all(&word_);
-    }
-
-private:
-    static constexpr std::uint32_t free = 0;
-    static constexpr std::uint32_t taken = 1;
-    static constexpr std::uint32_t awaited = 2;
-
-    FutexWord word_{free};
-};
-
 class InterruptListener;
 
-/// The process's. It needs neither constructor nor destructor to run: the handler may use it at any time.
+/// The process's. It needs neither constructor nor destructor to run: the handler may use it at any time. Whoever takes
+/// the lock blocks the signals first, or is a handler: none interrupts the thread that holds it.
 struct [[gnu::visibility("default")]] InterruptState {
-    SignalSafeLock lock;
+    SmallMutex lock;
     IntrusiveList<InterruptListener> waiting;
     IntrusiveList<InterruptListener> interrupted;
     bool is_armed = false;           // our handler has taken the place of `former`
     bool was_heeded = false;         // by any of those that the last signal has interrupted
     struct sigaction former = {};    // what the program does about the signal
-    unsigned forks = 0;              // before this process
     sigset_t blocked_before_fork{};  // by the thread that forks and holds the lock
 };
 
@@ -80,7 +55,6 @@ public:
     /// Throws: std::system_error if no descriptor is left.
     InterruptListener() : descriptor_(open_descriptor()) {
         Lock const lock;
-        forks_ = state_.forks;
         state_.waiting.push_back(*this);
         if (!state_.is_armed && state_.interrupted.empty())
             arm();
@@ -130,7 +104,7 @@ private:
     /// Returns whether this was the last that the signal has interrupted, and none has heeded it.
     bool leave() noexcept {
         Lock const lock;
-        if (forks_ != state_.forks)
+        if (process_ != this_process())
             return false;  // of the process from which this one was forked
         unlink();
         if (!is_interrupted_) {
@@ -222,7 +196,6 @@ private:
     }
     /// The listeners are the parent's, and so are their descriptors.
     static void after_fork_in_child() noexcept {
-        ++state_.forks;
         for (auto* const list : {&state_.waiting, &state_.interrupted})
             list->for_each([](InterruptListener& each) { each.unlink(); });
         if (state_.is_armed)
@@ -250,7 +223,7 @@ private:
     inline static constinit Handler handler_ = &handle;
 
     int const descriptor_;
-    unsigned forks_ = 0;
+    unsigned const process_ = this_process();
     bool is_interrupted_ = false;  // under the lock
     bool is_heeded_ = false;
 };

@@ -10,7 +10,8 @@
 namespace syncopate::inline v0_1::detail {
 
 /// To take and to release a free one is two atomic operations and nothing else; a std::mutex adds fifty
-/// instructions, which count where a call takes a thousand. No spinning, and no fairness.
+/// instructions, which count where a call takes a thousand. No spinning, and no fairness. A signal handler may take
+/// it, where whoever else does blocks the signal first.
 ///
 /// Memory order. The exchange in unlock() releases what was done under the lock, and whoever takes the lock next
 /// acquires it. No wake-up is lost: whoever has to wait marks the lock `contended` by an exchange, which either
