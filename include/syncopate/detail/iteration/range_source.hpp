@@ -6,7 +6,7 @@
 #include <syncopate/detail/call/task_call.hpp>
 #include <syncopate/detail/iteration/iteration.hpp>
 #include <syncopate/detail/loop/loop.hpp>
-#include <syncopate/detail/task/task_values.hpp>
+#include <syncopate/detail/values/task_values.hpp>
 #include <syncopate/detail/wait/deadline.hpp>
 
 #include <boost/asio/awaitable.hpp>

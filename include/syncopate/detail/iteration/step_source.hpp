@@ -9,8 +9,8 @@
 #include <syncopate/detail/iteration/leftover.hpp>
 #include <syncopate/detail/iteration/range_source.hpp>
 #include <syncopate/detail/loop/loop.hpp>
-#include <syncopate/detail/task/current_values.hpp>
-#include <syncopate/detail/task/task_values.hpp>
+#include <syncopate/detail/values/current_values.hpp>
+#include <syncopate/detail/values/task_values.hpp>
 #include <syncopate/detail/wait/deadline.hpp>
 #include <syncopate/detail/wait/kept_for_ever.hpp>
 #include <syncopate/detail/wait/one_shot_event.hpp>

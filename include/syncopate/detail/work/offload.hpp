@@ -3,6 +3,7 @@
 
 #include <syncopate/blocking_function.hpp>
 #include <syncopate/detail/loop/work_executor.hpp>
+#include <syncopate/detail/work/function_work.hpp>
 #include <syncopate/detail/work/work.hpp>
 #include <syncopate/on_cancel.hpp>
 

@@ -1,5 +1,4 @@
-// Work: a function on its way to another thread and back to the coroutine that awaits it. FunctionWork:
-// the same with the function's type.
+// Work: a function on its way to another thread and back to the coroutine that awaits it.
 #pragma once
 
 #include <syncopate/detail/error/thrown_by.hpp>
@@ -12,11 +11,10 @@
 #include <syncopate/detail/task/caller_executor.hpp>
 #include <syncopate/detail/task/caller_link.hpp>
 #include <syncopate/detail/task/cancellation.hpp>
-#include <syncopate/detail/task/current_values.hpp>
 #include <syncopate/detail/task/event_sink.hpp>
-#include <syncopate/detail/task/outcome.hpp>
 #include <syncopate/detail/task/task_id.hpp>
-#include <syncopate/detail/task/task_values.hpp>
+#include <syncopate/detail/values/current_values.hpp>
+#include <syncopate/detail/values/task_values.hpp>
 #include <syncopate/error.hpp>
 #include <syncopate/event.hpp>
 #include <syncopate/on_cancel.hpp>
@@ -25,13 +23,10 @@
 
 #include <atomic>
 #include <exception>
-#include <functional>
 #include <memory>
-#include <optional>
 #include <source_location>
 #include <string>
 #include <system_error>
-#include <type_traits>
 #include <utility>
 
 namespace syncopate::inline v0_1::detail {
@@ -283,41 +278,6 @@ private:
     std::atomic<bool> is_cancelled_{false};
     DependentTask* task_ = nullptr;  // used on the loop only
     TaskValuesPointer values_ = CurrentValues::of_new_task();
-};
-
-/// Work with its function and the function's result.
-template <std::invocable F>
-class FunctionWork final : public Work {
-public:
-    using Result = std::invoke_result_t<F>;
-
-    template <class... Args>
-    explicit FunctionWork(F&& function, Args&&... args)
-        : Work(std::forward<Args>(args)...), function_(std::move(function)) {}
-
-    /// Gives what the function returned or threw. Once, after the coroutine has gone on. Nothing of it is
-    /// left here: the thread that did the work may release it later than the task ends.
-    Result take_result() {
-        if (!is_completed())
-            throw_cancellation();
-        auto outcome = std::move(outcome_);
-        outcome_.reset();
-        if (ended_by_cancellation(outcome.error()))
-            throw_cancellation();
-        return outcome.take();
-    }
-
-private:
-    void call_function() override {
-        capture(outcome_, [this]() -> Result { return std::invoke(std::move(*function_)); });
-        function_.reset();
-    }
-    void discard_function() noexcept override { function_.reset(); }
-    void discard_result() noexcept override { outcome_.reset(); }
-    void fail(std::exception_ptr error) noexcept override { outcome_.fail(std::move(error)); }
-
-    std::optional<F> function_;
-    Outcome<Result> outcome_;
 };
 
 }  // namespace syncopate::inline v0_1::detail

@@ -1,7 +1,7 @@
 // WorkerScope: marks that the calling thread does a piece of work for a loop.
 #pragma once
 
-#include <syncopate/detail/loop/wait_graph.hpp>
+#include <syncopate/detail/deadlock/wait_graph.hpp>
 #include <syncopate/detail/task/blocked_worker.hpp>
 #include <syncopate/detail/work/work.hpp>
 
