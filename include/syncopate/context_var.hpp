@@ -2,8 +2,8 @@
 // ContextVarScope: how long a value lasts.
 #pragma once
 
-#include <syncopate/detail/task/bound_value.hpp>
-#include <syncopate/detail/task/current_values.hpp>
+#include <syncopate/detail/values/bound_value.hpp>
+#include <syncopate/detail/values/current_values.hpp>
 
 #include <concepts>
 #include <type_traits>

@@ -3,7 +3,7 @@
 #pragma once
 
 #include <syncopate/concepts.hpp>
-#include <syncopate/detail/loop/wait_graph.hpp>
+#include <syncopate/detail/deadlock/wait_graph.hpp>
 #include <syncopate/detail/work/work.hpp>
 #include <syncopate/detail/workers/from_thread_call.hpp>
 #include <syncopate/detail/workers/from_thread_function.hpp>

@@ -13,10 +13,10 @@
 #include <syncopate/detail/iteration/read_ahead.hpp>
 #include <syncopate/detail/iteration/step_source.hpp>
 #include <syncopate/detail/loop/loop.hpp>
-#include <syncopate/detail/loop/stall_watch.hpp>
-#include <syncopate/detail/task/current_values.hpp>
 #include <syncopate/detail/task/inheriting_function.hpp>
+#include <syncopate/detail/values/current_values.hpp>
 #include <syncopate/detail/wait/kept_for_ever.hpp>
+#include <syncopate/detail/watch/stall_watch.hpp>
 #include <syncopate/error.hpp>
 #include <syncopate/stats.hpp>
 #include <syncopate/task_info.hpp>

@@ -1,7 +1,7 @@
 // WorkerPool: threads that call blocking functions for coroutines. WorkerPoolOptions: its settings.
 #pragma once
 
-#include <syncopate/detail/loop/wait_graph.hpp>
+#include <syncopate/detail/deadlock/wait_graph.hpp>
 #include <syncopate/detail/wait/deadline.hpp>
 #include <syncopate/detail/wait/kept_for_ever.hpp>
 #include <syncopate/detail/wait/one_shot_event.hpp>

@@ -5,7 +5,7 @@
 #include <syncopate/detail/call/call.hpp>
 #include <syncopate/detail/call/task_call.hpp>
 #include <syncopate/detail/loop/loop.hpp>
-#include <syncopate/detail/task/task_values.hpp>
+#include <syncopate/detail/values/task_values.hpp>
 #include <syncopate/detail/wait/deadline.hpp>
 #include <syncopate/detail/wait/one_shot_event.hpp>
 #include <syncopate/detail/wait/platform.hpp>

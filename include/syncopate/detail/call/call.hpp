@@ -7,7 +7,7 @@
 #include <syncopate/detail/loop/task_record.hpp>
 #include <syncopate/detail/task/cancellation.hpp>
 #include <syncopate/detail/task/pooled_coroutine.hpp>
-#include <syncopate/detail/task/task_values.hpp>
+#include <syncopate/detail/values/task_values.hpp>
 #include <syncopate/error.hpp>
 #include <syncopate/event.hpp>
 

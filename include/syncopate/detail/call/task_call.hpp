@@ -9,7 +9,7 @@
 #include <syncopate/detail/task/carried_task.hpp>
 #include <syncopate/detail/task/labelled_task.hpp>
 #include <syncopate/detail/task/outcome.hpp>
-#include <syncopate/detail/task/task_values.hpp>
+#include <syncopate/detail/values/task_values.hpp>
 #include <syncopate/error.hpp>
 
 #include <concepts>

@@ -5,8 +5,8 @@
 #include <syncopate/detail/context/context_holder.hpp>
 #include <syncopate/detail/context/context_task.hpp>
 #include <syncopate/detail/context/nested_error.hpp>
+#include <syncopate/detail/deadlock/wait_graph.hpp>
 #include <syncopate/detail/loop/loop.hpp>
-#include <syncopate/detail/loop/wait_graph.hpp>
 #include <syncopate/detail/task/outcome.hpp>
 #include <syncopate/error.hpp>
 

@@ -8,12 +8,12 @@
 #include <syncopate/detail/task/caller_executor.hpp>
 #include <syncopate/detail/task/caller_link.hpp>
 #include <syncopate/detail/task/cancellation.hpp>
-#include <syncopate/detail/task/current_values.hpp>
 #include <syncopate/detail/task/nesting.hpp>
 #include <syncopate/detail/task/outcome.hpp>
 #include <syncopate/detail/task/owned_or_ref.hpp>
 #include <syncopate/detail/task/parked_coroutine.hpp>
 #include <syncopate/detail/task/spawn.hpp>
+#include <syncopate/detail/values/current_values.hpp>
 #include <syncopate/error.hpp>
 
 #include <boost/asio/any_io_executor.hpp>

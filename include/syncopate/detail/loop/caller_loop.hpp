@@ -1,8 +1,8 @@
 // CallerLoop: a loop that its caller's thread turns, and only while that thread is blocked on it.
 #pragma once
 
+#include <syncopate/detail/deadlock/serving_scope.hpp>
 #include <syncopate/detail/loop/own_loop.hpp>
-#include <syncopate/detail/loop/serving_scope.hpp>
 #include <syncopate/detail/wait/deadline.hpp>
 #include <syncopate/detail/wait/kept_for_ever.hpp>
 #include <syncopate/detail/wait/one_shot_event.hpp>

@@ -2,10 +2,10 @@
 // the gate of an execution context.
 #pragma once
 
+#include <syncopate/detail/deadlock/loop_identity.hpp>
 #include <syncopate/detail/intrusive_list.hpp>
 #include <syncopate/detail/loop/library.hpp>
 #include <syncopate/detail/loop/loop.hpp>
-#include <syncopate/detail/loop/loop_identity.hpp>
 #include <syncopate/detail/loop/task_listing.hpp>
 #include <syncopate/detail/loop/work_executor.hpp>
 #include <syncopate/detail/task/caller_executor.hpp>

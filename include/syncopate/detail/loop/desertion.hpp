@@ -1,8 +1,8 @@
 // Desertion: by this a waiting thread finds out that nobody runs a portal's io_context any more.
 #pragma once
 
+#include <syncopate/detail/deadlock/thread_probe.hpp>
 #include <syncopate/detail/loop/loop_threads.hpp>
-#include <syncopate/detail/loop/thread_probe.hpp>
 #include <syncopate/detail/wait/deadline.hpp>
 
 #include <atomic>

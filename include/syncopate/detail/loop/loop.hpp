@@ -1,15 +1,15 @@
 // Loop: base of ThreadLoop, CallerLoop and PortalLoop, and all that those who call into a loop know of it.
 #pragma once
 
-#include <syncopate/detail/loop/blocking_scope.hpp>
+#include <syncopate/detail/deadlock/blocking_scope.hpp>
+#include <syncopate/detail/deadlock/loop_identity.hpp>
+#include <syncopate/detail/deadlock/serving_scope.hpp>
+#include <syncopate/detail/deadlock/wait_graph.hpp>
 #include <syncopate/detail/loop/closing_queue.hpp>
 #include <syncopate/detail/loop/library.hpp>
-#include <syncopate/detail/loop/loop_identity.hpp>
 #include <syncopate/detail/loop/loop_lifetime.hpp>
 #include <syncopate/detail/loop/operation.hpp>
-#include <syncopate/detail/loop/serving_scope.hpp>
 #include <syncopate/detail/loop/task_listing.hpp>
-#include <syncopate/detail/loop/wait_graph.hpp>
 #include <syncopate/detail/task/pooled_coroutine.hpp>
 #include <syncopate/detail/wait/deadline.hpp>
 #include <syncopate/detail/wait/one_shot_event.hpp>

@@ -1,7 +1,7 @@
 // LoopThreads, threads_of(): what an executor tells of the threads that run it.
 #pragma once
 
-#include <syncopate/detail/loop/thread_probe.hpp>
+#include <syncopate/detail/deadlock/thread_probe.hpp>
 #include <syncopate/detail/loop/traced_executor.hpp>
 #include <syncopate/detail/task/caller_executor.hpp>
 

@@ -1,14 +1,14 @@
 // PortalLoop: a loop that somebody else runs. Operations reach it through its executor.
 #pragma once
 
+#include <syncopate/detail/deadlock/host_threads.hpp>
+#include <syncopate/detail/deadlock/thread_probe.hpp>
 #include <syncopate/detail/loop/context_gate.hpp>
 #include <syncopate/detail/loop/desertion.hpp>
-#include <syncopate/detail/loop/host_threads.hpp>
 #include <syncopate/detail/loop/loop.hpp>
 #include <syncopate/detail/loop/loop_threads.hpp>
 #include <syncopate/detail/loop/operation.hpp>
 #include <syncopate/detail/loop/portal_registry.hpp>
-#include <syncopate/detail/loop/thread_probe.hpp>
 #include <syncopate/detail/loop/traced_executor.hpp>
 #include <syncopate/detail/task/posted_or_dropped.hpp>
 #include <syncopate/detail/task/turn_gate.hpp>

@@ -1,9 +1,9 @@
 // ThreadLoop: a loop on a thread of its own, which is started by the first use.
 #pragma once
 
+#include <syncopate/detail/deadlock/serving_scope.hpp>
 #include <syncopate/detail/loop/operation.hpp>
 #include <syncopate/detail/loop/own_loop.hpp>
-#include <syncopate/detail/loop/serving_scope.hpp>
 #include <syncopate/detail/wait/busy_poll_policy.hpp>
 #include <syncopate/detail/wait/deadline.hpp>
 #include <syncopate/detail/wait/forks.hpp>

@@ -1,8 +1,8 @@
 // TracedExecutor: an executor that marks its handlers as code of a loop.
 #pragma once
 
+#include <syncopate/detail/deadlock/serving_scope.hpp>
 #include <syncopate/detail/loop/loop.hpp>
-#include <syncopate/detail/loop/serving_scope.hpp>
 #include <syncopate/detail/task/forwarding_executor.hpp>
 
 #include <memory>

@@ -4,7 +4,7 @@
 
 #include <syncopate/detail/error/report.hpp>
 #include <syncopate/detail/task/caller_executor.hpp>
-#include <syncopate/detail/task/current_values.hpp>
+#include <syncopate/detail/values/current_values.hpp>
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/associated_executor.hpp>

@@ -2,9 +2,9 @@
 #pragma once
 
 #include <syncopate/detail/task/caller_link.hpp>
-#include <syncopate/detail/task/current_values.hpp>
 #include <syncopate/detail/task/forwarding_executor.hpp>
 #include <syncopate/detail/task/turn_gate.hpp>
+#include <syncopate/detail/values/current_values.hpp>
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/io_context.hpp>

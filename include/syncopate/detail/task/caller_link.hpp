@@ -6,7 +6,7 @@
 #include <syncopate/detail/task/call_id.hpp>
 #include <syncopate/detail/task/coroutine_state.hpp>
 #include <syncopate/detail/task/task_id.hpp>
-#include <syncopate/detail/task/task_values.hpp>
+#include <syncopate/detail/values/task_values.hpp>
 
 #include <boost/smart_ptr/intrusive_ptr.hpp>
 #include <boost/smart_ptr/intrusive_ref_counter.hpp>

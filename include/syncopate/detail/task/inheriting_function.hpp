@@ -1,9 +1,9 @@
 // InheritingFunction: a function that is called elsewhere with the context variables of the code that made it.
 #pragma once
 
-#include <syncopate/detail/task/current_values.hpp>
 #include <syncopate/detail/task/owned_or_ref.hpp>
-#include <syncopate/detail/task/task_values.hpp>
+#include <syncopate/detail/values/current_values.hpp>
+#include <syncopate/detail/values/task_values.hpp>
 
 #include <concepts>
 #include <functional>

@@ -6,10 +6,10 @@
 #include <syncopate/detail/task/caller_executor.hpp>
 #include <syncopate/detail/task/caller_link.hpp>
 #include <syncopate/detail/task/coroutine_state.hpp>
-#include <syncopate/detail/task/current_values.hpp>
 #include <syncopate/detail/task/inplace_handler.hpp>
 #include <syncopate/detail/task/park.hpp>
 #include <syncopate/detail/task/spawned_task.hpp>
+#include <syncopate/detail/values/current_values.hpp>
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>

@@ -5,8 +5,8 @@
 #include <syncopate/detail/task/caller_executor.hpp>
 #include <syncopate/detail/task/caller_link.hpp>
 #include <syncopate/detail/task/coroutine_state.hpp>
-#include <syncopate/detail/task/current_values.hpp>
-#include <syncopate/detail/task/task_values.hpp>
+#include <syncopate/detail/values/current_values.hpp>
+#include <syncopate/detail/values/task_values.hpp>
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>

@@ -1,12 +1,12 @@
 // FromThreadFunction: a plain function that a worker thread has called on the loop for which it works.
 #pragma once
 
-#include <syncopate/detail/task/current_values.hpp>
 #include <syncopate/detail/task/event_sink.hpp>
 #include <syncopate/detail/task/outcome.hpp>
 #include <syncopate/detail/task/owned_or_ref.hpp>
 #include <syncopate/detail/task/posted_or_dropped.hpp>
-#include <syncopate/detail/task/task_values.hpp>
+#include <syncopate/detail/values/current_values.hpp>
+#include <syncopate/detail/values/task_values.hpp>
 #include <syncopate/detail/wait/one_shot_event.hpp>
 #include <syncopate/detail/work/work.hpp>
 #include <syncopate/detail/workers/from_thread_wait.hpp>

@@ -1,7 +1,7 @@
 // FromThreadWait: a worker that waits for the loop for which it works.
 #pragma once
 
-#include <syncopate/detail/loop/blocking_scope.hpp>
+#include <syncopate/detail/deadlock/blocking_scope.hpp>
 #include <syncopate/detail/loop/context_gate.hpp>
 #include <syncopate/detail/wait/deadline.hpp>
 #include <syncopate/detail/wait/one_shot_event.hpp>

@@ -1,10 +1,10 @@
 // ChosenPool, ChosenThreadPool, DefaultPool: select the pool that does a coroutine's work, for offload().
 #pragma once
 
+#include <syncopate/detail/deadlock/wait_graph.hpp>
 #include <syncopate/detail/error/thrown_by.hpp>
 #include <syncopate/detail/loop/context_gate.hpp>
 #include <syncopate/detail/loop/loop.hpp>
-#include <syncopate/detail/loop/wait_graph.hpp>
 #include <syncopate/detail/loop/work_executor.hpp>
 #include <syncopate/detail/task/posted_or_dropped.hpp>
 #include <syncopate/detail/work/work.hpp>

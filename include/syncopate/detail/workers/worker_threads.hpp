@@ -2,10 +2,10 @@
 // long.
 #pragma once
 
+#include <syncopate/detail/deadlock/loop_identity.hpp>
 #include <syncopate/detail/error/thrown_by.hpp>
 #include <syncopate/detail/intrusive_list.hpp>
 #include <syncopate/detail/loop/library.hpp>
-#include <syncopate/detail/loop/loop_identity.hpp>
 #include <syncopate/detail/loop/work_executor.hpp>
 #include <syncopate/detail/wait/deadline.hpp>
 #include <syncopate/detail/wait/spin_then_sleep.hpp>

@@ -1,8 +1,8 @@
 // BlockingScope: one blocking call of the calling thread, known to the wait graph and to the thread's pool.
 #pragma once
 
-#include <syncopate/detail/loop/loop_identity.hpp>
-#include <syncopate/detail/loop/wait_graph.hpp>
+#include <syncopate/detail/deadlock/loop_identity.hpp>
+#include <syncopate/detail/deadlock/wait_graph.hpp>
 #include <syncopate/detail/task/blocked_worker.hpp>
 #include <syncopate/detail/task/call_id.hpp>
 #include <syncopate/detail/wait/one_shot_event.hpp>

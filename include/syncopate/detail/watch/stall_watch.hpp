@@ -2,9 +2,9 @@
 #pragma once
 
 #include <syncopate/detail/loop/loop.hpp>
-#include <syncopate/detail/loop/stall_watcher.hpp>
 #include <syncopate/detail/task/task_id.hpp>
 #include <syncopate/detail/wait/deadline.hpp>
+#include <syncopate/detail/watch/stall_watcher.hpp>
 #include <syncopate/options.hpp>
 #include <syncopate/stall.hpp>
 

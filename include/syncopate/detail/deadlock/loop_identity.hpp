@@ -1,7 +1,7 @@
 // LoopIdentity: names a loop for the wait graph, and says which loops cannot turn at the same time.
 #pragma once
 
-#include <syncopate/detail/loop/thread_probe.hpp>
+#include <syncopate/detail/deadlock/thread_probe.hpp>
 
 #include <cstddef>
 #include <string>

@@ -1,7 +1,7 @@
 // ServingScope: marks which loop the calling thread turns, or works for.
 #pragma once
 
-#include <syncopate/detail/loop/loop_identity.hpp>
+#include <syncopate/detail/deadlock/loop_identity.hpp>
 #include <syncopate/detail/task/blocked_worker.hpp>
 #include <syncopate/detail/task/call_id.hpp>
 #include <syncopate/detail/wait/forks.hpp>

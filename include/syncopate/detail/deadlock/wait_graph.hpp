@@ -1,10 +1,10 @@
 // BlockingWait: one blocked thread in the graph of who waits for whom; refuses a wait that could never end.
 #pragma once
 
+#include <syncopate/detail/deadlock/host_threads.hpp>
+#include <syncopate/detail/deadlock/loop_identity.hpp>
+#include <syncopate/detail/deadlock/serving_scope.hpp>
 #include <syncopate/detail/intrusive_list.hpp>
-#include <syncopate/detail/loop/host_threads.hpp>
-#include <syncopate/detail/loop/loop_identity.hpp>
-#include <syncopate/detail/loop/serving_scope.hpp>
 #include <syncopate/detail/task/call_id.hpp>
 #include <syncopate/detail/wait/forks.hpp>
 #include <syncopate/detail/wait/one_shot_event.hpp>

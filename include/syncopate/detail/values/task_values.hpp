@@ -2,7 +2,7 @@
 // InheritedValues: those that it sees because who started it saw them.
 #pragma once
 
-#include <syncopate/detail/task/bound_value.hpp>
+#include <syncopate/detail/values/bound_value.hpp>
 
 #include <boost/smart_ptr/intrusive_ptr.hpp>
 #include <boost/smart_ptr/intrusive_ref_counter.hpp>

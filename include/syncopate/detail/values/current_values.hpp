@@ -2,8 +2,8 @@
 // ValuesScope: makes those of a task the current ones.
 #pragma once
 
-#include <syncopate/detail/task/bound_value.hpp>
-#include <syncopate/detail/task/task_values.hpp>
+#include <syncopate/detail/values/bound_value.hpp>
+#include <syncopate/detail/values/task_values.hpp>
 
 #include <atomic>
 #include <utility>

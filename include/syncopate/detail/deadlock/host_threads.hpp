@@ -1,8 +1,8 @@
 // HostThreads: the threads that run a portal's executor, whatever they do. HostThread: one of them.
 #pragma once
 
+#include <syncopate/detail/deadlock/loop_identity.hpp>
 #include <syncopate/detail/intrusive_list.hpp>
-#include <syncopate/detail/loop/loop_identity.hpp>
 #include <syncopate/detail/wait/forks.hpp>
 
 #include <boost/asio/detail/thread_context.hpp>
