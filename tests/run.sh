@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Installs what is missing, builds the tests and runs them all. Arguments go to ctest, and what they leave out is
-# not built:
+# Installs what is missing, builds the tests and runs all that are about the library. (What is about its sources, pages
+# and package is compiled by tests themselves: tests/project.sh.) Arguments go to ctest, and what they leave out is not
+# built:
 #   tests/run.sh -L unit               only the unit tests
 #   tests/run.sh -R "A stop request"   only the tests whose names match
 #   CXX=g++ tests/run.sh               with that compiler; otherwise the newest Clang, or else GCC
@@ -13,6 +14,7 @@ prepare build tests compiler examples http peers
 # Without it ccache, where that is installed, keeps nothing for which headers were parsed before.
 export CCACHE_SLOPPINESS=${CCACHE_SLOPPINESS:-pch_defines,time_macros}
 jobs=$(nproc)
+project='^(headers|macros|compile_fail|consume|docs)$'
 
 # The targets that "-L LABEL" or "-R NAME" needs, one a line; nothing where that is not known.
 targets_for() {
@@ -50,4 +52,5 @@ echo "== Building, $jobs at a time: ${targets[*]:-everything}"
 cmake --build --preset dev --parallel "$jobs" ${targets:+--target "${targets[@]}"}
 
 echo "== Running the tests"
+[ $# -gt 0 ] || set -- -LE "$project"
 ctest --preset dev --parallel "$jobs" --no-label-summary "$@"
