@@ -1,4 +1,4 @@
-set(syncopate_boost_minimum 1.81)
+include("${CMAKE_CURRENT_LIST_DIR}/boost-minimum.cmake")
 
 # A parent project may have brought Boost already. Otherwise CONFIG: Boost's own package knows its
 # version and its targets; CMake's FindBoost knows only the Boosts older than itself, and is on its

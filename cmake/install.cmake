@@ -31,6 +31,9 @@ write_basic_package_version_file(
 install(
     FILES "${PROJECT_BINARY_DIR}/syncopate-config-version.cmake"
           "${PROJECT_SOURCE_DIR}/cmake/syncopate-config.cmake"
+          "${PROJECT_SOURCE_DIR}/cmake/boost-minimum.cmake"
           "${PROJECT_SOURCE_DIR}/cmake/http-dependencies.cmake"
     DESTINATION "${syncopate_package_dir}"
 )
+
+include("${CMAKE_CURRENT_LIST_DIR}/packaging/pkgconfig.cmake")

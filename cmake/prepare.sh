@@ -1,8 +1,8 @@
 # Sourced by the scripts that build: installs what a fresh Debian machine lacks, and nothing else.
 #
 #   . cmake/prepare.sh
-#   prepare build tests     # groups: build, tests, compiler, examples, http, peers, bench, fuzz, clang-<version>, format,
-#                               # tidy, reference
+#   prepare build tests     # groups: build, tests, compiler, examples, http, peers, packages, bench, fuzz, clang-<version>,
+#                               # format, tidy, reference
 #
 # shellcheck shell=bash
 
@@ -20,6 +20,7 @@ prepare() {
             bench) look_for_bench ;;
             fuzz) has_library boost_url || missing libboost-url@-dev ;; # the peer of our URLs
             clang-*) look_for_clang "${group#clang-}" ;;
+            packages) look_for_packages ;;
             format) has_command clang-format-19 || missing clang-format-19 ;;
             tidy) has_command clang-tidy-19 || missing clang-tidy-19 ;;
             reference) look_for_reference ;;
@@ -78,6 +79,13 @@ look_for_peers() {
     [ -x /usr/bin/gunicorn ] || missing gunicorn
     [ -d /usr/lib/python3/dist-packages/httpbin ] || missing python3-httpbin
     has_command openssl || missing openssl
+}
+
+# What the packages for other build systems are tried with.
+look_for_packages() {
+    has_command pkg-config || missing pkg-config
+    has_command meson || missing meson
+    has_command git || missing git
 }
 
 # Google Benchmark and the peers; valgrind and strace count.

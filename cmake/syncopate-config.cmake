@@ -2,8 +2,9 @@
 # find_package(syncopate 0.1 REQUIRED COMPONENTS http)    -> syncopate::http as well
 include(CMakeFindDependencyMacro)
 
+include("${CMAKE_CURRENT_LIST_DIR}/boost-minimum.cmake")
 if(NOT TARGET Boost::headers)
-    find_dependency(Boost 1.81 CONFIG)
+    find_dependency(Boost ${syncopate_boost_minimum} CONFIG)
 endif()
 find_dependency(Threads)
 

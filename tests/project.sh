@@ -6,7 +6,7 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 . cmake/prepare.sh
-prepare build tests compiler examples http peers
+prepare build tests compiler examples http peers packages
 
 compiler=$(command -v "${CXX:-$(newest_clang || echo g++)}")
 cmake --preset dev -D CMAKE_CXX_COMPILER="$compiler" -D SYNCOPATE_TEST_HEADERS=ON -D SYNCOPATE_TEST_DETAIL_HEADERS=ON > /dev/null

@@ -1,0 +1,35 @@
+# Installs syncopate.pc and syncopate-http.pc. Paths are told from the file's own place: the installation may be moved.
+set(syncopate_pc_dir "${CMAKE_INSTALL_DATADIR}/pkgconfig")
+if(IS_ABSOLUTE "${syncopate_pc_dir}")
+    set(syncopate_pc_to_prefix .)
+else()
+    file(RELATIVE_PATH syncopate_pc_to_prefix "/${syncopate_pc_dir}" "/")
+    string(REGEX REPLACE "/$" "" syncopate_pc_to_prefix "${syncopate_pc_to_prefix}")
+endif()
+set(syncopate_pc_includedir "\${prefix}/${CMAKE_INSTALL_INCLUDEDIR}")
+if(IS_ABSOLUTE "${CMAKE_INSTALL_INCLUDEDIR}")
+    set(syncopate_pc_includedir "${CMAKE_INSTALL_INCLUDEDIR}")
+endif()
+
+set(syncopate_pc_requires "")
+set(syncopate_pc_definitions "")
+if(TARGET syncopate_libpsl)
+    string(APPEND syncopate_pc_requires ", libpsl")
+    string(APPEND syncopate_pc_definitions " -DSYNCOPATE_HTTP_WITH_LIBPSL=1")
+endif()
+set(syncopate_pc_libs "")
+foreach(syncopate_library IN LISTS CMAKE_DL_LIBS)
+    string(APPEND syncopate_pc_libs " -l${syncopate_library}")
+endforeach()
+
+set(syncopate_pc_names syncopate)
+if(TARGET syncopate_http)
+    list(APPEND syncopate_pc_names syncopate-http)
+endif()
+foreach(syncopate_pc_name IN LISTS syncopate_pc_names)
+    configure_file(
+        "${CMAKE_CURRENT_LIST_DIR}/pkgconfig/${syncopate_pc_name}.pc.in"
+        "${PROJECT_BINARY_DIR}/${syncopate_pc_name}.pc" @ONLY
+    )
+    install(FILES "${PROJECT_BINARY_DIR}/${syncopate_pc_name}.pc" DESTINATION "${syncopate_pc_dir}")
+endforeach()
