@@ -1,6 +1,7 @@
 // The umbrella: includes every public header but http's.
 #pragma once
 
+#include <syncopate/as_completed.hpp>
 #include <syncopate/async_generator.hpp>
 #include <syncopate/blocking_function.hpp>
 #include <syncopate/blocking_operations.hpp>
@@ -16,14 +17,17 @@
 #include <syncopate/event.hpp>
 #include <syncopate/from_thread.hpp>
 #include <syncopate/gather.hpp>
+#include <syncopate/gather_outcomes.hpp>
 #include <syncopate/label.hpp>
 #include <syncopate/on_cancel.hpp>
 #include <syncopate/options.hpp>
 #include <syncopate/perfetto_trace.hpp>
+#include <syncopate/race.hpp>
 #include <syncopate/run.hpp>
 #include <syncopate/runner.hpp>
 #include <syncopate/runner_base.hpp>
 #include <syncopate/shield.hpp>
+#include <syncopate/sleep.hpp>
 #include <syncopate/stall.hpp>
 #include <syncopate/stats.hpp>
 #include <syncopate/task_group.hpp>
@@ -33,4 +37,5 @@
 #include <syncopate/to_calling_thread.hpp>
 #include <syncopate/to_thread.hpp>
 #include <syncopate/version.hpp>
+#include <syncopate/with_context.hpp>
 #include <syncopate/worker_pool.hpp>

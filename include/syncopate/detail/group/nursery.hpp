@@ -190,6 +190,24 @@ public:
             [this] { return ChildrenWait(caller_of(executor_)); });
     }
 
+    /// Calls `begin`, and returns when `has_happened()`, or when the supervisor is cancelled. The children go on.
+    ///
+    /// has_happened: becomes true in the complete() of a child, which calls notify_supervisor() then.
+    template <std::invocable Begin, std::predicate HasHappened>
+    boost::asio::awaitable<void> wait_for_one(Begin& begin, HasHappened has_happened) {
+        bool is_cancelled = false;
+        co_await supervisor_.wait(
+            begin, [&] { return is_cancelled || has_happened(); },
+            [&] {
+                is_cancelled = true;
+                supervisor_.resume();
+            },
+            [this] { return ChildrenWait(caller_of(executor_)); });
+    }
+
+    /// In a child's complete(): has the supervisor resumed as soon as that child is gone.
+    void notify_supervisor() noexcept { is_notified_ = true; }
+
 private:
     friend class Child;
 
@@ -206,7 +224,8 @@ private:
     };
 
     void release_one() noexcept {
-        if (--held_ == 0)
+        bool const is_notified = std::exchange(is_notified_, false);
+        if (--held_ == 0 || is_notified)
             supervisor_.resume();
     }
 
@@ -293,6 +312,7 @@ private:
     bool is_cancelled_ = false;
     bool is_cancelled_by_parent_ = false;
     bool has_lost_one_ = false;
+    bool is_notified_ = false;
     std::size_t held_ = 0;  // by children and Holds
     IntrusiveList<Child> starting_;
     IntrusiveList<Child> running_;
