@@ -73,8 +73,8 @@ private:
         using namespace ::syncopate::detail;
         auto const executor = co_await asio::this_coro::executor;
         Nursery nursery(executor);
-        Outcome<Piece> produced;
-        Outcome<void> watched;
+        ::syncopate::detail::Outcome<Piece> produced;
+        ::syncopate::detail::Outcome<void> watched;
         is_produced_ = false;
         auto producing = produce();
         auto watching = watch(nursery);
