@@ -39,3 +39,4 @@
 #include <syncopate/version.hpp>
 #include <syncopate/with_context.hpp>
 #include <syncopate/worker_pool.hpp>
+#include <syncopate/wrap_future.hpp>
