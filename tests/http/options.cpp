@@ -53,15 +53,6 @@ using syncopate::http::Verb;
 using Options = syncopate::http::SessionOptions;
 using Strings = std::vector<std::string>;
 
-/// Sends the bytes instead of a response, and waits until the client closes.
-Script sending(std::string bytes) {
-    return [bytes = std::move(bytes)](Peer& peer) {
-        peer.read_request();
-        peer.send(bytes);
-        peer.wait_for_close();
-    };
-}
-
 /// Sends the first bytes, and then others again and again.
 Script sending_without_end(std::string first, std::string again) {
     return [first = std::move(first), again = std::move(again)](Peer& peer) {
@@ -210,9 +201,9 @@ TEST_CASE("A header is limited to 32 KiB, whether it ends or not") {
         return "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nA: " + std::string(size, 'a') +
                "\r\n\r\nhello";
     };
-    CHECK(text_at(sending(with_value_of(32'000))) == "hello");
-    CHECK(error_at(sending(with_value_of(33'000))) == Errc::header_too_large);
-    CHECK(error_at(sending(with_value_of(1'000'000))) == Errc::header_too_large);
+    CHECK(text_at(answering_until_closed(with_value_of(32'000))) == "hello");
+    CHECK(error_at(answering_until_closed(with_value_of(33'000))) == Errc::header_too_large);
+    CHECK(error_at(answering_until_closed(with_value_of(1'000'000))) == Errc::header_too_large);
     CHECK(
         error_at(sending_without_end("HTTP/1.1 200 OK\r\nA: ", piece_of_64k)) ==
         Errc::header_too_large);
@@ -223,16 +214,16 @@ TEST_CASE("A header is limited to 32 KiB, whether it ends or not") {
         Errc::header_too_large);
 
     CHECK(
-        error_at(sending(with_value_of(1000)), Options().max_header_size(1000)) ==
+        error_at(answering_until_closed(with_value_of(1000)), Options().max_header_size(1000)) ==
         Errc::header_too_large);
     auto const more = Options().max_header_size(std::size_t{600} * 1024);
-    CHECK(text_at(sending(with_value_of(500'000)), more) == "hello");
-    CHECK(error_at(sending(with_value_of(700'000)), more) == Errc::header_too_large);
+    CHECK(text_at(answering_until_closed(with_value_of(500'000)), more) == "hello");
+    CHECK(error_at(answering_until_closed(with_value_of(700'000)), more) == Errc::header_too_large);
 }
 
 TEST_CASE("A limit of 4 GiB or more for the header is one of 4 GiB, and not of none") {
     auto const most = Options().max_header_size(std::size_t{1} << 32);
-    CHECK(text_at(sending(response("200 OK", "", "hello")), most) == "hello");
+    CHECK(text_at(answering_until_closed(response("200 OK", "", "hello")), most) == "hello");
 }
 
 TEST_CASE("A header is limited to 128 fields") {
@@ -242,23 +233,24 @@ TEST_CASE("A header is limited to 128 fields") {
             head += "A: b\r\n";
         return head + "\r\nhello";
     };
-    CHECK(text_at(sending(with_fields(128))) == "hello");
-    CHECK(error_at(sending(with_fields(129))) == Errc::header_too_large);
+    CHECK(text_at(answering_until_closed(with_fields(128))) == "hello");
+    CHECK(error_at(answering_until_closed(with_fields(129))) == Errc::header_too_large);
     CHECK(
-        error_at(sending(with_fields(6)), Options().max_header_fields(5)) ==
+        error_at(answering_until_closed(with_fields(6)), Options().max_header_fields(5)) ==
         Errc::header_too_large);
 }
 
 TEST_CASE("The extensions of a chunk, and the fields behind the body, are limited as a header is") {
     std::string const large(100'000, 'x');
     CHECK(
-        error_at(sending(chunked_head + "5;" + large + "\r\nhello\r\n0\r\n\r\n")) ==
+        error_at(answering_until_closed(chunked_head + "5;" + large + "\r\nhello\r\n0\r\n\r\n")) ==
         Errc::header_too_large);
     CHECK(
-        error_at(sending(chunked_head + "5\r\nhello\r\n0;" + large + "\r\n\r\n")) ==
+        error_at(answering_until_closed(chunked_head + "5\r\nhello\r\n0;" + large + "\r\n\r\n")) ==
         Errc::header_too_large);
     CHECK(
-        error_at(sending(chunked_head + "5\r\nhello\r\n0\r\nA: " + large + "\r\n\r\n")) ==
+        error_at(
+            answering_until_closed(chunked_head + "5\r\nhello\r\n0\r\nA: " + large + "\r\n\r\n")) ==
         Errc::header_too_large);
     CHECK(
         error_at(sending_without_end(chunked_head + "5;a=", piece_of_64k)) ==
@@ -269,14 +261,18 @@ TEST_CASE("The extensions of a chunk, and the fields behind the body, are limite
     std::string many;
     for (int i = 0; i < 200; ++i)
         many += "A: b\r\n";
-    CHECK(error_at(sending(chunked_head + "0\r\n" + many + "\r\n")) == Errc::header_too_large);
+    CHECK(
+        error_at(answering_until_closed(chunked_head + "0\r\n" + many + "\r\n")) ==
+        Errc::header_too_large);
 }
 
 TEST_CASE("A body that is read as a whole is limited") {
     auto const limited = Options().max_body_size(5);
-    CHECK(text_at(sending(ok("12345")), limited) == "12345");
-    CHECK(error_at(sending(ok("123456") + "x"), limited) == Errc::body_too_large);
-    CHECK(error_at(sending(chunked_head + "6\r\n123456\r\n"), limited) == Errc::body_too_large);
+    CHECK(text_at(answering_until_closed(ok("12345")), limited) == "12345");
+    CHECK(error_at(answering_until_closed(ok("123456") + "x"), limited) == Errc::body_too_large);
+    CHECK(
+        error_at(answering_until_closed(chunked_head + "6\r\n123456\r\n"), limited) ==
+        Errc::body_too_large);
     CHECK(
         error_at(
             sending_without_end("HTTP/1.1 200 OK\r\n\r\n", piece_of_64k),
@@ -294,7 +290,7 @@ TEST_CASE("A body that is read as a whole is limited") {
 
 TEST_CASE("A line is limited, whether it ends or not") {
     auto const error_in = [](std::string body, Options options) {
-        RawServer server(sending(body));
+        RawServer server(answering_until_closed(body));
         SessionOnLoop client(std::move(options));
         auto got = client.get(server.url());
         return code_of([&] { client.runner.run(collected(got.content().lines())); });
@@ -311,10 +307,13 @@ TEST_CASE("A line is limited, whether it ends or not") {
 
 TEST_CASE("There are two encodings at most") {
     auto const thrice = gzip(gzip(gzip("hello")));
-    CHECK(error_at(sending(encoded("gzip, gzip, gzip", thrice))) == Errc::malformed_encoding);
     CHECK(
-        text_at(sending(encoded("gzip, gzip, gzip", thrice)), Options().max_encodings(3)) ==
-        "hello");
+        error_at(answering_until_closed(encoded("gzip, gzip, gzip", thrice))) ==
+        Errc::malformed_encoding);
+    CHECK(
+        text_at(
+            answering_until_closed(encoded("gzip, gzip, gzip", thrice)),
+            Options().max_encodings(3)) == "hello");
 }
 
 TEST_CASE("What decodes to more than the limit is an error") {
@@ -385,7 +384,7 @@ TEST_CASE("Silence in the header is a time-out of the header") {
     auto const options = Options().read_timeout(50ms);
     for (std::string const& part :
          {"H"s, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n"s, "HTTP/1.1 100 Continue\r\n\r\n"s})
-        CHECK(error_at(sending(part), options) == Errc::response_header_timed_out);
+        CHECK(error_at(answering_until_closed(part), options) == Errc::response_header_timed_out);
 }
 
 TEST_CASE("Silence in the body is a time-out of the body") {
@@ -393,7 +392,7 @@ TEST_CASE("Silence in the body is a time-out of the body") {
          {"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n"s,
           "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhell"s, "HTTP/1.1 200 OK\r\n\r\nhello"s,
           chunked_head + "5\r\nhello\r\n0\r\n"}) {
-        RawServer server(sending(part));
+        RawServer server(answering_until_closed(part));
         SessionOnLoop client(Options().read_timeout(100ms));
         auto got = get_in_time(client.runner, client.session, server);
         CHECK(code_of([&] { client.text(got); }) == Errc::body_timed_out);

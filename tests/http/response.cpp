@@ -42,15 +42,6 @@ using syncopate::http::Verb;
 using Options = syncopate::http::SessionOptions;
 using Strings = std::vector<std::string>;
 
-/// Sends the bytes instead of a response, and waits until the client closes.
-Script sending(std::string bytes) {
-    return [bytes = std::move(bytes)](Peer& peer) {
-        peer.read_request();
-        peer.send(bytes);
-        peer.wait_for_close();
-    };
-}
-
 /// The same, and says that no more will come.
 Script sending_all(std::string bytes) {
     return [bytes = std::move(bytes)](Peer& peer) {
@@ -67,7 +58,7 @@ std::error_code error_of(SessionOnLoop& client, RawServer const& server) {
 
 /// What a session says to these bytes, when nothing else comes and the connection stays open.
 std::error_code error_at(std::string bytes, Options options = {}) {
-    RawServer server(sending(std::move(bytes)));
+    RawServer server(answering_until_closed(std::move(bytes)));
     SessionOnLoop client(std::move(options));
     auto const error = error_of(client, server);
     // The server's script lasts as long as the connection.

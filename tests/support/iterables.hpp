@@ -12,10 +12,20 @@
 #include <stdexcept>
 #include <string>
 #include <thread>
+#include <vector>
 
 namespace support {
 
 namespace asio = boost::asio;
+
+/// The items that are left of a range.
+template <class Range>
+std::vector<int> items_of(Range&& range) {
+    std::vector<int> items;
+    for (int item : range)
+        items.push_back(item);
+    return items;
+}
 
 /// What can be seen of a Count, from any thread, also after its end.
 struct CountState {

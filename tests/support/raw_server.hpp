@@ -82,6 +82,15 @@ inline Script answering_once(std::string answer) {
     };
 }
 
+/// A script that reads one request, sends the bytes, and waits until the client closes.
+inline Script answering_until_closed(std::string bytes) {
+    return [bytes = std::move(bytes)](Peer& peer) {
+        peer.read_request();
+        peer.send(bytes);
+        peer.wait_for_close();
+    };
+}
+
 /// Accepts connections from its making to its end, each on a thread of its own. The end interrupts the
 /// scripts that are left, and waits for them.
 ///

@@ -156,6 +156,26 @@ inline asio::awaitable<void> unwind_slowly(Gate& started, Gate& cancelled, Gate&
     throw boost::system::system_error(asio::error::operation_aborted);
 }
 
+/// A task that unwinds slowly, and a thread that lets it end once it has been cancelled.
+class SlowUnwinding {
+public:
+    Gate& started() noexcept { return started_; }
+    asio::awaitable<void> task() { return unwind_slowly(started_, cancelled_, release_); }
+    /// Whether the task had to wait for the thread.
+    bool was_released() const noexcept { return was_released_; }
+
+private:
+    Gate started_;
+    Gate cancelled_;
+    Gate release_;
+    std::atomic<bool> was_released_{false};
+    std::jthread const releaser_{[this] {
+        cancelled_.wait();
+        was_released_ = true;
+        release_.open();
+    }};
+};
+
 /// Runs the task with a token, and stops it from another thread once it has started.
 template <class Runner, class Task>
 auto run_and_stop(Runner& runner, Gate& started, Task&& task) {

@@ -49,6 +49,7 @@ using support::Count;
 using support::CountState;
 using support::ErrorLog;
 using support::Gate;
+using support::items_of;
 using support::loop_thread_of;
 using support::message_of;
 using support::Tracked;
@@ -73,14 +74,6 @@ static_assert(std::is_same_v<std::ranges::range_value_t<Range>, int>);
 static_assert(std::is_same_v<std::ranges::range_reference_t<Range>, int&>);
 static_assert(std::ranges::input_range<BlockingRange<std::unique_ptr<int>>>);
 
-template <class R>
-Ints all_of(R&& range) {
-    Ints items;
-    for (int item : range)
-        items.push_back(item);
-    return items;
-}
-
 AsyncGenerator<int> numbers(int first, int last) {
     Tracked const frame;
     for (int i = first; i <= last; ++i) {
@@ -100,17 +93,17 @@ AsyncGenerator<int> endless() {
 LOOP_TEST_CASE("A range gives the items of an iterable in order", support::EveryLoop) {
     CountState state;
     support::AnyLoop loop;
-    CHECK(all_of(loop.runner.wrap_iter(Count(state, 5))) == Ints{0, 1, 2, 3, 4});
+    CHECK(items_of(loop.runner.wrap_iter(Count(state, 5))) == Ints{0, 1, 2, 3, 4});
 }
 
 TEST_CASE("A range gives the items of an AsyncGenerator in order") {
     ThreadRunner runner;
-    CHECK(all_of(runner.wrap_iter(numbers(1, 5))) == Ints{1, 2, 3, 4, 5});
+    CHECK(items_of(runner.wrap_iter(numbers(1, 5))) == Ints{1, 2, 3, 4, 5});
 }
 
 TEST_CASE("A range over nothing is empty") {
     ThreadRunner runner;
-    CHECK(all_of(runner.wrap_iter(numbers(1, 0))).empty());
+    CHECK(items_of(runner.wrap_iter(numbers(1, 0))).empty());
 }
 
 TEST_CASE("Nothing is produced before the first item is asked for") {
@@ -141,7 +134,7 @@ TEST_CASE("Items are produced on the loop thread") {
         produced_on = std::this_thread::get_id();
         co_yield 1;
     };
-    CHECK(all_of(runner.wrap_iter(produce())) == Ints{1});
+    CHECK(items_of(runner.wrap_iter(produce())) == Ints{1});
     CHECK(produced_on == loop_thread_of(runner));
 }
 
@@ -229,7 +222,7 @@ TEST_CASE("One iteration can be nested in another") {
 
 TEST_CASE("std::views::take ends an infinite range") {
     ThreadRunner runner;
-    CHECK(all_of(runner.wrap_iter(endless()) | std::views::take(3)) == Ints{0, 1, 2});
+    CHECK(items_of(runner.wrap_iter(endless()) | std::views::take(3)) == Ints{0, 1, 2});
 }
 
 TEST_CASE("std::views::filter and transform apply to a range") {
@@ -238,7 +231,7 @@ TEST_CASE("std::views::filter and transform apply to a range") {
     auto const squared = [](int i) { return i * i; };
     auto view = runner.wrap_iter(numbers(1, 5)) | std::views::filter(is_odd) |
                 std::views::transform(squared);
-    CHECK(all_of(view) == Ints{1, 9, 25});
+    CHECK(items_of(view) == Ints{1, 9, 25});
 }
 
 TEST_CASE("begin() called again gives the position where the iteration is") {
@@ -256,7 +249,7 @@ TEST_CASE("The iterators of a range that is moved stay valid") {
     ++position;
     auto moved = std::move(range);
     CHECK(*position == 2);
-    CHECK(all_of(moved) == Ints{2, 3});
+    CHECK(items_of(moved) == Ints{2, 3});
 }
 
 TEST_CASE("A range that is assigned to cleans up what it iterated over") {
@@ -266,7 +259,7 @@ TEST_CASE("A range that is assigned to cleans up what it iterated over") {
     range.begin();
     range = runner.wrap_iter(numbers(7, 7));
     CHECK(old.closed == 1);
-    CHECK(all_of(range) == Ints{7});
+    CHECK(items_of(range) == Ints{7});
 }
 
 // ---- The iterable's life
@@ -275,7 +268,7 @@ TEST_CASE("An rvalue iterable is destroyed on the loop at its end, before the ra
     CountState state;
     ThreadRunner runner;
     auto range = runner.wrap_iter(Count(state, 2));
-    CHECK(all_of(range) == Ints{0, 1});
+    CHECK(items_of(range) == Ints{0, 1});
     CHECK(state.destroyed);
     CHECK(state.destroyed_on.load() == loop_thread_of(runner));
 }
@@ -322,7 +315,7 @@ TEST_CASE("The body of an AsyncGenerator ends on the loop when its range is give
 TEST_CASE("A range that ends by itself is not cleaned up a second time") {
     CountState state;
     ThreadRunner runner;
-    CHECK(all_of(runner.wrap_iter(Count(state, 2))) == Ints{0, 1});
+    CHECK(items_of(runner.wrap_iter(Count(state, 2))) == Ints{0, 1});
     CHECK(state.closed == 0);
 }
 

@@ -37,6 +37,7 @@ using support::CountState;
 using support::ErrorLog;
 using support::EveryLoop;
 using support::Gate;
+using support::items_of;
 using support::loop_thread_of;
 using support::message_of;
 using support::Tracked;
@@ -51,14 +52,6 @@ AsyncGenerator<int> numbers(int first, int last) {
     Tracked const frame;
     for (int i = first; i <= last; ++i)
         co_yield i;
-}
-
-template <class Range>
-Ints all_of(Range&& range) {
-    Ints items;
-    for (int item : range)
-        items.push_back(item);
-    return items;
 }
 
 // Takes the items up to this one, and leaves the range.
@@ -80,7 +73,7 @@ LOOP_TEST_CASE("A range is made from a function that makes an iterable", EveryLo
     CAPTURE(count);
     support::AnyLoop loop;
     CHECK(
-        all_of(loop.runner.wrap_iter([] { return numbers(1, 3); }, ReadAhead(count))) ==
+        items_of(loop.runner.wrap_iter([] { return numbers(1, 3); }, ReadAhead(count))) ==
         Ints{1, 2, 3});
 }
 
@@ -92,8 +85,8 @@ LOOP_TEST_CASE("A range is made from an awaitable of an iterable", EveryLoop) {
         co_return numbers(1, last);
     };
     support::AnyLoop loop;
-    CHECK(all_of(loop.runner.wrap_iter(open(3), ReadAhead(count))) == Ints{1, 2, 3});
-    CHECK(all_of(loop.runner.wrap_iter([&] { return open(2); }, ReadAhead(count))) == Ints{1, 2});
+    CHECK(items_of(loop.runner.wrap_iter(open(3), ReadAhead(count))) == Ints{1, 2, 3});
+    CHECK(items_of(loop.runner.wrap_iter([&] { return open(2); }, ReadAhead(count))) == Ints{1, 2});
 }
 
 TEST_CASE("The function is called on the loop, when the first item is asked for") {
@@ -134,8 +127,8 @@ TEST_CASE("A function that is an lvalue is used in place, and again") {
         ++calls;
         return numbers(1, *only_movable);
     };
-    CHECK(all_of(runner.wrap_iter(make)) == Ints{1, 2});
-    CHECK(all_of(runner.wrap_iter(make, ReadAhead(1))) == Ints{1, 2});
+    CHECK(items_of(runner.wrap_iter(make)) == Ints{1, 2});
+    CHECK(items_of(runner.wrap_iter(make, ReadAhead(1))) == Ints{1, 2});
     CHECK(calls == 2);
 }
 
@@ -183,7 +176,7 @@ TEST_CASE("A function may give a reference to an iterable, which is used in plac
     auto generator = numbers(1, 4);
     auto const give = [&]() -> AsyncGenerator<int>& { return generator; };
     CHECK(up_to(2, runner.wrap_iter(give)) == Ints{1, 2});
-    CHECK(all_of(runner.wrap_iter(give, ReadAhead(2))) == Ints{3, 4});
+    CHECK(items_of(runner.wrap_iter(give, ReadAhead(2))) == Ints{3, 4});
 }
 
 // ---- An iterable that is used in place
@@ -196,7 +189,7 @@ LOOP_TEST_CASE("A second range over a generator goes on where the first was left
     auto generator = numbers(0, 9);
     CHECK(up_to(2, loop.runner.wrap_iter(generator, ReadAhead(first))) == Ints{0, 1, 2});
     CHECK(up_to(4, loop.runner.wrap_iter(generator, ReadAhead(second))) == Ints{3, 4});
-    CHECK(all_of(loop.runner.wrap_iter(generator, ReadAhead(first))) == Ints{5, 6, 7, 8, 9});
+    CHECK(items_of(loop.runner.wrap_iter(generator, ReadAhead(first))) == Ints{5, 6, 7, 8, 9});
 }
 
 TEST_CASE("What was read ahead of a generator is found by its anext(), too") {
@@ -216,7 +209,7 @@ TEST_CASE("aclose() drops what was read ahead of a generator") {
     auto generator = numbers(0, 9);
     CHECK(up_to(2, runner.wrap_iter(generator, ReadAhead(4))) == Ints{0, 1, 2});
     runner.run(generator.aclose());
-    CHECK(all_of(runner.wrap_iter(generator)).empty());
+    CHECK(items_of(runner.wrap_iter(generator)).empty());
 }
 
 TEST_CASE("An exception that was read ahead of a generator comes at its place in the next range") {
@@ -297,7 +290,7 @@ TEST_CASE("An item that next_for came too early for is found by the next range")
         for (int i = 0; i < 20; ++i)
             runner.run(support::twice_later(i));
     }
-    CHECK(all_of(runner.wrap_iter(generator)) == Ints{0, 1});
+    CHECK(items_of(runner.wrap_iter(generator)) == Ints{0, 1});
 }
 
 // Goes on from where it is, and cannot be closed.

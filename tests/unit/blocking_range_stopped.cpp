@@ -37,6 +37,7 @@ using support::CountState;
 using support::ErrorLog;
 using support::EveryLoop;
 using support::Gate;
+using support::items_of;
 using support::message_of;
 using support::Tracked;
 using syncopate::AsyncGenerator;
@@ -64,14 +65,6 @@ AsyncGenerator<int> gated(Gate& gate) {
     co_yield 2;
 }
 
-template <class Range>
-Ints rest_of(Range&& range) {
-    Ints items;
-    for (int item : range)
-        items.push_back(item);
-    return items;
-}
-
 // ---- Stop tokens
 
 LOOP_TEST_CASE("A stop request ends a wait for an item with Errc::cancelled", EveryLoop) {
@@ -93,7 +86,7 @@ LOOP_TEST_CASE("A stop request ends a wait for an item with Errc::cancelled", Ev
           }) == Errc::cancelled);
     if (!reads_ahead)
         CHECK(items == Ints{0, 1});
-    CHECK(rest_of(range).empty());
+    CHECK(items_of(range).empty());
 }
 
 LOOP_TEST_CASE("A range that is stopped before it begins produces nothing", EveryLoop) {
@@ -132,9 +125,9 @@ TEST_CASE("A stop request that comes after the range does nothing") {
     CountState state;
     std::stop_source source;
     ThreadRunner runner;
-    CHECK(rest_of(runner.wrap_iter(Count(state, 3), source.get_token())) == Ints{0, 1, 2});
+    CHECK(items_of(runner.wrap_iter(Count(state, 3), source.get_token())) == Ints{0, 1, 2});
     CHECK(
-        rest_of(runner.wrap_iter(Count(state, 3), ReadAhead(2), source.get_token())) ==
+        items_of(runner.wrap_iter(Count(state, 3), ReadAhead(2), source.get_token())) ==
         Ints{0, 1, 2});
     source.request_stop();
     CHECK(runner.run(support::twice(21)) == 42);
@@ -211,7 +204,7 @@ LOOP_TEST_CASE("next_for loses no item when the time is up", EveryLoop) {
     CHECK(code_of([&] { range.next_for(-1ms); }) == Errc::timed_out);
     gate.open();
     CHECK(range.next_for(1h) == 1);
-    CHECK(rest_of(range) == Ints{2});
+    CHECK(items_of(range) == Ints{2});
 }
 
 LOOP_TEST_CASE("After a time-out ++ gets the item that is being made", EveryLoop) {
@@ -273,7 +266,7 @@ TEST_CASE("A loop after next_for begins with the item behind") {
         if (item == 1)
             break;
     CHECK(range.next_for(1h) == 2);
-    CHECK(rest_of(range) == Ints{3, 4});
+    CHECK(items_of(range) == Ints{3, 4});
 }
 
 LOOP_TEST_CASE("What the iterable throws after a time-out comes out of the next call", EveryLoop) {
@@ -359,7 +352,7 @@ TEST_CASE("next_for on the loop's own thread throws DeadlockError, and loses not
     auto range = runner.wrap_iter(Count(state, 2), ReadAhead(count));
     auto const refused = runner.call([&] { return code_of([&] { range.next_for(1s); }); });
     CHECK(refused == Errc::would_deadlock);
-    CHECK(rest_of(range) == Ints{0, 1});
+    CHECK(items_of(range) == Ints{0, 1});
 }
 
 }  // namespace

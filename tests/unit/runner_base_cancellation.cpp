@@ -132,37 +132,19 @@ TEMPLATE_LIST_TEST_CASE("A time-out cancels every kind of task", "", EveryLoop) 
 }
 
 LOOP_TEST_CASE("run_for waits until the task has unwound", EveryLoop) {
-    Gate started;
-    Gate cancelled;
-    Gate release;
+    SlowUnwinding slow;
     AnyLoop loop;
-    bool released = false;
-    std::jthread const releaser([&] {
-        cancelled.wait();
-        released = true;
-        release.open();
-    });
-    CHECK(code_of([&] {
-              loop.runner.run_for(1ms, unwind_slowly(started, cancelled, release));
-          }) == Errc::timed_out);
-    CHECK(released);
+    CHECK(code_of([&] { loop.runner.run_for(1ms, slow.task()); }) == Errc::timed_out);
+    CHECK(slow.was_released());
 }
 
 LOOP_TEST_CASE("run waits until a task that was asked to stop has unwound", EveryLoop) {
-    Gate started;
-    Gate cancelled;
-    Gate release;
+    SlowUnwinding slow;
     AnyLoop loop;
-    bool released = false;
-    std::jthread const releaser([&] {
-        cancelled.wait();
-        released = true;
-        release.open();
-    });
     CHECK(code_of([&] {
-              run_and_stop(loop.runner, started, unwind_slowly(started, cancelled, release));
+              run_and_stop(loop.runner, slow.started(), slow.task());
           }) == Errc::cancelled);
-    CHECK(released);
+    CHECK(slow.was_released());
 }
 
 LOOP_TEST_CASE("A task that unwinds may use its caller's frame", EveryLoop) {

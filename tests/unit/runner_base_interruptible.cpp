@@ -164,20 +164,12 @@ TEST_CASE("Ctrl-C interrupts a loop that lasts as long as the task") {
 
 LOOP_TEST_CASE("run_interruptible waits until the task has unwound", EveryLoop) {
     OwnHandler const own;
-    Gate started;
-    Gate cancelled;
-    Gate release;
+    SlowUnwinding slow;
     AnyLoop loop;
-    bool released = false;
-    std::jthread const releaser([&] {
-        cancelled.wait();
-        released = true;
-        release.open();
-    });
     CHECK(code_of([&] {
-              run_and_interrupt(loop.runner, started, unwind_slowly(started, cancelled, release));
+              run_and_interrupt(loop.runner, slow.started(), slow.task());
           }) == Errc::interrupted);
-    CHECK(released);
+    CHECK(slow.was_released());
 }
 
 LOOP_TEST_CASE("A task that completes in spite of Ctrl-C returns its value", EveryLoop) {
