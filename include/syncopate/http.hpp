@@ -4,6 +4,8 @@
 #include <syncopate/http/body_iterable.hpp>
 #include <syncopate/http/client.hpp>
 #include <syncopate/http/client_cookies.hpp>
+#include <syncopate/http/connect_info.hpp>
+#include <syncopate/http/connect_policies.hpp>
 #include <syncopate/http/content.hpp>
 #include <syncopate/http/cookie.hpp>
 #include <syncopate/http/cookies.hpp>
@@ -11,6 +13,7 @@
 #include <syncopate/http/form.hpp>
 #include <syncopate/http/headers.hpp>
 #include <syncopate/http/json.hpp>
+#include <syncopate/http/links.hpp>
 #include <syncopate/http/multipart.hpp>
 #include <syncopate/http/options.hpp>
 #include <syncopate/http/progress.hpp>
@@ -19,5 +22,6 @@
 #include <syncopate/http/session.hpp>
 #include <syncopate/http/status_error.hpp>
 #include <syncopate/http/text_lines.hpp>
+#include <syncopate/http/tls_options.hpp>
 #include <syncopate/http/trace.hpp>
 #include <syncopate/http/url.hpp>

@@ -441,6 +441,33 @@ TEST_CASE("The time of a request takes the place of that of the session") {
     CHECK(hasty.text(Request(Verb::get, quick.url()).timeout(0s)) == "hello");
 }
 
+TEST_CASE("A request's limits of time take the place of those of its session") {
+    RawServer server(silent());
+    SessionOnLoop client(Options().connect_timeout(1h).read_timeout(1h));
+    Request request(Verb::get, server.url());
+    CHECK(code_of([&] {
+              client.text(request.read_timeout(50ms));
+          }) == Errc::response_header_timed_out);
+    Request secure(Verb::get, "https://127.0.0.1:" + std::to_string(server.port()));
+    CHECK(code_of([&] {
+              client.text(secure.connect_timeout(50ms));
+          }) == Errc::tls_handshake_timed_out);
+
+    RawServer quick(answering(ok("hello")));
+    SessionOnLoop hasty(Options().connect_timeout(1ns).read_timeout(1ns));
+    CHECK(
+        hasty.text(Request(Verb::get, quick.url()).connect_timeout(0s).read_timeout(0s)) ==
+        "hello");
+}
+
+TEST_CASE("A request that is not decompressed gets the body as it came") {
+    auto const body = gzip("plain");
+    RawServer server(answering(response("200 OK", "Content-Encoding: gzip\r\n", body)));
+    SessionOnLoop client(Options().decompress(GENERATE(false, true)));
+    CHECK(client.text(Request(Verb::get, server.url()).decompress(false)) == body);
+    CHECK(client.text(Request(Verb::get, server.url()).decompress(true)) == "plain");
+}
+
 TEST_CASE("Time-outs of zero are none") {
     RawServer server(answering(ok("hello")));
     SessionOnLoop client(Options().connect_timeout(0s).read_timeout(0s).total_timeout(0s));

@@ -21,6 +21,7 @@
 #include <string>
 #include <string_view>
 #include <system_error>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -207,6 +208,55 @@ TEST_CASE("https goes through a SOCKS proxy as through any other") {
     SessionOnLoop client(
         SessionOptions().proxy(url_of(proxy, "socks5h")).ca_certificates(authority.certificate()));
     CHECK(client.text("https://origin.test/") == "secret");
+}
+
+// ---- the proxy of one request
+
+TEST_CASE(
+    "A request's own proxy takes the place of its session's, and has connections of its own") {
+    RawServer server(answering(ok("server")));
+    RawServer first(answering(ok("first")));
+    RawServer second(answering(ok("second")));
+    SessionOnLoop client(SessionOptions().proxy(first.url()));
+    auto const by = [&](std::string const& proxy) {
+        return client.text(Request(Verb::get, server.url()).proxy(proxy));
+    };
+    for (int i = 0; i < 2; ++i) {
+        CHECK(client.text(server.url()) == "first");
+        CHECK(by(second.url()) == "second");
+        CHECK(by("") == "server");
+        CHECK(by("http://me:word@127.0.0.1:" + std::to_string(second.port())) == "second");
+    }
+    CHECK(server.connections() == 1);
+    CHECK(first.connections() == 1);
+    CHECK(second.connections() == 2);  // one for each user
+    CHECK_THAT(
+        second.requests().at(1), ContainsSubstring("Proxy-Authorization: Basic bWU6d29yZA=="));
+    CHECK(code_of([&] { by("ftp://127.0.0.1"); }) == Errc::invalid_url);
+}
+
+TEST_CASE(
+    "The redirects of a request go through its own proxy, and no message shows the password") {
+    RawServer proxy([](Peer& peer) {
+        auto const head = peer.read_request();
+        bool const is_first = head.starts_with("GET http://a.test/ ");
+        peer.send(
+            is_first ? response("302 Found", "Location: http://b.test/\r\n", "") : ok("there"));
+        peer.wait_for_close();
+    });
+    SessionOnLoop client(SessionOptions().max_connections(1));
+    auto const url = "http://me:word@127.0.0.1:" + std::to_string(proxy.port());
+    CHECK(client.text(Request(Verb::get, "http://a.test/").proxy(url)) == "there");
+
+    RawServer silent([](Peer& peer) { peer.wait_for_close(); });
+    auto stuck = client.runner.run_as_future(client.session.get(silent.url()));
+    while (silent.connections() == 0)
+        std::this_thread::yield();
+    auto const message = message_of<std::system_error>(
+        [&] { client.text(Request(Verb::get, "http://a.test/").proxy(url).timeout(50ms)); });
+    CHECK_THAT(message, StartsWith("http://a.test: waiting") && !ContainsSubstring("word"));
+    client.close();
+    CHECK(code_of([&] { static_cast<void>(stuck.get()); }) == Errc::session_closed);
 }
 
 // ---- HTTP proxies over TLS

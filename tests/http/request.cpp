@@ -249,6 +249,24 @@ TEST_CASE("Without decompression no encoding is asked for") {
     CHECK(line_of(wire.sent(Verb::get), "Accept-Encoding") == "none");
 }
 
+TEST_CASE("A request says by itself whether an encoding is asked for") {
+    Wire asking;
+    CHECK(
+        line_of(
+            asking.sent(Request(Verb::get, asking.url()).decompress(false)), "Accept-Encoding") ==
+        "none");
+    CHECK(
+        asking.sent(Request(Verb::get, asking.url()).decompress(true)) ==
+        "GET / HTTP/1.1\r\n" + asking.host() + defaults + "\r\n");
+    Wire plain(Options().decompress(false));
+    auto const encoding = [&](Request request) {
+        return line_of(plain.sent(std::move(request.decompress(true))), "Accept-Encoding");
+    };
+    CHECK(encoding(Request(Verb::get, plain.url())) == "gzip, deflate");
+    CHECK(encoding(Request(Verb::get, plain.url()).header("Range", "bytes=0-9")) == "identity");
+    CHECK(encoding(Request(Verb::get, plain.url()).header("Accept-Encoding", "x")) == "x");
+}
+
 TEST_CASE("A part of something is asked for without an encoding") {
     Wire wire;
     auto const encoding = [&](Request request) {

@@ -8,10 +8,13 @@
 #include <syncopate/async_generator.hpp>
 #include <syncopate/http/detail/message/response_parser.hpp>
 #include <syncopate/http/error.hpp>
+#include <syncopate/http/headers.hpp>
+#include <syncopate/http/links.hpp>
 #include <syncopate/http/options.hpp>
 #include <syncopate/http/progress.hpp>
 #include <syncopate/http/request.hpp>
 #include <syncopate/http/response.hpp>
+#include <syncopate/http/session.hpp>
 
 #include <boost/asio/awaitable.hpp>
 
@@ -34,7 +37,10 @@ namespace asio = boost::asio;
 using namespace std::string_literals;
 using namespace support;
 using syncopate::AsyncGenerator;
+using syncopate::http::ClientSession;
 using syncopate::http::Errc;
+using syncopate::http::Headers;
+using syncopate::http::Links;
 using syncopate::http::Progress;
 using syncopate::http::Request;
 using syncopate::http::Response;
@@ -661,9 +667,89 @@ TEST_CASE("Fields behind the body mean nothing") {
         CHECK(client.text(got) == "hello");
         CHECK(got.history().empty());
         CHECK(got.headers().size() == 1);
+        CHECK(got.trailers().size() == 5);
+        CHECK(got.trailers()["x"] == "y");
     }
     CHECK(server.requests().back().find("Cookie") == std::string::npos);
     CHECK(server.connections() == 1);
+}
+
+TEST_CASE("Fields behind the body are there when it has been read, also without one") {
+    auto const with_trailer = [](std::string const& chunks) {
+        return "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: Digest\r\n\r\n" + chunks +
+               "0\r\nDigest: sha-256=abc\r\n\r\n";
+    };
+    RawServer server(
+        {sending(with_trailer("5\r\nhello\r\n")), sending(with_trailer("")), sending(ok("none"))});
+    SessionOnLoop client;
+    for (std::string const body : {"hello", ""}) {
+        auto got = client.get(server.url());
+        CHECK(client.text(got) == body);
+        CHECK(got.trailers()["Digest"] == "sha-256=abc");
+        CHECK_FALSE(got.headers().contains("Digest"));
+        client.session = ClientSession();
+    }
+    auto got = client.get(server.url());
+    CHECK(client.text(got) == "none");
+    CHECK(got.trailers().empty());
+}
+
+TEST_CASE("A response knows whom it came from, on a connection that is used again, too") {
+    RawServer server(answering(ok("hello")));
+    SessionOnLoop client;
+    for (int i = 0; i < 2; ++i) {
+        auto const got = client.get(server.url());
+        CHECK(got.peer().address().to_string() == "127.0.0.1");
+        CHECK(got.peer().port() == server.port());
+    }
+    auto const six = RawServer::ipv6(answering(ok("hello")));
+    CHECK(client.get(six.url()).peer().address().to_string() == "::1");
+}
+
+TEST_CASE("The links of a response are those of its fields Link") {
+    Headers headers;
+    headers.add(
+        "Link",
+        "<https://a.test/things?page=2>; rel=\"next\", </things?page=9,10>;rel=last ; title=\"a \\\"b\\\", c\"");
+    headers.add("X", "<http://x.test/>; rel=next");
+    headers.add(
+        "link", ",, <mailto:me@a.test>; REL=\"Author  start\"; rel=ignored;;flag; title=plain; "
+                "title*=UTF-8'de'%E2%82%ac%20x,<#part>;anchor=\"/other\";rel=prev");
+    headers.add("Link", "no link, <http://b.test/>; rel=after");
+    headers.add("Link", "<http://c.test/");
+    Links const links(headers, "https://a.test/things");
+    REQUIRE(links.size() == 4);
+    CHECK(links["next"] == "https://a.test/things?page=2");
+    CHECK(links["NEXT"] == "https://a.test/things?page=2");
+    CHECK(links["last"] == "https://a.test/things?page=9,10");
+    CHECK(links.find("last")->parameter("Title") == "a \"b\", c");
+    CHECK(links["author"] == "mailto:me@a.test");
+    CHECK(links.contains("start"));
+    CHECK(links.find("start")->rel() == "Author  start");
+    CHECK(links.find("start")->parameter("title") == "\xe2\x82\xac x");
+    CHECK(links.find("start")->parameter("flag") == "");
+    CHECK_FALSE(links.find("start")->parameter("type"));
+    // It is a link of another resource.
+    CHECK_FALSE(links.contains("prev"));
+    CHECK(links.begin()[3].url() == "https://a.test/things#part");
+    CHECK(links["absent"].empty());
+    CHECK_FALSE(links.contains(""));
+    CHECK(Links(Headers(), "https://a.test/").empty());
+}
+
+TEST_CASE("What a server writes into Link harms nobody") {
+    for (std::string const text :
+         {"", "<", "<>", ">", "<a", "<a>;", "<a>;=", "<a>;rel", "<a>;rel=", "<a>;rel=\"",
+          "<a>;rel=\"\\", "<a>;rel=x;rel*=UTF-8''%zz", "<a>,", "<a>x;rel=y", ";;;,,,", "<a><b>",
+          "<\\>;rel=x"}) {
+        CAPTURE(text);
+        Headers headers;
+        headers.add("Link", text);
+        for (auto const& link : Links(headers, "https://a.test/")) {
+            CHECK_FALSE(link.has_rel("y"));
+            CHECK_FALSE(link.parameter("none"));
+        }
+    }
 }
 
 TEST_CASE("The extensions of a chunk mean nothing") {

@@ -180,6 +180,15 @@ TEST_CASE("A redirect from https to http is refused") {
     CHECK(plain.connections() == 0);
 }
 
+TEST_CASE("A redirect from https to http is followed where that is allowed, without credentials") {
+    CertificateAuthority const authority;
+    RawServer plain(answering(ok("plain")));
+    RawServer secure = RawServer::tls(authority.issue(), redirecting(plain.url()));
+    SessionOnLoop client(options().allow_downgrade(true).ca_certificates(authority.certificate()));
+    CHECK(client.text(Request(Verb::get, secure.url()).bearer("secret")) == "plain");
+    CHECK_THAT(plain.requests().at(0), !ContainsSubstring("secret"));
+}
+
 // ---- How far
 
 TEST_CASE("A redirect that leads back to itself ends with an error") {

@@ -3,6 +3,7 @@
 #include "support/catch.hpp"
 #include "support/certificates.hpp"
 #include "support/errors.hpp"
+#include "support/http.hpp"
 #include "support/raw_server.hpp"
 #include "support/temporary_directory.hpp"
 #include <syncopate/http/detail/connection/socket.hpp>
@@ -11,6 +12,7 @@
 #include <syncopate/http/detail/connection/tls_stream.hpp>
 #include <syncopate/http/error.hpp>
 #include <syncopate/http/options.hpp>
+#include <syncopate/http/tls_options.hpp>
 
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/error.hpp>
@@ -25,9 +27,14 @@
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
+#include <openssl/x509.h>
 
 #include <array>
 #include <chrono>
+#include <cstddef>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
 #include <iostream>
 #include <memory>
 #include <sstream>
@@ -149,6 +156,22 @@ std::string clog_during(auto function) {
     function();
     std::clog.rdbuf(previous);
     return log.str();
+}
+
+/// What pins the key of a certificate.
+std::string key_digest(Certificate const& certificate) {
+    OpensslBio const in(
+        BIO_new_mem_buf(certificate.key.data(), static_cast<int>(certificate.key.size())));
+    OpensslKey const key(PEM_read_bio_PrivateKey(in.get(), nullptr, nullptr, nullptr));
+    std::array<unsigned char, 1024> der{};
+    auto* end = der.data();
+    auto const size = i2d_PUBKEY(key.get(), &end);
+    std::array<unsigned char, 32> digest{};
+    EVP_Digest(
+        der.data(), static_cast<std::size_t>(size), digest.data(), nullptr, EVP_sha256(), nullptr);
+    std::array<unsigned char, 48> text{};
+    EVP_EncodeBlock(text.data(), digest.data(), 32);
+    return reinterpret_cast<char const*>(text.data());
 }
 
 /// The client's key, behind a password.
@@ -391,6 +414,130 @@ TEST_CASE("A server that asks for a certificate refuses a client without one") {
         }
         CHECK_THAT(text, ContainsSubstring("certificate required"));
     }
+}
+
+TEST_CASE("A client shows its certificate to a server that asks for it after the handshake") {
+    TemporaryDirectory const directory;
+    auto const certificate = authority().issue_for_client("alice");
+    auto const server = RawServer::tls(authority().issue(), [](Peer& peer) {
+        for (;;) {
+            peer.read_request();
+            if (peer.client_name().empty())
+                peer.ask_for_certificate();
+            peer.send(ok(peer.client_name()));
+        }
+    });
+    SessionOnLoop client(trusting().client_certificate(
+        directory.write("alice.pem", certificate.chain),
+        directory.write("alice.key", certificate.key)));
+    CHECK(client.text(server.url()) == "alice");
+    CHECK(client.text(server.url()) == "alice");
+    CHECK(server.connections() == 1);
+    CHECK(code_of([&] { SessionOnLoop(trusting()).text(server.url()); }) == Errc::connection_lost);
+}
+
+TEST_CASE("A key with a password is read with it") {
+    TemporaryDirectory const directory;
+    auto const certificate = authority().issue_for_client("alice");
+    auto const server = RawServer::tls(
+        {.certificate = authority().issue(), .client_authority = authority().certificate()},
+        describe_client);
+    auto const options = trusting().client_certificate(
+        directory.write("alice.pem", certificate.chain),
+        directory.write("alice.key", encrypted(certificate.key)));
+    CHECK_THAT(
+        visit(SessionOptions(options).client_key_password("secret"), server),
+        ContainsSubstring("client=alice"));
+    auto const wrong = SessionOptions(options).client_key_password("guessed");
+    CHECK(code_of([&] { Tls const tls(wrong); }) == std::errc::invalid_argument);
+}
+
+TEST_CASE("Authorities can be added to those of a file, and to those of the system") {
+    TemporaryDirectory const directory;
+    CertificateAuthority const another("another");
+    auto const path = directory.write("another.pem", another.certificate());
+    auto const first = server_with(authority().issue());
+    auto const second = server_with(another.issue());
+    auto const with_file = trusting().extra_ca_file(path);
+    CHECK_NOTHROW(visit(with_file, first));
+    CHECK_NOTHROW(visit(with_file, second));
+
+    ::setenv("SSL_CERT_FILE", path.c_str(), 1);  // what the system trusts
+    auto const with_text = SessionOptions().extra_ca_certificates(authority().certificate());
+    auto const only = trusting();
+    CHECK_NOTHROW(visit(with_text, first));
+    CHECK_NOTHROW(visit(with_text, second));
+    CHECK(Refusal(only, second).code == Errc::certificate_refused);
+    ::unsetenv("SSL_CERT_FILE");
+    CHECK(Refusal(with_text, second).code == Errc::certificate_refused);
+
+    auto const missing = SessionOptions().extra_ca_file(path + ".missing");
+    CHECK(code_of([&] { Tls const tls(missing); }) == std::errc::no_such_file_or_directory);
+}
+
+TEST_CASE("TLS 1.3 can be required") {
+    auto const old = RawServer::tls(
+        {.certificate = authority().issue(), .max_version = TLS1_2_VERSION}, describe_client);
+    CHECK_NOTHROW(visit(trusting().minimum_tls(http::TlsVersion::tls_1_2), old));
+    auto const options = trusting().minimum_tls(http::TlsVersion::tls_1_3);
+    CHECK(Refusal(options, old).code == Errc::tls_failed);
+    CHECK_NOTHROW(visit(options, server_with(authority().issue())));
+}
+
+TEST_CASE(
+    "A server with another public key than the pinned ones is refused, also without verification") {
+    auto const certificate = authority().issue();
+    auto const pin = "sha256//" + key_digest(certificate);
+    auto const other = "sha256//" + key_digest(authority().issue());
+    auto const server = RawServer::tls(certificate, [](Peer& peer) {
+        peer.read_request();
+        peer.send(
+            response("200 OK", "Connection: close\r\n", peer.is_resumed() ? "resumed" : "new"));
+    });
+    SessionOnLoop client(trusting().pin_public_key(other + ';' + pin));
+    CHECK(client.text(server.url()) == "new");
+    CHECK(client.text(server.url()) == "resumed");
+    CHECK(
+        SessionOnLoop(trusting().pin_public_key(other).pin_public_key(pin)).text(server.url()) ==
+        "new");
+
+    SessionOnLoop stranger(trusting().pin_public_key(other));
+    auto const get = [&] { stranger.text(server.url()); };
+    CHECK(code_of(get) == Errc::certificate_refused);
+    CHECK_THAT(
+        message_of<std::system_error>(get), ContainsSubstring("none of those that are pinned"));
+    CHECK(server.requests().size() == 3);
+    clog_during([&] {
+        SessionOnLoop careless(SessionOptions().verify(false).pin_public_key(other));
+        CHECK(code_of([&] { careless.text(server.url()); }) == Errc::certificate_refused);
+    });
+    for (auto const& text :
+         {std::string(), "sha256/" + pin.substr(8), pin.substr(8), pin + "=", pin.substr(0, 51),
+          std::string("sha1//abc="), pin + ";x", "sha256//" + std::string(43, '!') + '='}) {
+        CAPTURE(text);
+        auto const options = SessionOptions().pin_public_key(text);
+        CHECK(code_of([&] { Tls const tls(options); }) == std::errc::invalid_argument);
+    }
+}
+
+TEST_CASE("The keys of connections are appended to a file, which is its owner's only") {
+    TemporaryDirectory const directory;
+    auto const path = (directory.path() / "keys").string();
+    auto const server = RawServer::tls(authority().issue(), answering(ok("in")));
+    for (int i = 0; i < 2; ++i)
+        CHECK(SessionOnLoop(trusting().key_log_file(path)).text(server.url()) == "in");
+    std::ifstream file(path);
+    std::string line;
+    int secrets = 0;
+    while (std::getline(file, line))
+        secrets += line.starts_with("CLIENT_TRAFFIC_SECRET_0 ");
+    CHECK(secrets == 2);
+    using Perms = std::filesystem::perms;
+    CHECK(std::filesystem::status(path).permissions() == (Perms::owner_read | Perms::owner_write));
+    auto const missing = SessionOptions().key_log_file(path + "/missing");
+    auto const make = [&] { Tls const tls(missing); };
+    CHECK(code_of(make) == std::errc::not_a_directory);
+    CHECK_THAT(message_of<std::system_error>(make), ContainsSubstring(path));
 }
 
 TEST_CASE("Without verification any server is let in, and the log says so once a session") {

@@ -171,6 +171,23 @@ public:
             "no new key");
     }
 
+    /// Of TLS 1.3: asks for the client's certificate, whoever has issued it, and waits until it has come.
+    void ask_for_certificate() {
+        constexpr int mode = SSL_VERIFY_PEER | SSL_VERIFY_POST_HANDSHAKE;
+        SSL_set_verify(tls_.get(), mode, [](int, X509_STORE_CTX*) { return 1; });
+        require_openssl(
+            SSL_verify_client_post_handshake(tls_.get()) == 1 && SSL_do_handshake(tls_.get()) == 1,
+            "the client cannot be asked");
+        SSL_clear_mode(tls_.get(), SSL_MODE_AUTO_RETRY);
+        while (!SSL_get0_peer_certificate(tls_.get())) {
+            char byte = 0;
+            int const size = SSL_peek(tls_.get(), &byte, 1);
+            if (size <= 0 && SSL_get_error(tls_.get(), size) != SSL_ERROR_WANT_READ)
+                throw PeerError("the client shows no certificate");
+        }
+        SSL_set_mode(tls_.get(), SSL_MODE_AUTO_RETRY);
+    }
+
     /// Of TLS: the name that the client asked for, empty if none.
     std::string server_name() const {
         auto const* const name = SSL_get_servername(tls_.get(), TLSEXT_NAMETYPE_host_name);

@@ -3,8 +3,11 @@
 
 #include <syncopate/http/error.hpp>
 #include <syncopate/http/headers.hpp>
+#include <syncopate/http/links.hpp>
 #include <syncopate/http/response.hpp>
 #include <syncopate/http/text_lines.hpp>
+
+#include <boost/asio/ip/tcp.hpp>
 
 #include <chrono>
 #include <exception>
@@ -42,6 +45,16 @@ public:
 
     /// Gives the URL of the request that was answered, after redirects, without a user's name and password.
     std::string const& url() const { return response_.url(); }
+
+    /// Gives the fields that came behind the body. They are never among the headers().
+    Headers const& trailers() const { return response_.trailers(); }
+
+    /// Gives the links to other resources, of the fields Link.
+    Links links() const { return response_.links(); }
+
+    /// Gives the address and the port that the request was sent to: the server's, or those of its proxy. `0.0.0.0:0` where
+    /// it went by SessionOptions::unix_socket().
+    boost::asio::ip::tcp::endpoint const& peer() const { return response_.peer(); }
 
     /// Gives the time that the server asks to wait before the request is sent again, by the field Retry-After; nothing
     /// if it does not say.

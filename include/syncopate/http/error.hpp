@@ -73,6 +73,8 @@ enum class Errc {
     body_timed_out,
     /// The exchange as a whole took too long: SessionOptions::total_timeout, Request::timeout.
     total_timed_out,
+    /// public_addresses_only() or allowed_hosts(), as SessionOptions::on_connect, refuses the connection.
+    connection_not_allowed,
 };
 
 namespace detail {
@@ -111,6 +113,7 @@ public:
         case Errc::response_header_timed_out: return "response header timed out";
         case Errc::body_timed_out: return "body timed out";
         case Errc::total_timed_out: return "total timed out";
+        case Errc::connection_not_allowed: return "the connection is not allowed";
         }
         return is_status(code) ? message(static_cast<int>(Errc::error_status)) : "unknown error";
     }

@@ -1,7 +1,9 @@
-// SessionOptions: the settings of a session: limits of time and size, trust, proxies, default fields.
+// SessionOptions: the settings of a session: limits of time and size, proxies, addresses, default fields.
 #pragma once
 
+#include <syncopate/http/connect_info.hpp>
 #include <syncopate/http/headers.hpp>
+#include <syncopate/http/tls_options.hpp>
 #include <syncopate/http/trace.hpp>
 
 #include <algorithm>
@@ -12,6 +14,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 namespace syncopate::inline v0_1::http {
 
@@ -23,7 +26,7 @@ namespace syncopate::inline v0_1::http {
 /// is zero allows nothing, unless its comment says that zero is no limit.
 ///
 /// Threads:   one at a time, as with any value.
-class SessionOptions {
+class SessionOptions : public TlsOptions<SessionOptions> {
 public:
     /// The type of the limits of time.
     using Duration = std::chrono::nanoseconds;
@@ -72,40 +75,6 @@ public:
     }
     Duration idle_timeout() const noexcept { return idle_timeout_; }
 
-    /// Whether servers must show a certificate that is trusted and has their name. Default: true. With false,
-    /// anybody on the way can read and change everything; the session says so on std::clog.
-    SessionOptions& verify(bool value) {
-        verify_ = value;
-        return *this;
-    }
-    bool verify() const noexcept { return verify_; }
-
-    /// A file of certificates, as PEM, which are trusted instead of those that the system trusts. It is read when
-    /// the session is made, which throws std::system_error if that fails. Default: none.
-    SessionOptions& ca_file(std::string path) {
-        ca_file_ = std::move(path);
-        return *this;
-    }
-    std::string const& ca_file() const noexcept { return ca_file_; }
-
-    /// Certificates to trust, as ca_file(), but as PEM text. Default: none.
-    SessionOptions& ca_certificates(std::string pem) {
-        ca_certificates_ = std::move(pem);
-        return *this;
-    }
-    std::string const& ca_certificates() const noexcept { return ca_certificates_; }
-
-    /// The files of the client's own certificate chain and of its private key, as PEM. They are read when the session
-    /// is made, which throws std::system_error if that fails. A key with a password is refused. Default: none.
-    SessionOptions& client_certificate(std::string certificate_path, std::string key_path) {
-        client_certificate_ = std::move(certificate_path);
-        client_key_ = std::move(key_path);
-        return *this;
-    }
-    std::string const& client_certificate() const noexcept { return client_certificate_; }
-    /// What has been set.
-    std::string const& client_key() const noexcept { return client_key_; }
-
     /// The proxy for all requests. Default: empty, none. If it is no such URL, making the session throws
     /// Errc::invalid_url.
     ///
@@ -134,6 +103,42 @@ public:
         return *this;
     }
     std::string const& unix_socket() const noexcept { return unix_socket_; }
+
+    /// Names an address of a host, which is then not looked up; several of one host are tried in turn. URL, `Host` and the
+    /// name in the certificate stay those of the host. What a proxy looks up is not concerned, but the proxy's own host is.
+    /// What is no host, or no address, is refused when the session is made.
+    ///
+    /// host:      a name or an address, as in a URL.
+    /// port:      for URLs with this port; 0: with any.
+    /// address:   IPv4 or IPv6.
+    SessionOptions& resolve(std::string host, std::uint16_t port, std::string address) {
+        fixed_addresses_.push_back({std::move(host), port, std::move(address)});
+        return *this;
+    }
+    /// An address that resolve() has named.
+    struct FixedAddress {
+        std::string host;     ///< the host, as it was given
+        std::uint16_t port;   ///< the port; 0: any
+        std::string address;  ///< the address, as it was given
+    };
+    /// What resolve() has named, in that order.
+    std::vector<FixedAddress> const& fixed_addresses() const noexcept { return fixed_addresses_; }
+
+    /// Adds a function that is called with each address before it is connected to, when its name has been looked up: for
+    /// requests, each of their redirects, and WebSockets. An exception that it throws refuses the address; the host's
+    /// other ones are tried. If none is left, the request fails with that exception. Several functions must all agree.
+    /// Default: none. See public_addresses_only() and allowed_hosts().
+    ///
+    /// A connection that is used again was allowed when it was made.
+    ///
+    /// function:  called on the session's loop. It must not block.
+    SessionOptions& on_connect(ConnectPolicy function) {
+        if (function)
+            on_connect_.push_back(std::move(function));
+        return *this;
+    }
+    /// The functions that on_connect() has added.
+    std::vector<ConnectPolicy> const& on_connect() const noexcept { return on_connect_; }
 
     /// The time for which the addresses of a name are kept. Default: 10 s. Zero or less: not at all.
     SessionOptions& dns_cache_time(Duration value) {
@@ -165,6 +170,14 @@ public:
         return *this;
     }
     std::size_t max_redirects() const noexcept { return max_redirects_; }
+
+    /// Whether a redirect from https to http is followed. Default: false: it fails with Errc::redirect_refused. With true,
+    /// anybody on the way can read and change what follows; credentials and Secure cookies are not sent there.
+    SessionOptions& allow_downgrade(bool value) {
+        allow_downgrade_ = value;
+        return *this;
+    }
+    bool allow_downgrade() const noexcept { return allow_downgrade_; }
 
     /// Whether gzip and deflate are asked for and decoded. Default: true.
     SessionOptions& decompress(bool value) {
@@ -287,18 +300,16 @@ private:
     std::size_t max_line_size_ = std::size_t{512} * 1024;
     std::size_t max_interim_responses_ = 16;
     std::size_t max_encodings_ = 2;
-    bool verify_ = true;
     bool trust_environment_ = false;
+    bool allow_downgrade_ = false;
     bool decompress_ = true;
     bool cookies_ = false;
     bool retry_ = true;
     bool strict_ = false;
-    std::string ca_file_;
-    std::string ca_certificates_;
-    std::string client_certificate_;
-    std::string client_key_;
     std::string proxy_;
     std::string unix_socket_;
+    std::vector<FixedAddress> fixed_addresses_;
+    std::vector<ConnectPolicy> on_connect_;
     Headers headers_;
     Trace trace_;
 };

@@ -165,6 +165,35 @@ public:
         return *this;
     }
 
+    /// Sets a limit instead of SessionOptions::connect_timeout(). Zero or less: no limit.
+    Request& connect_timeout(std::chrono::nanoseconds value) {
+        parts_.change_settings().connect_timeout = value;
+        return *this;
+    }
+    /// Sets a limit instead of SessionOptions::read_timeout(). Zero or less: no limit.
+    Request& read_timeout(std::chrono::nanoseconds value) {
+        parts_.change_settings().read_timeout = value;
+        return *this;
+    }
+
+    /// Sets whether the response may be encoded, and is decoded, instead of SessionOptions::decompress(). With false, no
+    /// encoding is asked for, and what comes is given as it comes: an archive that a server has labelled as encoded
+    /// stays one.
+    Request& decompress(bool value) {
+        parts_.change_settings().decompress = value;
+        return *this;
+    }
+
+    /// Sets the proxy for this request and its redirects, instead of SessionOptions::proxy() and what the environment
+    /// names. Empty: none. A session with SessionOptions::unix_socket() uses none all the same. If it is no such URL, the
+    /// request fails with Errc::invalid_url.
+    ///
+    /// url:       as SessionOptions::proxy().
+    Request& proxy(std::string url) {
+        parts_.change_settings().proxy = std::move(url);
+        return *this;
+    }
+
     /// Sets a limit instead of SessionOptions::max_redirects(). Zero: the redirect itself is the response.
     Request& max_redirects(std::size_t value) {
         parts_.max_redirects = value;

@@ -7,12 +7,14 @@
 #include <syncopate/http/detail/session/session_core.hpp>
 #include <syncopate/http/error.hpp>
 #include <syncopate/http/headers.hpp>
+#include <syncopate/http/links.hpp>
 #include <syncopate/http/progress.hpp>
 #include <syncopate/http/status_error.hpp>
 #include <syncopate/http/url.hpp>
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/cancellation_type.hpp>
+#include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/this_coro.hpp>
 
 #include <chrono>
@@ -54,6 +56,17 @@ public:
 
     /// Gives the URL of the request that was answered, after redirects, without a user's name and password.
     std::string const& url() const { return state().url.text(); }
+
+    /// Gives the fields that came behind the body. There are none before the body has been read to its end. They are never
+    /// among the headers().
+    Headers const& trailers() const { return state().head.trailers; }
+
+    /// Gives the links to other resources, of the fields Link.
+    Links links() const { return Links(headers(), url()); }
+
+    /// Gives the address and the port that the request was sent to: the server's, or those of its proxy. `0.0.0.0:0` where
+    /// it went by SessionOptions::unix_socket().
+    boost::asio::ip::tcp::endpoint const& peer() const { return state().exchange.peer(); }
 
     /// Gives the time that the server asks to wait before the request is sent again, by the field Retry-After; nothing
     /// if it does not say.
@@ -140,10 +153,11 @@ private:
             std::shared_ptr<detail::SessionCore> its_core,
             std::shared_ptr<detail::SessionLoop> loop,
             detail::Deadline total,
-            ProgressFunction its_progress,
+            auto const& request,
             Url&& its_url)
-            : core(std::move(its_core)), progress(std::move(its_progress)), url(std::move(its_url)),
-              exchange(core->options(), std::move(loop), total, progress, head, url.origin()),
+            : core(std::move(its_core)), progress(request.on_progress), url(std::move(its_url)),
+              exchange(
+                  core->options(), request, std::move(loop), total, progress, head, url.origin()),
               content(
                   exchange, {core->options().max_body_size(), core->options().max_line_size()}) {}
 

@@ -8,6 +8,7 @@
 
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/error.hpp>
+#include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/socket_base.hpp>
 #include <boost/smart_ptr/intrusive_ptr.hpp>
 #include <boost/smart_ptr/intrusive_ref_counter.hpp>
@@ -48,6 +49,10 @@ public:
     }
 
     Socket& socket() noexcept { return socket_; }
+
+    /// The address that it was connected to: the server's, or its proxy's. None for a Unix domain socket.
+    asio::ip::tcp::endpoint const& peer() const noexcept { return peer_; }
+    void set_peer(asio::ip::tcp::endpoint const& peer) noexcept { peer_ = peer; }
 
     void secure(std::unique_ptr<TlsStream> tls) noexcept { tls_ = std::move(tls); }
     TlsStream* tls() noexcept { return tls_.get(); }
@@ -268,6 +273,7 @@ private:
     }
 
     Socket socket_;
+    asio::ip::tcp::endpoint peer_;
     std::unique_ptr<TlsStream> tls_;
     TimedPark park_;
 

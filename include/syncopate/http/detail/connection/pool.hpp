@@ -51,6 +51,8 @@ public:
     Pool& operator=(Pool const&) = delete;
 
     /// An idle connection to this server, or the permit for a new one; empty if neither is free.
+    ///
+    /// key:       the server's origin, and behind a space what tells its connections apart, if anything does.
     Lease try_lease(std::string_view key, Deadline now) {
         return waiting_.empty() && !is_closed_ ? take(host_of(key), now) : Lease();
     }
@@ -60,7 +62,7 @@ public:
     /// Throws:    Errc::total_timed_out when the deadline passes; operation_aborted; Errc::session_closed.
     asio::awaitable<Lease> lease(std::string key, Deadline deadline, DeadlineTimer& timer) {
         if (is_closed_)
-            throw_error(Errc::session_closed, key);
+            throw_error(Errc::session_closed, origin_in(key));
         auto const request = std::make_shared<LeaseRequest>(host_of(key));
         QueuedRequest const queued(*this, request);
         serve(Deadline::clock::now());  // the requests in front may wait for other hosts
@@ -71,10 +73,10 @@ public:
         if (request->lease)
             co_return std::move(request->lease);
         if (is_closed_)
-            throw_error(Errc::session_closed, key);
+            throw_error(Errc::session_closed, origin_in(key));
         throw_error(
-            Errc::total_timed_out, key + ": waiting for a connection, of which all that "
-                                         "SessionOptions allow were in use");
+            Errc::total_timed_out, origin_in(key) + ": waiting for a connection, of which all that "
+                                                    "SessionOptions allow were in use");
     }
 
     /// Takes back a connection that is at rest; or leaves it to the caller, if it must not be kept.
@@ -182,6 +184,9 @@ private:
             i = idle_.erase(i);
         }
     }
+
+    /// For messages: what follows may hold a password.
+    static std::string origin_in(std::string const& key) { return key.substr(0, key.find(' ')); }
 
     PoolHost& host_of(std::string_view key) {
         auto const found = hosts_.find(key);

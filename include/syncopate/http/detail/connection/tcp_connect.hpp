@@ -25,6 +25,9 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
+#include <exception>
+#include <functional>
 #include <optional>
 #include <string>
 #include <utility>
@@ -72,13 +75,17 @@ inline asio::awaitable<Socket> connect_to(
     co_return std::move(socket);
 }
 
+/// Throws what refuses an address.
+using AddressCheck = std::function<void(asio::ip::address const&)>;
+
 /// Attempts at several addresses, each started a little after the one before: "Happy Eyeballs", RFC 8305.
 class ConnectRace {
 public:
-    explicit ConnectRace(asio::any_io_executor executor)
-        : executor_(std::move(executor)), next_(executor_) {}
+    /// check:     outlives this; may be empty.
+    ConnectRace(asio::any_io_executor executor, AddressCheck const& check)
+        : executor_(std::move(executor)), check_(check), next_(executor_) {}
 
-    /// Throws: if all attempts fail, the error of the last one.
+    /// Throws: if all attempts fail, the error of the last one. See refusal().
     asio::awaitable<Socket> run(std::vector<asio::ip::address> addresses, std::uint16_t port) {
         auto const body = [&](TaskGroup& group) { return start_all(group, addresses, port); };
         co_await with_task_group(body);
@@ -86,6 +93,9 @@ public:
             throw boost::system::system_error(error_);
         co_return std::move(*winner_);
     }
+
+    /// What the check has thrown first, or null.
+    std::exception_ptr const& refusal() const noexcept { return refusal_; }
 
 private:
     asio::awaitable<void> start_all(
@@ -102,6 +112,8 @@ private:
     }
 
     asio::awaitable<void> take_part(TaskGroup& group, asio::ip::tcp::endpoint endpoint) {
+        if (!is_allowed(endpoint.address()))
+            co_return start_next();
         try {
             auto socket = co_await connect_to(endpoint, executor_);
             if (!winner_)
@@ -109,12 +121,30 @@ private:
             group.cancel();
         } catch (boost::system::system_error const& error) {
             error_ = error.code();
-            next_.expires_at(
-                (asio::steady_timer::time_point::min)());  // ends a wait that starts later, too
+            start_next();
         }
     }
 
+    bool is_allowed(asio::ip::address const& address) {
+        try {
+            if (check_)
+                check_(address);
+            return true;
+        } catch (...) {
+            if (!refusal_)
+                refusal_ = std::current_exception();
+            return false;
+        }
+    }
+
+    void start_next() {
+        // Ends a wait that starts later, too.
+        next_.expires_at((asio::steady_timer::time_point::min)());
+    }
+
     asio::any_io_executor const executor_;
+    AddressCheck const& check_;
+    std::exception_ptr refusal_;
     asio::steady_timer next_;  // expires when the next attempt is to start
     std::optional<Socket> winner_;
     boost::system::error_code error_ = asio::error::host_unreachable;
@@ -127,26 +157,46 @@ private:
     throw_error(Errc::connect_failed, origin + ": " + error.message());
 }
 
+/// The address and the port that a socket is connected to; those of TCP over IPv4 or IPv6 only.
+inline asio::ip::tcp::endpoint peer_of(Socket const& socket) noexcept {
+    boost::system::error_code error;
+    auto const any = socket.remote_endpoint(error);
+    asio::ip::tcp::endpoint peer;
+    int const family = error ? AF_UNSPEC : any.protocol().family();
+    if ((family != AF_INET && family != AF_INET6) || any.size() > peer.capacity())
+        return peer;
+    std::memcpy(peer.data(), any.data(), any.size());
+    peer.resize(any.size());
+    return peer;
+}
+
 /// Connects to the first address that accepts. The next address is tried when one has failed, or has not
 /// answered for connection_attempt_delay.
 ///
 /// origin:    names the server in messages.
 /// executor:  of the socket: the loop's own executor, since the socket outlives the task.
-/// Throws:    Errc::connect_failed.
+/// check:     called with each address before it is connected to; may be empty.
+/// Throws:    what the check has thrown, if it has refused an address and no other one accepts; Errc::connect_failed.
 /// Cancel:    closes all that was opened.
 inline asio::awaitable<Socket> connect_tcp(
     std::vector<asio::ip::address> addresses,
     std::uint16_t port,
     std::string origin,
-    asio::any_io_executor executor) {
+    asio::any_io_executor executor,
+    AddressCheck check = {}) {
+    bool const is_only_one = addresses.size() == 1;
+    if (is_only_one && check)
+        check(addresses.front());
+    ConnectRace race(executor, check);
     try {
-        if (addresses.size() == 1) {
+        if (is_only_one) {
             asio::ip::tcp::endpoint const endpoint(addresses.front(), port);
             co_return co_await connect_to(endpoint, executor);
         }
-        ConnectRace race(executor);
         co_return co_await race.run(interleaved(std::move(addresses)), port);
     } catch (boost::system::system_error const& error) {
+        if (race.refusal() && error.code() != asio::error::operation_aborted)
+            std::rethrow_exception(race.refusal());
         throw_connect_error(origin, error.code());
     }
 }

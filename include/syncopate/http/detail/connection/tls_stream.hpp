@@ -2,6 +2,7 @@
 #pragma once
 
 #include <syncopate/http/detail/connection/certificate_name.hpp>
+#include <syncopate/http/detail/connection/key_log.hpp>
 #include <syncopate/http/detail/connection/socket.hpp>
 #include <syncopate/http/detail/connection/tls_sessions.hpp>
 #include <syncopate/http/error.hpp>
@@ -40,16 +41,18 @@ inline std::string tls_error_text(boost::system::error_code const& error) {
 /// The end of the connection without close_notify is asio::ssl::error::stream_truncated, and not eof.
 class TlsStream final : public asio::ssl::stream<Socket&> {
 public:
+    /// key_log:   see log_keys(); may be null.
     /// host:      the name or address that the certificate has to hold: Url::server_name().
     /// origin:    "https://host:port", in errors and as the key of the server's sessions.
     TlsStream(
         Socket& socket,
         asio::ssl::context& context,
         std::shared_ptr<TlsSessions> sessions,
+        std::shared_ptr<KeyLog const> key_log,
         std::string const& host,
         std::string origin)
         : asio::ssl::stream<Socket&>(socket, context), sessions_(std::move(sessions)),
-          origin_(std::move(origin)) {
+          key_log_(std::move(key_log)), origin_(std::move(origin)) {
         set_expected_host(host);
         if (SSL_set_ex_data(native_handle(), stream_index(), this) != 1)
             throw_error(Errc::tls_failed, origin_);
@@ -64,6 +67,9 @@ public:
         // Only TLS 1.0 asked for that.
         SSL_set_shutdown(native_handle(), SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
     }
+
+    /// "https://host:port".
+    std::string const& origin() const noexcept { return origin_; }
 
     /// Whether received bytes are still unread.
     bool has_input() {
@@ -98,6 +104,18 @@ public:
     static void collect_sessions(SSL_CTX* context) {
         SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
         SSL_CTX_sess_set_new_cb(context, &TlsStream::remember);
+    }
+
+    /// Sets the context's callback for keys: each goes to the log of its stream.
+    static void log_keys(SSL_CTX* context) {
+        SSL_CTX_set_keylog_callback(context, [](SSL const* ssl, char const* line) {
+            auto const* const stream =
+                static_cast<TlsStream*>(SSL_get_ex_data(ssl, stream_index()));
+            try {
+                stream->key_log_->write(line);
+            } catch (...) {  // NOLINT(bugprone-empty-catch): out of memory: the line is missing
+            }
+        });
     }
 
 private:
@@ -146,6 +164,7 @@ private:
     }
 
     std::shared_ptr<TlsSessions> sessions_;
+    std::shared_ptr<KeyLog const> key_log_;
     std::string origin_;
 };
 

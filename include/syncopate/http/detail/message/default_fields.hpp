@@ -30,9 +30,10 @@ public:
         add("User-Agent", "syncopate/" + std::to_string(SYNCOPATE_VERSION_MAJOR) + '.' +
                               std::to_string(SYNCOPATE_VERSION_MINOR));
         add("Accept", "*/*");
-        offers_encodings_ = options.decompress() && !headers_.contains(accept_encoding);
+        has_encodings_of_user_ = headers_.contains(accept_encoding);
+        offers_encodings_ = options.decompress() && !has_encodings_of_user_;
         if (offers_encodings_)
-            headers_.add(accept_encoding, headers_.contains("Range") ? identity : "gzip, deflate");
+            headers_.add(accept_encoding, headers_.contains("Range") ? identity : encodings);
         has_expect_ = headers_.contains("Expect");
         for (auto const field : headers_)
             append_field(text_, field.name(), field.value());
@@ -40,9 +41,11 @@ public:
 
     static constexpr std::string_view accept_encoding = "Accept-Encoding";
     static constexpr std::string_view identity = "identity";
+    static constexpr std::string_view encodings = "gzip, deflate";
 
     Headers const& headers() const noexcept { return headers_; }
-    /// Whether the Accept-Encoding among them is the library's.
+    /// Whether the user has set an Accept-Encoding, or else the library has.
+    bool has_encodings_of_user() const noexcept { return has_encodings_of_user_; }
     bool offers_encodings() const noexcept { return offers_encodings_; }
     /// Whether there is an Expect, which is for requests with a body only.
     bool has_expect() const noexcept { return has_expect_; }
@@ -56,6 +59,7 @@ private:
     }
 
     Headers headers_;
+    bool has_encodings_of_user_ = false;
     bool offers_encodings_ = false;
     bool has_expect_ = false;
     std::string text_;

@@ -9,12 +9,22 @@
 
 #include <chrono>
 #include <cstddef>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 namespace syncopate::inline v0_1::http::detail {
+
+/// What few requests set. It lies apart, so that the frame of a request's coroutine stays small, and is shared by copies.
+/// Nothing: the session's options hold.
+struct RequestSettings {
+    std::optional<std::chrono::nanoseconds> connect_timeout;
+    std::optional<std::chrono::nanoseconds> read_timeout;
+    std::optional<bool> decompress;
+    std::optional<std::string> proxy;
+};
 
 struct RequestParts {
     RequestParts(boost::beast::http::verb method, std::string&& target)
@@ -30,10 +40,23 @@ struct RequestParts {
     std::string content_type;
     /// The value of Authorization, or empty.
     std::string authorization;
-    /// These two: nothing where the session's options hold.
+    /// These: nothing where the session's options hold.
     std::optional<std::chrono::nanoseconds> timeout;
     std::optional<std::size_t> max_redirects;
+    /// Null: as if nothing were set in it.
+    std::shared_ptr<RequestSettings const> own_settings;
     ProgressFunction on_progress;
+
+    RequestSettings const& settings() const noexcept {
+        static constinit RequestSettings const none;
+        return own_settings ? *own_settings : none;
+    }
+    /// Gives the settings to be changed: those of copies stay as they are.
+    RequestSettings& change_settings() {
+        auto const own = std::make_shared<RequestSettings>(settings());
+        own_settings = own;
+        return *own;
+    }
 };
 
 /// The way to a request's parts: a Request has it as a friend, and users of the library do not see them.

@@ -21,6 +21,8 @@ struct ResponseHead {
     bool is_http_1_0 = false;
     std::string reason;
     Headers headers;
+    /// Behind a chunked body. They are kept apart: a Set-Cookie or a Location means nothing there.
+    Headers trailers;
 };
 
 /// Whether another response follows this one.

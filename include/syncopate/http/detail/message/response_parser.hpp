@@ -242,22 +242,30 @@ private:
         head_.is_http_1_0 = version < 11;
     }
 
-    // Before Boost 1.90 also called for the trailers. They are only counted, since a field such as Set-Cookie
-    // means nothing there.
+    // Before Boost 1.90 also called for the trailers.
     void on_field_impl(
         beast::http::field,
         string_view name,
         string_view value,
         beast::error_code& error) override {
         count_field(error);
-        if (!error && !is_header_done())
+        if (error)
+            return;
+        if (is_header_done())
+            add_trailer(name, value);
+        else
             add_field({name.data(), name.size()}, {value.data(), value.size()});
     }
 
 #if BOOST_BEAST_VERSION >= 359
     void on_trailer_field_impl(
-        beast::http::field, string_view, string_view, beast::error_code& error) override {
+        beast::http::field,
+        string_view name,
+        string_view value,
+        beast::error_code& error) override {
         count_field(error);
+        if (!error)
+            add_trailer(name, value);
     }
 #endif
 
@@ -276,6 +284,10 @@ private:
             head_.headers.add_line({begin, end}, name, value);
         else
             head_.headers.add(name, value);
+    }
+
+    void add_trailer(string_view name, string_view value) {
+        head_.trailers.add({name.data(), name.size()}, {value.data(), value.size()});
     }
 
     void on_header_impl(beast::error_code& error) override { error = {}; }

@@ -6,11 +6,13 @@
 #include <syncopate/detail/task/outcome.hpp>
 #include <syncopate/detail/task/owned_or_ref.hpp>
 #include <syncopate/detail/wait/deadline.hpp>
+#include <syncopate/http/connect_info.hpp>
 #include <syncopate/http/detail/connection/connection.hpp>
 #include <syncopate/http/detail/connection/proxy.hpp>
 #include <syncopate/http/detail/connection/proxy_tunnel.hpp>
 #include <syncopate/http/detail/connection/socket.hpp>
 #include <syncopate/http/detail/connection/socks_tunnel.hpp>
+#include <syncopate/http/detail/connection/system_lookup.hpp>
 #include <syncopate/http/detail/connection/tcp_connect.hpp>
 #include <syncopate/http/detail/connection/tls_relay.hpp>
 #include <syncopate/http/detail/connection/tls_stream.hpp>
@@ -23,9 +25,11 @@
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/deferred.hpp>
 #include <boost/asio/ip/address.hpp>
+#include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/ssl/stream_base.hpp>
 #include <boost/asio/this_coro.hpp>
 
+#include <cstddef>
 #include <cstdint>
 #include <exception>
 #include <functional>
@@ -33,7 +37,6 @@
 #include <string>
 #include <system_error>
 #include <utility>
-#include <vector>
 
 namespace syncopate::inline v0_1::http::detail {
 
@@ -46,12 +49,14 @@ inline bool needs_tunnel(Url const& url, Proxy const& proxy) noexcept {
 class ConnectFlow {
 public:
     /// proxy:     null: none.
+    /// hop:       the redirects before.
     ConnectFlow(
         std::shared_ptr<SessionCore> core,
         SessionLoopPointer loop,
         Url const& url,
-        Proxy const* proxy)
-        : core_(std::move(core)), loop_(std::move(loop)), url_(url), proxy_(proxy),
+        Proxy const* proxy,
+        std::size_t hop)
+        : core_(std::move(core)), loop_(std::move(loop)), url_(url), proxy_(proxy), hop_(hop),
           origin_(url.origin()) {}
     ConnectFlow(ConnectFlow const&) = delete;
     ConnectFlow& operator=(ConnectFlow const&) = delete;
@@ -81,6 +86,9 @@ public:
     }
 
 private:
+    /// Whose address it is.
+    enum class Target { server, proxy };
+
     /// Cancels the connecting when the session is closed.
     class Abortable final : public SessionUser {
     public:
@@ -106,11 +114,13 @@ private:
     asio::awaitable<ConnectionPointer> connect() {
         auto socket = co_await open_socket();
         ConnectionPointer const connection(new Connection(std::move(socket)));
+        connection->set_peer(peer_);
         if (!url_.is_secure())
             co_return connection;
         connection->secure(core_->tls().make_stream(
             connection->socket(), std::string(url_.server_name()), origin_));
         co_await shake_hands(*connection->tls());
+        core_->tls().require_pinned_key(*connection->tls());
         co_return connection;
     }
 
@@ -125,15 +135,17 @@ private:
 
     asio::awaitable<Socket> open_socket() {
         auto const& unix_socket = core_->options().unix_socket();
-        if (!unix_socket.empty())
+        if (!unix_socket.empty()) {
+            check({}, Target::server);
             return connect_unix(unix_socket, origin_, loop_->executor);
+        }
         if (!proxy_)
-            return open_tcp(std::string(url_.host()), url_.port(), origin_);
+            return open_tcp(Target::server);
         return proxy_->is_socks() ? open_by_socks() : open_by_http_proxy();
     }
 
     asio::awaitable<Socket> open_by_http_proxy() {
-        auto socket = co_await open_tcp(proxy_->host(), proxy_->port(), proxy_->origin());
+        auto socket = co_await open_tcp(Target::proxy);
         if (proxy_->is_secure())
             socket = co_await secured(std::move(socket));
         if (needs_tunnel(url_, *proxy_))
@@ -151,11 +163,17 @@ private:
     /// If names are looked up here, each address is asked for, until one will do.
     asio::awaitable<Socket> open_by_socks() {
         std::string const host(url_.host());
-        if (proxy_->kind() == ProxyKind::socks5h || url_.is_ip_address())
+        if (proxy_->kind() == ProxyKind::socks5h && !url_.is_ip_address())
             co_return co_await open_by_socks(host);
-        auto const addresses = co_await loop_->resolver.resolve(host);
+        std::exception_ptr refusal;
         std::exception_ptr failure;
-        for (auto const& address : addresses) {
+        for (auto const& address : co_await look_up(host, url_.port())) {
+            try {
+                check(address, Target::server);
+            } catch (...) {
+                refusal = refusal ? refusal : std::current_exception();
+                continue;
+            }
             try {
                 co_return co_await open_by_socks(address.to_string());
             } catch (std::system_error const& error) {
@@ -164,23 +182,28 @@ private:
                 failure = std::current_exception();
             }
         }
-        std::rethrow_exception(failure);
+        std::rethrow_exception(refusal ? refusal : failure);
     }
     asio::awaitable<Socket> open_by_socks(std::string host) {
-        auto socket = co_await open_tcp(proxy_->host(), proxy_->port(), proxy_->origin());
+        auto socket = co_await open_tcp(Target::proxy);
         co_await open_socks_tunnel(socket, *proxy_, std::move(host), url_.port());
         co_return std::move(socket);
     }
 
-    asio::awaitable<Socket> open_tcp(std::string host, std::uint16_t port, std::string origin) {
-        boost::system::error_code is_name;
-        auto const address = asio::ip::make_address(host, is_name);
-        std::vector<asio::ip::address> addresses{address};
-        if (is_name)
-            addresses = co_await loop_->resolver.resolve(host);
+    asio::awaitable<Socket> open_tcp(Target target) {
+        bool const is_server = target == Target::server;
+        std::string const host = is_server ? std::string(url_.host()) : proxy_->host();
+        auto const port = is_server ? url_.port() : proxy_->port();
+        auto addresses = co_await look_up(host, port);
+        AddressCheck allow;
+        if (!core_->options().on_connect().empty())
+            allow = [this, target](auto const& address) { check(address, target); };
         try {
-            co_return co_await connect_tcp(
-                std::move(addresses), port, std::move(origin), loop_->executor);
+            auto socket = co_await connect_tcp(
+                std::move(addresses), port, is_server ? origin_ : proxy_->origin(), loop_->executor,
+                std::move(allow));
+            peer_ = peer_of(socket);
+            co_return std::move(socket);
         } catch (...) {
             // The server may have moved, and its name lead elsewhere by now.
             loop_->resolver.forget(host);
@@ -188,11 +211,40 @@ private:
         }
     }
 
+    asio::awaitable<Addresses> look_up(std::string host, std::uint16_t port) {
+        if (auto const* const fixed = core_->fixed_addresses().find(host, port))
+            co_return *fixed;
+        boost::system::error_code is_name;
+        auto const address = asio::ip::make_address(host, is_name);
+        if (!is_name)
+            co_return Addresses{address};
+        co_return co_await loop_->resolver.resolve(std::move(host));
+    }
+
+    /// Throws what refuses the address.
+    void check(asio::ip::address const& address, Target target) const {
+        auto const& functions = core_->options().on_connect();
+        if (functions.empty())
+            return;
+        ConnectInfo const info{
+            url_.text(),
+            std::string(url_.host()),
+            url_.port(),
+            address,
+            hop_,
+            proxy_ ? proxy_->origin() : std::string(),
+            target == Target::proxy};
+        for (auto const& function : functions)
+            function(info);
+    }
+
     std::shared_ptr<SessionCore> const core_;
     SessionLoopPointer const loop_;
     Url const& url_;
     Proxy const* const proxy_;
+    std::size_t const hop_;
     std::string const origin_;
+    asio::ip::tcp::endpoint peer_;
     Errc phase_ = Errc::connect_timed_out;
 };
 

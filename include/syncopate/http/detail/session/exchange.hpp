@@ -6,6 +6,7 @@
 #include <syncopate/http/detail/connection/pool.hpp>
 #include <syncopate/http/detail/connection/tls_stream.hpp>
 #include <syncopate/http/detail/message/keep_alive.hpp>
+#include <syncopate/http/detail/message/request_parts.hpp>
 #include <syncopate/http/detail/message/response_parser.hpp>
 #include <syncopate/http/detail/message/response_reader.hpp>
 #include <syncopate/http/detail/session/connection_use.hpp>
@@ -19,6 +20,7 @@
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/deferred.hpp>
 #include <boost/asio/error.hpp>
+#include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/ssl/error.hpp>
 
@@ -38,15 +40,19 @@ namespace syncopate::inline v0_1::http::detail {
 /// or is left before that.
 class Exchange final : public ConnectionUse {
 public:
-    /// total, server: as of ConnectionUse. All references outlive this.
+    /// request:   is used by the constructor only.
+    /// total, server: as of ConnectionUse. All other references outlive this.
     Exchange(
         SessionOptions const& options,
+        RequestParts const& request,
         std::shared_ptr<SessionLoop> loop,
         Deadline total,
         ProgressFunction const& progress,
         ResponseHead& head,
         std::string_view server)
         : ConnectionUse(std::move(loop), total, server), options_(options),
+          read_timeout_(request.settings().read_timeout.value_or(options.read_timeout())),
+          decompresses_(request.settings().decompress.value_or(options.decompress())),
           progress_function_(progress), head_(head), reader_(options, head, server) {}
     ~Exchange() = default;
 
@@ -71,6 +77,7 @@ public:
             this->lease().close_connection();
             return Stage::stale;
         }
+        peer_ = connection.peer();
         asks_to_close_ = request.asks_to_close();
         request.begin();
         progress_.send_total = request.content_length();
@@ -108,9 +115,8 @@ public:
     /// Waits until something has come, or has been sent. To be awaited, and then checked.
     auto wait() {
         auto deadline = total();
-        if (options_.read_timeout().count() > 0)
-            deadline = (std::min)(
-                deadline, deadline_from(Deadline::clock::now(), options_.read_timeout()));
+        if (read_timeout_.count() > 0)
+            deadline = (std::min)(deadline, deadline_from(Deadline::clock::now(), read_timeout_));
         return wait_until(deadline);
     }
     void check_wait(Errc late, std::string_view during = {}) {
@@ -122,6 +128,9 @@ public:
         check_wait(is_sending() ? Errc::body_timed_out : Errc::response_header_timed_out);
     }
 
+    /// Whom the request was sent to: see Connection::peer().
+    asio::ip::tcp::endpoint const& peer() const noexcept { return peer_; }
+
     bool is_sending() const noexcept { return connection().is_writing(); }
 
     /// Ends a stale exchange, or one whose protocol is changed, and gives its lease.
@@ -131,7 +140,7 @@ public:
     void begin_body() {
         if (auto const length = reader_.length_left())
             progress_.receive_total = *length;
-        if (options_.decompress())
+        if (decompresses_)
             reader_.decode();
         if (reader_.is_complete())
             end_message();
@@ -201,9 +210,12 @@ private:
     void note_sent();
 
     SessionOptions const& options_;
+    std::chrono::nanoseconds const read_timeout_;
+    bool const decompresses_;
     ProgressFunction const& progress_function_;
     ResponseHead& head_;
     ResponseReader reader_;
+    asio::ip::tcp::endpoint peer_;
     bool is_sent_whole_ = true;
     bool holds_body_ = false;
     bool asks_to_close_ = false;

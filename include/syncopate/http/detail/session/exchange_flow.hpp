@@ -18,7 +18,9 @@
 #include <boost/asio/awaitable.hpp>
 
 #include <algorithm>
+#include <cstddef>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -46,6 +48,8 @@ protected:
         auto const limit = request.timeout.value_or(core_->options().total_timeout());
         if (limit.count() > 0)
             total_ = deadline_from(trace_.start(), limit);
+        if (request.settings().proxy)
+            own_proxy_ = std::make_unique<OwnProxy>(*request.settings().proxy);
     }
     ~ExchangeFlow() = default;
 
@@ -68,7 +72,17 @@ protected:
     /// url:       outlives this, or the next call.
     void set_target(Verb method, Url const& url) {
         trace_.set_target(method, url);
+        if (own_proxy_)
+            return use_own_proxy();
         proxy_ = core_->proxy_for(url);
+    }
+
+    /// The redirects that led to the target.
+    void set_hop(std::size_t hop) noexcept { hop_ = hop; }
+
+    /// The target's key in the pool.
+    std::string_view pool_key() const noexcept {
+        return own_proxy_ ? std::string_view(own_proxy_->key) : url().origin();
     }
 
     /// The request as it is sent to the target, with the cookies for it.
@@ -98,7 +112,7 @@ protected:
         if (lease.has_connection())
             co_return total_;
         auto const deadline = connect_deadline();
-        ConnectFlow connecting(core_, loop_, url(), proxy_);
+        ConnectFlow connecting(core_, loop_, url(), proxy_, hop_);
         auto connection = co_await connecting.run(deadline, total_);
         lease.set_connection(std::move(connection));
         co_return deadline;
@@ -111,10 +125,31 @@ protected:
     }
 
 private:
+    /// The request's own choice.
+    struct OwnProxy {
+        explicit OwnProxy(std::string const& url) {
+            if (!url.empty())
+                proxy.emplace(url);
+        }
+        std::optional<Proxy> proxy;
+        std::string key;  // of the target in the pool
+    };
+
     CookieOrigin cookie_origin() const noexcept { return cookie_origin_of(url()); }
 
+    /// The connection is for requests that name the same proxy, and for no others.
+    void use_own_proxy() {
+        auto& own = *own_proxy_;
+        bool const is_used = own.proxy && options().unix_socket().empty();
+        proxy_ = is_used ? &*own.proxy : nullptr;
+        own.key = std::string(url().origin()).append(" ");
+        if (is_used)
+            own.key += *request_.settings().proxy;
+    }
+
     Deadline connect_deadline() const noexcept {
-        auto const limit = options().connect_timeout();
+        auto const limit =
+            request_.settings().connect_timeout.value_or(options().connect_timeout());
         return limit.count() > 0 ? (std::min)(total_, deadline_from(Deadline::clock::now(), limit))
                                  : total_;
     }
@@ -125,6 +160,8 @@ private:
     TraceReporter trace_;
     Deadline total_ = no_deadline;
     Proxy const* proxy_ = nullptr;
+    std::unique_ptr<OwnProxy> own_proxy_;  // null: the session's choice
+    std::size_t hop_ = 0;
 };
 
 }  // namespace syncopate::inline v0_1::http::detail

@@ -4,6 +4,7 @@
 #include <syncopate/http/detail/message/response_parser.hpp>
 #include <syncopate/http/detail/session/request_writer.hpp>
 #include <syncopate/http/error.hpp>
+#include <syncopate/http/options.hpp>
 #include <syncopate/http/url.hpp>
 
 #include <optional>
@@ -47,9 +48,14 @@ inline RedirectRewrite rewrite_after(int status, RedirectRewrite rewrite) noexce
 /// url:       of the request that was answered.
 /// rewrite:   of that request, by the redirects before.
 /// body:      of that request.
+/// options:   of the session.
 /// Throws:    Errc::redirect_refused, Errc::body_not_replayable.
 inline std::optional<Redirect> redirect_of(
-    ResponseHead const& head, Url const& url, RedirectRewrite rewrite, RequestBody const& body) {
+    ResponseHead const& head,
+    Url const& url,
+    RedirectRewrite rewrite,
+    RequestBody const& body,
+    SessionOptions const& options) {
     if (!is_redirect(head))
         return std::nullopt;
     std::string const server(url.origin());
@@ -61,7 +67,7 @@ inline std::optional<Redirect> redirect_of(
     }
     if (!next->scheme().starts_with("http"))
         throw_error(Errc::redirect_refused, server + ": to another protocol");
-    if (url.is_secure() && !next->is_secure())
+    if (url.is_secure() && !next->is_secure() && !options.allow_downgrade())
         throw_error(Errc::redirect_refused, server + ": from https to http");
     auto changed = rewrite_after(head.status, rewrite);
     if (next->origin() == url.origin()) {

@@ -48,7 +48,7 @@ public:
                 auto lease = flow.try_lease();
                 for (;;) {
                     if (!lease.has_connection())
-                        co_await flow.complete(lease, flow.url().origin(), Connections::any);
+                        co_await flow.complete(lease, flow.pool_key(), Connections::any);
                     flow.report_connection(lease);
                     // A cancellation that came while nothing was awaited is noticed here: nothing is sent.
                     auto const cancellation = co_await asio::this_coro::cancellation_state;
@@ -104,7 +104,7 @@ private:
         if (core()->is_closed())
             throw_error(Errc::session_closed, std::string(url.origin()));
         return StatePointer(
-            new Response::State(core(), loop(), total(), request().on_progress, std::move(url)));
+            new Response::State(core(), loop(), total(), request(), std::move(url)));
     }
 
     Exchange& exchange() const noexcept { return state_->exchange; }
@@ -112,7 +112,7 @@ private:
     /// An idle connection, or the permit for a new one; empty if it takes waiting.
     Lease try_lease() {
         auto const now = history_.empty() ? trace().start() : Deadline::clock::now();
-        return loop()->pool.try_lease(url().origin(), now);
+        return loop()->pool.try_lease(pool_key(), now);
     }
 
     void report_connection(Lease const& lease) {
@@ -141,7 +141,7 @@ private:
         auto const most = request().max_redirects.value_or(options().max_redirects());
         if (most == 0)
             return nullptr;
-        auto redirect = redirect_of(head, url(), rewrite_, request().body);
+        auto redirect = redirect_of(head, url(), rewrite_, request().body, options());
         if (!redirect)
             return nullptr;
         if (history_.size() >= most)
@@ -157,8 +157,10 @@ private:
     void follow(StatePointer next) {
         set_target(rewrite_.method, next->url);
         auto before = std::exchange(state_, std::move(next));
-        if (!std::exchange(is_same_request_, false))
-            history_.push_back(Response(std::move(before)));
+        if (std::exchange(is_same_request_, false))
+            return;
+        history_.push_back(Response(std::move(before)));
+        set_hop(history_.size());
     }
 
     Response end() {

@@ -164,7 +164,7 @@ private:
     void write_defaults(std::string& out, bool has_authorization) const {
         if (request_.headers.empty() && !has_authorization && !has_content_type() &&
             rewrite_.keeps_credentials && rewrite_.keeps_body && !replaces_cookie_ &&
-            !defaults_.has_expect()) {
+            !defaults_.has_expect() && !request_.settings().decompress) {
             out.append(defaults_.text());
             return;
         }
@@ -176,16 +176,24 @@ private:
                 (has_content_type() && equals_ignoring_case(name, "Content-Type"));
             if (!is_kept(name) || is_replaced)
                 continue;
-            bool const is_of_whole = equals_ignoring_case(name, DefaultFields::accept_encoding);
-            append_field(
-                out, name,
-                is_of_whole && asks_for_slice() ? DefaultFields::identity : field.value());
+            bool const is_of_library = defaults_.offers_encodings() &&
+                                       equals_ignoring_case(name, DefaultFields::accept_encoding);
+            if (!is_of_library)
+                append_field(out, name, field.value());
         }
+        write_accept_encoding(out);
     }
-    /// Whether it asks for a range, and nobody has said in which encodings. A slice of what is encoded cannot be
-    /// decoded.
-    bool asks_for_slice() const noexcept {
-        return defaults_.offers_encodings() && request_.headers.contains("Range");
+    /// Writes which encodings are asked for, unless the user says so. A slice of what is encoded cannot be decoded.
+    void write_accept_encoding(std::string& out) const {
+        auto const& of_session = defaults_.headers();
+        if (!request_.settings().decompress.value_or(defaults_.offers_encodings()) ||
+            defaults_.has_encodings_of_user() ||
+            request_.headers.contains(DefaultFields::accept_encoding))
+            return;
+        bool const is_slice = request_.headers.contains("Range") || of_session.contains("Range");
+        append_field(
+            out, DefaultFields::accept_encoding,
+            is_slice ? DefaultFields::identity : DefaultFields::encodings);
     }
     /// Writes a field unless the user has set it.
     void write_default(std::string& out, std::string_view name, std::string_view value) const {

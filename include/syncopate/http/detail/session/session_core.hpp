@@ -8,6 +8,7 @@
 #include <syncopate/error.hpp>
 #include <syncopate/http/cookies.hpp>
 #include <syncopate/http/detail/connection/environment_proxies.hpp>
+#include <syncopate/http/detail/connection/fixed_addresses.hpp>
 #include <syncopate/http/detail/connection/proxy.hpp>
 #include <syncopate/http/detail/connection/tls.hpp>
 #include <syncopate/http/detail/message/default_fields.hpp>
@@ -38,7 +39,8 @@ using SessionLoopPointer = std::shared_ptr<SessionLoop>;
 class SessionCore : public std::enable_shared_from_this<SessionCore> {
 public:
     explicit SessionCore(SessionOptions options)
-        : options_(std::move(options)), default_fields_(options_), tls_(options_) {
+        : options_(std::move(options)), default_fields_(options_), fixed_addresses_(options_),
+          tls_(options_) {
         if (!options_.proxy().empty())
             proxy_.emplace(options_.proxy());
         else if (options_.trust_environment())
@@ -51,6 +53,7 @@ public:
 
     SessionOptions const& options() const noexcept { return options_; }
     DefaultFields const& default_fields() const noexcept { return default_fields_; }
+    FixedAddresses const& fixed_addresses() const noexcept { return fixed_addresses_; }
     Tls& tls() noexcept { return tls_; }
     /// Null unless SessionOptions::cookies is set.
     CookieJar* cookies() noexcept { return cookies_ ? &*cookies_ : nullptr; }
@@ -137,6 +140,7 @@ private:
 
     SessionOptions const options_;
     DefaultFields const default_fields_;
+    FixedAddresses const fixed_addresses_;
     Tls tls_;
     std::optional<Proxy> proxy_;
     std::optional<EnvironmentProxies> environment_;

@@ -112,7 +112,8 @@ private:
     }
 
     asio::awaitable<std::shared_ptr<WebSocketCore>> open() {
-        Exchange exchange(options(), loop(), total(), request().on_progress, head_, url_.origin());
+        Exchange exchange(
+            options(), request(), loop(), total(), request().on_progress, head_, url_.origin());
         Exchange::Guard const guard(exchange);
         exchange.expect_upgrade();
 
