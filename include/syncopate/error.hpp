@@ -43,6 +43,8 @@ enum class Errc {
     no_calling_thread,
     /// The task ended before it reported that it was ready.
     never_ready,
+    /// The channel is closed, and takes no more items.
+    channel_closed,
 };
 
 namespace detail {
@@ -65,6 +67,7 @@ public:
         case Errc::not_in_worker: return "not called from a worker thread";
         case Errc::no_calling_thread: return "no thread is blocked on this task";
         case Errc::never_ready: return "the task ended before it was ready";
+        case Errc::channel_closed: return "the channel is closed";
         }
         return "unknown error";
     }

@@ -8,6 +8,7 @@
 #include <syncopate/blocking_portal.hpp>
 #include <syncopate/blocking_range.hpp>
 #include <syncopate/capacity_limiter.hpp>
+#include <syncopate/channel.hpp>
 #include <syncopate/concepts.hpp>
 #include <syncopate/context_guard.hpp>
 #include <syncopate/context_stack.hpp>
