@@ -680,7 +680,8 @@ TEST_CASE("Fields behind the body are there when it has been read, also without 
                "0\r\nDigest: sha-256=abc\r\n\r\n";
     };
     RawServer server(
-        {sending(with_trailer("5\r\nhello\r\n")), sending(with_trailer("")), sending(ok("none"))});
+        {answering_until_closed(with_trailer("5\r\nhello\r\n")),
+         answering_until_closed(with_trailer("")), answering_until_closed(ok("none"))});
     SessionOnLoop client;
     for (std::string const body : {"hello", ""}) {
         auto got = client.get(server.url());
