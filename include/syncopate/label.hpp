@@ -16,6 +16,8 @@ namespace syncopate::inline v0_1 {
 ///     runner.run(label("fetch prices", fetch(1)));
 ///
 /// label:     as RunnerBase::tasks() and RunnerBase::dump() show it, and the message of a close() that timed out.
+///            Of a task with a label these know at any time whether its code runs, and what it waits for; for that
+///            its executor is its own, and does not compare equal to get_executor().
 ///            Of a group's child nobody asks for it.
 /// task:      an `asio::awaitable`, a callable that returns one, or a deferred operation; or what makes a context
 ///            for `wrap_context()`, if it is one of these. An lvalue callable is copied; std::ref(callable) has it

@@ -128,7 +128,8 @@ public:
 
     /// Is told when nothing goes on: a handler blocks the loop for the threshold or longer, or a task that was asked to
     /// stop has not ended after it. Once for each such standstill. Off by default: no thread and no cost. While it
-    /// is on, one thread of the process looks after all such runners, and wakes each loop twice in a threshold.
+    /// is on, one thread of the process looks after all such runners, and wakes each loop twice in a threshold; and
+    /// each task has an executor of its own, which tells when its code runs.
     ///
     /// threshold: a millisecond or more. A machine that has much else to do may itself hold up a loop for some
     ///            milliseconds.

@@ -108,9 +108,10 @@ public:
     /// Throws:    Errc::interrupted if the task ended by operation_aborted after the signal. A task that
     ///            completes all the same returns its value; another exception passes. std::system_error
     ///            where the system has no descriptor for the call: the task never starts.
-    /// Cancel:    the first signal cancels the task, and does nothing else. The next one does what the
-    ///            program has arranged, or ends the process by default: also during the task's clean-up. So
-    ///            does a signal that came when the task could not be cancelled any more.
+    /// Cancel:    the first signal cancels the task, or withdraws it if the loop has not begun it, and does nothing
+    ///            else. The next one does what the program has arranged, or ends the process by default: also
+    ///            during the task's clean-up. So does a signal that came when the task could not be cancelled any
+    ///            more.
     /// Threads:   several at once: a signal cancels the tasks of all. It may be delivered to any thread that
     ///            does not block it. When the last has ended, what the program has arranged is back.
     /// Semantics: `asyncio.Runner.run` with its handling of SIGINT, and Errc::interrupted for

@@ -8,8 +8,8 @@
 
 namespace syncopate::inline v0_1 {
 
-/// One standstill. The culprit is not always known: it may be a handler that the library has not started, or one of
-/// several tasks that Asio has resumed. Then the label is empty, and the location is that of no call.
+/// One standstill. The culprit may be a handler that the library has not started, and is not known then: the label is
+/// empty, and the location is that of no call.
 struct Stall {
     /// What does not go on.
     enum class Kind {

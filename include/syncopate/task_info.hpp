@@ -12,10 +12,11 @@ namespace syncopate::inline v0_1 {
 enum class TaskState {
     /// It has not begun: the loop has not come to it yet.
     queued,
-    /// Its code runs at this moment.
+    /// Its code runs at this moment, or that of a task which it has started.
     running,
-    /// It has been suspended, and waits. Asio does not tell when it goes on after a wait of Asio's own, such as
-    /// for a timer or a socket: from then on its code may run all the same.
+    /// It has been suspended, and waits. Where nobody waits for the task, it has no label, and the runner no
+    /// Options::on_stall, nobody tells when it goes on after a wait of Asio's own, such as for a timer or a socket:
+    /// from then on its code may run all the same.
     suspended,
     /// It was asked to stop, and has not ended yet.
     cancelling,

@@ -398,6 +398,39 @@ TEST_CASE("Ctrl-C reaches a task whose caller is busy for it") {
           }) == Errc::interrupted);
 }
 
+LOOP_TEST_CASE("Ctrl-C withdraws a task that its loop has not begun", TurningLoops) {
+    OwnHandler const handler;
+    Gate blocked;
+    Gate release;
+    AnyLoop loop;
+    std::thread blocker([&] {
+        loop.runner.call([&] {
+            blocked.open();
+            release.wait();
+        });
+    });
+    blocked.wait();
+    std::thread presser([&] {
+        while (handler.is_in_place())
+            std::this_thread::yield();
+        press_ctrl_c();
+    });
+    bool has_begun = false;
+    auto const code = code_of([&] {
+        loop.runner.run_interruptible([&]() -> asio::awaitable<void> {
+            has_begun = true;
+            co_return;
+        });
+    });
+    presser.join();
+    release.open();
+    blocker.join();
+    CHECK(code == Errc::interrupted);
+    CHECK_FALSE(has_begun);
+    CHECK(handled == 0);
+    CHECK(handler.is_in_place());
+}
+
 TEST_CASE("Ctrl-C interrupts a caller that is a worker thread") {
     OwnHandler const own;
     Gate started;

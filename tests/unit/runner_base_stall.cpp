@@ -4,6 +4,7 @@
 #include "support/errors.hpp"
 #include "support/loops.hpp"
 #include "support/tasks.hpp"
+#include <syncopate/gather.hpp>
 #include <syncopate/label.hpp>
 #include <syncopate/options.hpp>
 #include <syncopate/runner_base.hpp>
@@ -17,6 +18,7 @@
 #include <condition_variable>
 #include <filesystem>
 #include <fstream>
+#include <future>
 #include <mutex>
 #include <source_location>
 #include <stdexcept>
@@ -111,9 +113,39 @@ LOOP_TEST_CASE("on_stall names the function that blocks the loop", EveryLoop) {
     CHECK(stalls.first().location.line() == line);
 }
 
-TEST_CASE("on_stall tells of a handler that the library does not know") {
+LOOP_TEST_CASE("on_stall names the task that Asio has resumed, and none that waits", EveryLoop) {
+    Stalls stalls;
+    AnyLoop loop(stalls.options());
+    loop.runner.start_soon(label("waits", sleep_for(1h)));
+    auto block_later = [&]() -> asio::awaitable<void> {
+        co_await sleep_for(1ms);
+        stalls.first();
+    };
+    loop.runner.run(label("culprit", [&]() -> asio::awaitable<void> {
+        co_await syncopate::gather(sleep_for(1ms), block_later);
+    }));
+    CHECK(stalls.first().label == "culprit");
+}
+
+LOOP_TEST_CASE("on_stall names the task that nobody waits for, and that has no label", EveryLoop) {
+    Stalls stalls;
+    AnyLoop loop(stalls.options());
+    loop.runner.start_soon(sleep_for(1h));
+    auto block_later = [&]() -> asio::awaitable<void> {
+        co_await sleep_for(1ms);
+        stalls.first();
+    };
+    auto const line = std::source_location::current().line() + 1;
+    auto blocked = loop.runner.run_as_future(block_later);
+    while (blocked.wait_for(0s) != std::future_status::ready)
+        loop.runner.run(nothing());
+    CHECK(stalls.first().location.line() == line);
+}
+
+TEST_CASE("on_stall blames no task for a handler that the library does not know") {
     Stalls stalls;
     syncopate::ThreadRunner runner(stalls.options());
+    runner.start_soon(label("waits", sleep_for(1h)));
     runner.run(nothing());
     asio::post(runner.get_loop(), [&] { stalls.first(); });
     CHECK(stalls.first().kind == Kind::loop_blocked);

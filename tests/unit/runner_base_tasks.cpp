@@ -516,14 +516,39 @@ LOOP_TEST_CASE(
     "What some coroutine waits for is in the dump where its task is not known", EveryLoop) {
     Gate release;
     AnyLoop loop;
+    loop.runner.start_soon(ask_worker_later(release));
+    for (int i = 0; i < 3; ++i)
+        loop.runner.run(twice_later(0));
+    auto const tasks = loop.runner.tasks();
+    auto const text = dump_of(loop.runner);
+    release.open();
+    REQUIRE(tasks.size() == 1);
+    CHECK(tasks[0].waits_for.empty());
+    CHECK_THAT(text, ContainsSubstring("\n  a coroutine waits for "));
+}
+
+LOOP_TEST_CASE("A task with a label is told what it waits for after a wait of Asio's", EveryLoop) {
+    Gate release;
+    AnyLoop loop;
     loop.runner.start_soon(label("background", ask_worker_later(release)));
     for (int i = 0; i < 3; ++i)
         loop.runner.run(twice_later(0));
     auto const waits_for = labelled(loop.runner, "background").waits_for;
-    auto const text = dump_of(loop.runner);
     release.open();
-    CHECK(waits_for.empty());
-    CHECK_THAT(text, ContainsSubstring("\n  a coroutine waits for "));
+    CHECK_THAT(waits_for, ContainsSubstring("on a worker thread"));
+}
+
+LOOP_TEST_CASE("A task that Asio has resumed is running, in run() and with a label", EveryLoop) {
+    AnyLoop loop;
+    auto const look = [&]() -> asio::awaitable<TaskState> {
+        co_await sleep_for(1ms);
+        co_return labelled(loop.runner, "looks").state;
+    };
+    CHECK(loop.runner.run(label("looks", look)) == TaskState::running);
+    auto state = loop.runner.run_as_future(label("looks", look));
+    while (state.wait_for(0s) != std::future_status::ready)
+        loop.runner.run(nothing());
+    CHECK(state.get() == TaskState::running);
 }
 
 LOOP_TEST_CASE("A context waits for the end of its scope", EveryLoop) {

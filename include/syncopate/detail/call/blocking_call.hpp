@@ -13,12 +13,10 @@
 #include <syncopate/error.hpp>
 
 #include <algorithm>
-#include <atomic>
 #include <chrono>
 #include <concepts>
 #include <source_location>
 #include <stop_token>
-#include <string>
 #include <utility>
 
 namespace syncopate::inline v0_1::detail {
@@ -109,12 +107,6 @@ private:
 
     /// What a task gets to begin, however short its time: the loop may have to start a thread, or wake one.
     static constexpr std::chrono::milliseconds time_to_begin{100};
-
-    std::string waits_for() const override {
-        return thread_.waits_for_children.load(std::memory_order_relaxed)
-                   ? "tasks that it has started"
-                   : "";
-    }
 };
 
 }  // namespace syncopate::inline v0_1::detail

@@ -19,6 +19,7 @@
 #include <concepts>
 #include <exception>
 #include <source_location>
+#include <string>
 #include <utility>
 
 namespace syncopate::inline v0_1::detail {
@@ -143,6 +144,7 @@ protected:
     void emit_cancellation() noexcept {
         if (loop_.is_lost())
             return;
+        Loop::TaskOnThread const on_thread(loop_, id());
         try {
             SpawnedTask::emit_cancellation();
         } catch (...) {
@@ -178,6 +180,11 @@ private:
     void tell_begin() noexcept {
         is_told_of_ = true;
         loop_.events()->tell(Event::Phase::begin, event_source());
+    }
+
+    bool is_running() const noexcept final { return has_step(); }
+    std::string waits_for() const override {
+        return has_children() ? "tasks that it has started" : "";
     }
 
     bool is_cancelling() const noexcept final {

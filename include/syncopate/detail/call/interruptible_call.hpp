@@ -4,17 +4,21 @@
 #include <syncopate/concepts.hpp>
 #include <syncopate/detail/call/blocking_call.hpp>
 #include <syncopate/detail/loop/loop.hpp>
+#include <syncopate/detail/wait/deadline.hpp>
 #include <syncopate/detail/wait/descriptor_alarm.hpp>
 #include <syncopate/detail/wait/interrupt_listener.hpp>
 #include <syncopate/error.hpp>
 
+#include <algorithm>
+#include <chrono>
 #include <optional>
 
 namespace syncopate::inline v0_1::detail {
 
 /// A BlockingCall whose task Ctrl-C cancels. The signal comes to the loop, and not to the thread that blocks: that may be
 /// busy with what the task has it do, or turn the loop itself. So the loop waits for the listener's descriptor, from
-/// just before the task starts until it has ended.
+/// just before the task starts until it has ended. Before that the loop may be busy for long, and the thread looks for
+/// the signal itself, and withdraws the task.
 template <Task T>
 class InterruptibleCall final : public BlockingCall<T> {
 public:
@@ -28,12 +32,26 @@ public:
             InterruptListener listener;
             listener_ = &listener;
             this->submit(blocking);
+            wait_for_begin(blocking, listener);
             this->thread_.wait(blocking);
         }
         return this->final_outcome().take();
     }
 
 private:
+    /// Waits until the loop has begun with the task, or it has been withdrawn.
+    void wait_for_begin(Loop::Blocking& blocking, InterruptListener& listener) noexcept {
+        using namespace std::chrono_literals;
+        std::chrono::microseconds pause = 20us;
+        while (!this->has_begun()) {
+            if (listener.is_interrupted() && this->withdraw(Errc::interrupted))
+                return listener.set_heeded();
+            if (this->thread_.wait_until(blocking, Deadline::clock::now() + pause))
+                return;
+            pause = (std::min<std::chrono::microseconds>)(pause * 2, 20ms);
+        }
+    }
+
     struct OnInterrupt {
         InterruptibleCall* call;
         void operator()() const noexcept {

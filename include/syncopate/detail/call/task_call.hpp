@@ -5,6 +5,7 @@
 #include <syncopate/concepts.hpp>
 #include <syncopate/detail/call/call.hpp>
 #include <syncopate/detail/loop/loop.hpp>
+#include <syncopate/detail/task/caller_link.hpp>
 #include <syncopate/detail/task/cancellation.hpp>
 #include <syncopate/detail/task/carried_task.hpp>
 #include <syncopate/detail/task/labelled_task.hpp>
@@ -70,9 +71,26 @@ private:
     bool is_clean_up() const noexcept final { return CleanUpTask<T>; }
 };
 
+/// A call of which no thread waits for the end. Its task is followed where somebody asks for it by name, or is to be
+/// told what it does; else it has no link, and its executor is the loop's own, which is faster.
+template <Task T>
+class UnattendedCall : public TaskCall<T> {
+protected:
+    template <std::same_as<TaskValuesPointer>... Values>
+    UnattendedCall(Loop& loop, T&& task, std::source_location where, Values const&... values)
+        : TaskCall<T>(loop, std::forward<T>(task), where, values...) {
+        if (Labelled<T> || loop.options().on_stall())
+            this->be_followed(nobody_, this->id());
+    }
+    ~UnattendedCall() = default;
+
+private:
+    BlockedThread nobody_;
+};
+
 /// A call that owns itself, and hands its outcome to a std::future.
 template <Task T>
-class FutureCall final : public TaskCall<T> {
+class FutureCall final : public UnattendedCall<T> {
 public:
     using Result = task_result_t<T>;
 
@@ -95,7 +113,7 @@ private:
         void operator()() const noexcept { call->withdraw_or_cancel(Errc::cancelled); }
     };
 
-    using TaskCall<T>::TaskCall;
+    using UnattendedCall<T>::UnattendedCall;
 
     void released() noexcept override {
         std::unique_ptr<FutureCall> const self(this);
@@ -109,7 +127,7 @@ private:
 
 /// A call that owns itself, and whose failure is reported.
 template <Task T>
-class BackgroundCall final : public TaskCall<T> {
+class BackgroundCall final : public UnattendedCall<T> {
 public:
     /// values: nothing, or as for SpawnedTask.
     template <std::same_as<TaskValuesPointer>... Values>
@@ -121,7 +139,7 @@ public:
     }
 
 private:
-    using TaskCall<T>::TaskCall;
+    using UnattendedCall<T>::UnattendedCall;
 
     void released() noexcept override {
         std::unique_ptr<BackgroundCall> const self(this);

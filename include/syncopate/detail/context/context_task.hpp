@@ -56,6 +56,9 @@ public:
         thread.blocks_in(blocking);
         is_served_by(&thread);
         blocked_.task = &id();
+        blocked_.takes_none_because =
+            "to_calling_thread() in a context that is open: a thread waits for it only while it is entered or "
+            "left";
         set_blocked_thread(blocked_);
         keep_self_ = shared_from_this();
         {

@@ -174,16 +174,11 @@ public:
     /// Has `called` set by a handler of the loop's executor, unless the loop ends first.
     virtual void post_probe(std::shared_ptr<std::atomic<bool>> called) = 0;
 
-    /// The task whose code runs, or the one that may. Nobody's where there are several, or none.
+    /// The task whose code runs. Nobody's where the code is no task's.
     TaskInfo culprit() {
-        auto tasks = this->tasks();
-        std::erase_if(tasks, [](TaskInfo const& task) {
-            return task.state == TaskState::queued || !task.waits_for.empty();
-        });
+        auto tasks = task_infos();
         auto const running = std::ranges::find(tasks, TaskState::running, &TaskInfo::state);
-        if (running != tasks.end())
-            return std::move(*running);
-        return tasks.size() == 1 ? std::move(tasks.front()) : TaskInfo{};
+        return running == tasks.end() ? TaskInfo{} : std::move(*running);
     }
 
     std::uint64_t begun_tasks() const noexcept { return running_tasks().begun(); }

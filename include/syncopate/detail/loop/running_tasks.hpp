@@ -268,7 +268,8 @@ private:
     TaskState state_of(TaskRecord const& task) const noexcept {
         if (task.is_cancelling())
             return TaskState::cancelling;
-        return task.id_ == on_thread() ? TaskState::running : TaskState::suspended;
+        return task.id_ == on_thread() || task.is_running() ? TaskState::running
+                                                            : TaskState::suspended;
     }
 
     /// The function that runs. Copied, so that its end needs no lock.

@@ -69,6 +69,8 @@ private:
 
     /// Whether the task was asked to stop.
     virtual bool is_cancelling() const noexcept { return false; }
+    /// Whether code of the task runs, as far as it knows.
+    virtual bool is_running() const noexcept { return false; }
     /// What the task itself knows of what it waits for, in words.
     virtual std::string waits_for() const { return {}; }
 

@@ -24,16 +24,22 @@ public:
 
     CallerLinkPointer const& caller() const noexcept { return this->attachment(); }
 
-    /// The function sees the context variables of the task.
+    /// The function is a step of the task, and sees its context variables.
     template <class Function>
     void execute(Function&& function) const {
         auto const& values = caller()->values();
         if (!values)
-            return this->inner().execute(std::forward<Function>(function));
-        this->inner().execute([values, function = std::forward<Function>(function)]() mutable {
-            ValuesScope const scope(std::move(values));
-            std::move(function)();
-        });
+            return this->inner().execute(
+                [link = caller(), function = std::forward<Function>(function)]() mutable {
+                    TaskStep const step(std::move(link));
+                    std::move(function)();
+                });
+        this->inner().execute(
+            [link = caller(), values, function = std::forward<Function>(function)]() mutable {
+                TaskStep const step(std::move(link));
+                ValuesScope const scope(std::move(values));
+                std::move(function)();
+            });
     }
 };
 

@@ -18,9 +18,17 @@ namespace syncopate::inline v0_1::detail {
 
 class WorkExecutor;
 
-/// A thread that is blocked until a task has completed.
+/// What a task does at this moment. Changed on the loop only; others look at it.
+struct TaskCounts {
+    /// Its coroutines that wait for tasks that they have started.
+    std::atomic<unsigned> waits_for_children{0};
+    /// The handlers of its executor that are being called, one inside another.
+    std::atomic<unsigned> steps{0};
+};
+
+/// A thread that is blocked until a task has completed; or, of a task that is followed, that there is none.
 struct BlockedThread {
-    /// The call in which it is blocked.
+    /// The call in which it is blocked; zero if no thread is.
     CallId call = 0;
     /// The id of the task: the loop gives it when it begins the task. Null if it is not known.
     TaskId const* task = nullptr;
@@ -32,9 +40,9 @@ struct BlockedThread {
     WorkExecutor* caller_queue = nullptr;
     /// Set if it is a worker of a pool.
     BlockedWorkerPointer worker;
-    /// How many coroutines of the task wait for tasks that they have started. Changed on the loop only; others
-    /// look at it.
-    mutable std::atomic<unsigned> waits_for_children{0};
+    /// Why no thread takes functions, for as long as that is so.
+    char const* takes_none_because = "";
+    mutable TaskCounts counts;
 };
 
 /// Shared by the executors of the task and of what it starts. They may outlive the task, and then find
@@ -92,31 +100,36 @@ private:
 
 using CallerLinkPointer = boost::intrusive_ptr<CallerLink>;
 
-/// While it lives, a coroutine waits for tasks that it has started. On the loop.
-class ChildrenWait {
+/// While it lives, one more of the task that a link belongs to is counted. On the loop.
+template <std::atomic<unsigned> TaskCounts::* count>
+class CountedOfTask {
 public:
-    /// caller: of the coroutine's executor, or null.
-    explicit ChildrenWait(CallerLinkPointer caller) noexcept
-        : caller_(std::move(caller)), thread_(caller_ ? caller_->thread() : nullptr) {
+    /// link: of the task, or null.
+    explicit CountedOfTask(CallerLinkPointer link) noexcept
+        : link_(std::move(link)), thread_(link_ ? link_->thread() : nullptr) {
         if (thread_)
             add(1);
     }
-    ChildrenWait(ChildrenWait const&) = delete;
-    ChildrenWait& operator=(ChildrenWait const&) = delete;
-    ~ChildrenWait() {
-        if (thread_ &&
-            caller_->thread() == thread_)  // else the task has ended, and left this behind
+    CountedOfTask(CountedOfTask const&) = delete;
+    CountedOfTask& operator=(CountedOfTask const&) = delete;
+    ~CountedOfTask() {
+        if (thread_ && link_->thread() == thread_)  // else the task has ended, and left this behind
             add(-1U);
     }
 
 private:
     void add(unsigned number) const noexcept {
-        auto& count = thread_->waits_for_children;
-        count.store(count.load(std::memory_order_relaxed) + number, std::memory_order_relaxed);
+        auto& counted = thread_->counts.*count;
+        counted.store(counted.load(std::memory_order_relaxed) + number, std::memory_order_relaxed);
     }
 
-    CallerLinkPointer const caller_;
+    CallerLinkPointer const link_;
     BlockedThread const* const thread_;
 };
+
+/// While it lives, a coroutine waits for tasks that it has started.
+using ChildrenWait = CountedOfTask<&TaskCounts::waits_for_children>;
+/// While it lives, a handler of the task's executor is being called.
+using TaskStep = CountedOfTask<&TaskCounts::steps>;
 
 }  // namespace syncopate::inline v0_1::detail

@@ -4,6 +4,7 @@
 #include <syncopate/detail/task/caller_link.hpp>
 #include <syncopate/detail/task/cancel_request.hpp>
 #include <syncopate/detail/task/coroutine_state.hpp>
+#include <syncopate/detail/task/task_id.hpp>
 #include <syncopate/detail/values/current_values.hpp>
 #include <syncopate/detail/values/task_values.hpp>
 
@@ -12,6 +13,7 @@
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/deferred.hpp>
 
+#include <atomic>
 #include <exception>
 #include <utility>
 
@@ -68,6 +70,29 @@ protected:
     void set_blocked_thread(BlockedThread& thread) noexcept {
         thread.coroutine = &bottom_;
         blocked_thread_ = &thread;
+    }
+
+    /// The same, where no thread is blocked on the task, and none will be: others can look what the task does.
+    ///
+    /// nobody: lasts as long as this.
+    void be_followed(BlockedThread& nobody, TaskId const& task) noexcept {
+        nobody.task = &task;
+        nobody.takes_none_because =
+            "to_calling_thread() in a task of run_as_future() or start_soon()";
+        set_blocked_thread(nobody);
+    }
+
+    // From any thread, while the task has not completed.
+
+    /// Whether a handler of its executor is being called.
+    bool has_step() const noexcept {
+        return blocked_thread_ &&
+               blocked_thread_->counts.steps.load(std::memory_order_relaxed) != 0;
+    }
+    /// Whether it waits for tasks that it has started.
+    bool has_children() const noexcept {
+        return blocked_thread_ &&
+               blocked_thread_->counts.waits_for_children.load(std::memory_order_relaxed) != 0;
     }
 
     /// Cancels the task, if it has begun. On the loop, before released_by_loop().

@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <system_error>
 
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/eventfd.h>
@@ -71,6 +72,12 @@ public:
 
     /// Readable from the signal on.
     int descriptor() const noexcept { return descriptor_; }
+
+    /// Whether the signal has come.
+    bool is_interrupted() const noexcept {
+        pollfd readable{descriptor_, POLLIN, 0};
+        return ::poll(&readable, 1, 0) == 1;
+    }
 
     /// The signal has not come too late: something is done about it.
     void set_heeded() noexcept { is_heeded_ = true; }

@@ -20,9 +20,7 @@ namespace syncopate::inline v0_1::detail {
             "call has given the task");
     if (!caller->thread())
         throw_no_calling_thread("to_calling_thread() after the end of the call that it belongs to");
-    throw_no_calling_thread(
-        "to_calling_thread() in a context that is open: a thread waits for it only while it is entered or "
-        "left");
+    throw_no_calling_thread(caller->thread()->takes_none_because);
 }
 
 }  // namespace syncopate::inline v0_1::detail
