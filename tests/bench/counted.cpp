@@ -3,14 +3,24 @@
 //   counted WORK COUNT
 
 #include "peers.hpp"
+#include <syncopate/from_thread.hpp>
+#include <syncopate/gather.hpp>
+#include <syncopate/task_group.hpp>
+#include <syncopate/timeout.hpp>
+#include <syncopate/to_thread.hpp>
+
+#include <boost/asio/awaitable.hpp>
 
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <exception>
 #include <functional>
 #include <future>
 #include <map>
+#include <stop_token>
 #include <string>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -72,6 +82,82 @@ void burst(int count) {
         future.get();
 }
 
+using syncopate::TaskGroup;
+
+asio::awaitable<void> group_of_two() {
+    co_await syncopate::with_task_group([](TaskGroup& group) -> asio::awaitable<void> {
+        group.start_soon(twice(1));
+        group.start_soon(twice(2));
+        co_return;
+    });
+}
+
+asio::awaitable<void> gather_two() {
+    co_await syncopate::gather(twice(1), twice(2));
+}
+
+asio::awaitable<void> in_time() {
+    co_await syncopate::fail_after(std::chrono::hours(1), twice(1));
+}
+
+/// A child that waits is cancelled, and awaited.
+asio::awaitable<void> cancelled_group() {
+    co_await syncopate::with_task_group([](TaskGroup& group) -> asio::awaitable<void> {
+        group.start_soon(sleep_for(std::chrono::hours(1)));
+        group.cancel();
+        co_return;
+    });
+}
+
+asio::awaitable<void> worker() {
+    co_await syncopate::to_thread([] {});
+}
+
+/// There, and back to the loop for a task.
+asio::awaitable<void> worker_and_back() {
+    co_await syncopate::to_thread([] { static_cast<void>(syncopate::from_thread::run(twice(1))); });
+}
+
+asio::awaitable<void> repeat(asio::awaitable<void> (*step)(), int count) {
+    for (int i = 0; i < count; ++i)
+        co_await step();
+}
+
+/// One after another in one task. Workers do not spin either.
+template <asio::awaitable<void> (*Step)()>
+void in_one_task(int count) {
+    syncopate::Runner runner(syncopate::Options().spin(std::chrono::nanoseconds::zero()));
+    runner.run(repeat(Step, count));
+}
+
+/// A call that is asked to stop while its task waits.
+int stopped_call(syncopate::Runner& runner, int i) {
+    std::stop_source source;
+    auto const stop_and_wait = [&]() -> asio::awaitable<int> {
+        source.request_stop();
+        co_await sleep_for(std::chrono::hours(1));
+        co_return i;
+    };
+    try {
+        return runner.run(stop_and_wait, source.get_token());
+    } catch (std::system_error const&) {
+        return 0;
+    }
+}
+
+struct Context {
+    asio::awaitable<int> aenter() { return twice(1); }
+    asio::awaitable<void> aexit(std::exception_ptr) { co_return; }
+};
+
+int guarded(syncopate::Runner& runner, int) {
+    return *runner.wrap_context(Context());
+}
+
+int with_context(syncopate::Runner& runner, int) {
+    return runner.with_context(Context(), [](int value) { return value; });
+}
+
 std::map<std::string, std::function<void(int)>> const works = {
     {"plain_call", call<PlainAsio>},
     {"call", call<Patient<Syncopate>>},
@@ -91,6 +177,15 @@ std::map<std::string, std::function<void(int)>> const works = {
     {"read_ahead", read_ahead},
     {"read_ahead_awaited", read_ahead_awaited},
     {"burst", burst},
+    {"group_of_two", in_one_task<group_of_two>},
+    {"gather_two", in_one_task<gather_two>},
+    {"in_time", in_one_task<in_time>},
+    {"cancelled_group", in_one_task<cancelled_group>},
+    {"stopped_call", [](int count) { on_own_thread(count, stopped_call); }},
+    {"context_guard", [](int count) { on_own_thread(count, guarded); }},
+    {"with_context", [](int count) { on_own_thread(count, with_context); }},
+    {"worker", in_one_task<worker>},
+    {"worker_and_back", in_one_task<worker_and_back>},
 };
 
 }  // namespace
