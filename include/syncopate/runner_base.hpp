@@ -360,7 +360,7 @@ protected:
                 deadline = limit.count() > 0 ? detail::deadline_after(limit) : detail::no_deadline;
             }
         }
-        if (auto error = loop_->take_exit_error())
+        if (auto error = loop_->take_last_exit_error())
             loop_->report(std::move(error));
     }
 

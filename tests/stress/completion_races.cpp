@@ -7,6 +7,7 @@
 #include "support/tasks.hpp"
 #include <syncopate/blocking_portal.hpp>
 #include <syncopate/error.hpp>
+#include <syncopate/runner.hpp>
 #include <syncopate/thread_runner.hpp>
 
 #include <boost/asio/awaitable.hpp>
@@ -32,6 +33,7 @@ using namespace support;
 using Clock = std::chrono::steady_clock;
 using syncopate::BlockingPortal;
 using syncopate::Errc;
+using syncopate::Runner;
 using syncopate::ThreadRunner;
 
 // Tasks and callers, counted at their ends. Whatever a task did, its caller must know.
@@ -79,8 +81,8 @@ asio::awaitable<int> suspend_until(Clock::time_point time, int value, Counts& co
     co_return value;
 }
 
-template <class Runner>
-void race_with_timeout(Runner& runner, long iterations) {
+template <class R>
+void race_with_timeout(R& runner, long iterations) {
     Counts counts;
     RandomPause pause(1);
     for (int i = 0; i < iterations; ++i) {
@@ -93,8 +95,8 @@ void race_with_timeout(Runner& runner, long iterations) {
     counts.summarize("time-out");
 }
 
-template <class Runner>
-void race_with_stop_request(Runner& runner, long iterations) {
+template <class R>
+void race_with_stop_request(R& runner, long iterations) {
     Counts counts;
     RandomPause pause(3);
     Stopper stopper;
@@ -108,8 +110,8 @@ void race_with_stop_request(Runner& runner, long iterations) {
     counts.summarize("stop request");
 }
 
-template <class Runner>
-void race_future_with_stop_request(Runner& runner, long iterations) {
+template <class R>
+void race_future_with_stop_request(R& runner, long iterations) {
     Counts counts;
     RandomPause pause(4);
     for (int i = 0; i < iterations; ++i) {
@@ -158,6 +160,11 @@ int main(int argc, char* argv[]) {
         race_with_timeout(runner, count);
         race_with_stop_request(runner, count);
         race_future_with_stop_request(runner, count);
+    }
+    {
+        // Its caller is asleep in the loop, and not at the event that a stop request sets.
+        Runner runner;
+        race_with_stop_request(runner, count / 10 + 1);
     }
     // Two calls race in each round.
     race_with_close([] { return std::make_unique<ThreadRunner>(); }, count / 2 + 1);

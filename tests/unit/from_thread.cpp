@@ -70,6 +70,14 @@ asio::awaitable<int> deep(WorkerPool& pool, int levels) {
     co_return 1 + below;
 }
 
+// So many coroutines inside one another, none of which is suspended.
+asio::awaitable<int> nested_at_once(int levels) {
+    Tracked const frame;
+    if (levels == 0)
+        co_return 42;
+    co_return co_await nested_at_once(levels - 1);
+}
+
 }  // namespace
 
 TEMPLATE_LIST_TEST_CASE("A worker runs every kind of task on the loop that called", "", EveryLoop) {
@@ -190,6 +198,22 @@ LOOP_TEST_CASE("What a worker runs is cancelled with the task that waits", Every
           }) == Errc::cancelled);
     CHECK(code == Errc::cancelled);
     CHECK(later == Errc::cancelled);
+}
+
+LOOP_TEST_CASE("A worker of a cancelled task runs what is never suspended", EveryLoop) {
+    int result = 0;
+    Gate started;
+    AnyLoop loop;
+    CHECK(code_of([&] {
+              run_and_stop(loop.runner, started, to_thread([&] {
+                               started.open();
+                               while (!code_of([] { from_thread::check_cancelled(); }))
+                                   std::this_thread::yield();
+                               // Its coroutine has ended by the time at which it would be cancelled.
+                               result = from_thread::run(nested_at_once(5));
+                           }));
+          }) == Errc::cancelled);
+    CHECK(result == 42);
 }
 
 TEST_CASE("Abandoned work does not get back to the loop") {

@@ -591,6 +591,24 @@ TEST_CASE("A runner that a task of its own destroys ends by itself") {
     CHECK(audit.leftovers().find("thread") == std::string::npos);
 }
 
+TEST_CASE("What an exit throws is reported where a task of the loop destroys the runner") {
+    support::ErrorLog log;
+    Journal journal;
+    support::Audit const audit;
+    std::optional<ThreadRunner> runner(std::in_place, Options().on_error(log.handler()));
+    // Nobody waits for the exit when it fails.
+    auto const later = []() -> asio::awaitable<void> {
+        support::Tracked const frame;
+        co_await asio::post(asio::use_awaitable);
+        throw std::runtime_error("no exit");
+    };
+    runner->enter_context(NotedContext(journal, "a", {}, later));
+    asio::post(runner->get_executor(), [&] { runner.reset(); });
+    log.wait_for(1);
+    CHECK(log.messages() == std::vector<std::string>{"no exit"});
+    CHECK(audit.leftovers().empty());
+}
+
 TEST_CASE("A Runner that a task of its own destroys comes to its end in the call that turns it") {
     Journal journal;
     auto runner = std::make_unique<syncopate::Runner>();

@@ -6,6 +6,7 @@
 #include "support/loops.hpp"
 #include "support/tasks.hpp"
 #include <syncopate/async_generator.hpp>
+#include <syncopate/context_var.hpp>
 #include <syncopate/error.hpp>
 #include <syncopate/from_thread.hpp>
 #include <syncopate/gather.hpp>
@@ -120,6 +121,12 @@ LOOP_TEST_CASE("What a worker runs on the loop finds the caller", EveryLoop) {
         return to_thread([] { return from_thread::run(calling_thread_id()); });
     };
     CHECK(loop.runner.run(through_worker) == std::this_thread::get_id());
+
+    // With context variables a child has an executor of its own.
+    syncopate::ContextVar<int> const number;
+    auto const scope = number.set(1);
+    auto const [in_child] = loop.runner.run([&] { return syncopate::gather(through_worker()); });
+    CHECK(in_child == std::this_thread::get_id());
 }
 
 LOOP_TEST_CASE("The children of the task find its caller", EveryLoop) {

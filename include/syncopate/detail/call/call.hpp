@@ -92,7 +92,10 @@ public:
     bool withdraw(Errc reason) noexcept {
         if (!may_be_refused() || !loop_.withdraw(start_))
             return false;
+        auto const loop =
+            loop_.shared_from_this();  // the call ends here, and with it maybe the runner
         refuse(reason);
+        loop->wake_caller();
         return true;
     }
 

@@ -41,6 +41,14 @@ public:
         return turning_on_.load(std::memory_order_acquire) != std::thread::id();
     }
 
+    /// The caller turns the loop, which may be asleep in the io_context. If the operation is queued already, it runs
+    /// later than this: the two exchanges have one order, and the later one acquires what the earlier one released,
+    /// which is the event.
+    void wake_caller() noexcept override {
+        if (!is_look_queued_.exchange(true, std::memory_order_acq_rel))
+            push(look_);
+    }
+
     /// The Runner is destroyed where it must not block. If a task of its own does that, a call further up
     /// on this thread's stack turns the loop; end_blocking() of that call waits until it is closed.
     void abandon() noexcept override {
@@ -49,6 +57,9 @@ public:
     }
 
 private:
+    /// Then the caller looks at its event, as after every turn.
+    void look_again() noexcept { is_look_queued_.exchange(false, std::memory_order_acq_rel); }
+
     bool begin_blocking() override {
         if (context().get_executor().running_in_this_thread())
             throw_blocks_itself();
@@ -130,6 +141,8 @@ private:
     }
 
     std::atomic<std::thread::id> turning_on_;
+    std::atomic<bool> is_look_queued_{false};
+    MemberOperation<CallerLoop, &CallerLoop::look_again> look_{*this};
     std::shared_ptr<Loop> abandoned_;
     bool are_remains_destroyed_ = false;
 };

@@ -95,6 +95,9 @@ public:
     /// something.
     virtual bool may_spin() const noexcept { return false; }
 
+    /// Another thread than the loop's has set the event of a blocking call, so the caller may have to be woken.
+    virtual void wake_caller() noexcept {}
+
     /// Closes, and waits for the end. Returns whether it came before the deadline.
     bool close_until(
         Deadline deadline, BlockingWait::Refuse refused = BlockingWait::Refuse::blocking) {

@@ -72,6 +72,14 @@ public:
         return std::exchange(exit_error_, nullptr);
     }
 
+    /// The same, by the runner's destructor. Exits that fail later, on a loop for whose end it does not wait, are
+    /// reported.
+    std::exception_ptr take_last_exit_error() noexcept {
+        std::lock_guard lock(exit_mutex_);
+        is_exit_error_awaited_ = false;
+        return std::exchange(exit_error_, nullptr);
+    }
+
     // On the loop.
 
     /// Why a task must not start any more, or Errc{}.
@@ -123,7 +131,7 @@ public:
     void exit_failed(std::exception_ptr error) noexcept {
         {
             std::lock_guard lock(exit_mutex_);
-            if (!exit_error_) {
+            if (!exit_error_ && is_exit_error_awaited_) {
                 exit_error_ = std::move(error);
                 return;
             }
@@ -217,6 +225,7 @@ private:
 
     std::mutex exit_mutex_;
     std::exception_ptr exit_error_;
+    bool is_exit_error_awaited_ = true;  // somebody is going to take it
 };
 
 }  // namespace syncopate::inline v0_1::detail

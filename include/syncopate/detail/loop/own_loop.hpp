@@ -101,6 +101,13 @@ protected:
 
     void submit_close() noexcept { push(close_); }
 
+    InjectionQueue::Pushed push(Operation& operation) noexcept {
+        auto const pushed = queue_.push(operation);
+        if (pushed == InjectionQueue::Pushed::first && spot_.unpark())
+            wake();
+        return pushed;
+    }
+
     /// What an io_context was made with before a fork is the parent's, too. If the loop was not in use then, the child
     /// makes its own, and registers with that what users have registered.
     void require_own_context() {
@@ -147,13 +154,6 @@ private:
     /// handlers, instead of waiting to be woken.
     /// worked: whether this turn ran any operation.
     virtual bool should_poll_again(bool /*worked*/) noexcept { return false; }
-
-    InjectionQueue::Pushed push(Operation& operation) noexcept {
-        auto const pushed = queue_.push(operation);
-        if (pushed == InjectionQueue::Pushed::first && spot_.unpark())
-            wake();
-        return pushed;
-    }
 
     /// By the one thread whose push found the loop parked.
     void wake() noexcept {

@@ -78,9 +78,12 @@ public:
 
     /// The nearest blocked thread that takes functions while it waits, or null. On the loop.
     BlockedThread const* serving_thread() const noexcept {
-        for (auto const* link = leader_ ? leader_.get() : this; link; link = link->parent_.get())
+        for (auto const* link = this; link; link = link->parent_.get()) {
+            if (link->leader_)
+                link = link->leader_.get();
             if (link->thread_ && link->thread_->caller_queue)
                 return link->thread_;
+        }
         return nullptr;
     }
 

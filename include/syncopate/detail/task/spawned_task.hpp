@@ -95,13 +95,17 @@ protected:
                blocked_thread_->counts.waits_for_children.load(std::memory_order_relaxed) != 0;
     }
 
-    /// Cancels the task, if it has begun. On the loop, before released_by_loop().
+    /// Cancels the task, if it has begun. On the loop, before its coroutine has ended.
     void emit_cancellation();
 
     /// Whether co_spawn would post its completion, which costs another round through the executor. It
     /// does so for a coroutine that was never suspended, lest the completion handler run inside the
     /// initiating function. Ours may.
     bool would_be_posted() const noexcept { return is_being_spawned_; }
+
+    /// While the caller holds the task: whether its coroutine has ended, or never began. Then there is nothing to
+    /// cancel, and emit_cancellation() must not be called.
+    bool has_no_coroutine() const noexcept { return holds_ == 1; }
 
     /// Makes co_spawn take the coroutine for one that was suspended.
     static auto pretend_suspension() {

@@ -81,7 +81,7 @@ private:
         } catch (...) {
             fail(std::current_exception());
         }
-        if (work_.is_cancelled())
+        if (work_.is_cancelled() && !has_no_coroutine())
             cancel();
     }
 
