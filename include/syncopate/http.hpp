@@ -4,11 +4,13 @@
 #include <syncopate/http/body_iterable.hpp>
 #include <syncopate/http/client.hpp>
 #include <syncopate/http/client_cookies.hpp>
+#include <syncopate/http/client_websocket.hpp>
 #include <syncopate/http/connect_info.hpp>
 #include <syncopate/http/connect_policies.hpp>
 #include <syncopate/http/content.hpp>
 #include <syncopate/http/cookie.hpp>
 #include <syncopate/http/cookies.hpp>
+#include <syncopate/http/download_options.hpp>
 #include <syncopate/http/error.hpp>
 #include <syncopate/http/form.hpp>
 #include <syncopate/http/headers.hpp>
@@ -19,6 +21,8 @@
 #include <syncopate/http/progress.hpp>
 #include <syncopate/http/request.hpp>
 #include <syncopate/http/response.hpp>
+#include <syncopate/http/retry_policy.hpp>
+#include <syncopate/http/server_sent_event.hpp>
 #include <syncopate/http/session.hpp>
 #include <syncopate/http/status_error.hpp>
 #include <syncopate/http/text_lines.hpp>

@@ -67,6 +67,14 @@ std::string long_text() {
     return text;
 }
 
+/// What hexadecimal digits stand for.
+std::string bytes(std::string_view digits) {
+    std::string result;
+    for (std::size_t i = 0; i < digits.size(); i += 2)
+        result += static_cast<char>(std::stoi(std::string(digits.substr(i, 2)), nullptr, 16));
+    return result;
+}
+
 /// With as many turns as it takes.
 void decode_fully(
     BodyDecoder& decoder, std::string_view& input, std::string& output, std::size_t limit) {
@@ -126,6 +134,40 @@ TEST_CASE("gzip and deflate are undone, deflate with zlib's wrapping and without
     CHECK(decode("deflate", raw("")).empty());
 }
 
+TEST_CASE("br and zstd are undone where their libraries are installed") {
+    std::string const hello = "hello, world\nhello, world\nhello, world\n";
+    std::string const zeros(std::size_t{1} << 20, '\0');
+    auto const br = bytes("1b2600f88d946ede44095286d60a2c6c6f6a1666aa010dbc5a13");
+    auto const br_zeros = bytes("5bffff8f7f02201e0b0472ef1f00");
+    auto const zstd = bytes("28b52ffd20279d00006868656c6c6f2c20776f726c640a010060cf2f");
+    auto const zstd_zeros = bytes(
+        "28b52ffda0000010005400001000000100fbff39c00202001000020010000200100002001000020010000200100003001000");
+    auto const known = BodyDecoder::known_encodings();
+    if (known.find("br") == known.npos) {
+        CHECK(BodyDecoder("br", 2).is_identity());
+    } else {
+        CHECK(decode("br", br) == hello);
+        CHECK(decode("BR", br, 3, 5) == hello);
+        CHECK(decode("br", br_zeros, 1, 1000) == zeros);
+        CHECK(error_of("br", br.substr(0, 20)) == Errc::malformed_encoding);
+        CHECK(error_of("br", br + "x") == Errc::malformed_encoding);
+        CHECK(error_of("br", "nonsense") == Errc::malformed_encoding);
+    }
+    if (known.find("zstd") == known.npos) {
+        CHECK(BodyDecoder("zstd", 2).is_identity());
+    } else {
+        CHECK(decode("zstd", zstd) == hello);
+        CHECK(decode("zstd", zstd_zeros, 1, 1000) == zeros);
+        CHECK(decode("zstd", zstd + zstd, 3, 5) == hello + hello);
+        CHECK(decode("zstd, gzip", gzip(zstd), 3, 5) == hello);
+        CHECK(error_of("zstd", zstd.substr(0, 20)) == Errc::malformed_encoding);
+        CHECK(error_of("zstd", zstd + "x") == Errc::malformed_encoding);
+        CHECK(error_of("zstd", "nonsense") == Errc::malformed_encoding);
+        // A window of 2 GiB.
+        CHECK(error_of("zstd", bytes("28b52ffd00a8") + zstd.substr(6)) == Errc::malformed_encoding);
+    }
+}
+
 TEST_CASE("A body decodes to the same in whatever pieces it comes and is taken") {
     auto const text = long_text().substr(0, 20'000);
     for (std::size_t const piece : {1U, 3U, 1000U})
@@ -150,7 +192,8 @@ TEST_CASE("Encodings are named in any case, with white space, and with empty ele
 }
 
 TEST_CASE("A body without an encoding, or with one that is unknown, is delivered as it is") {
-    for (auto const* encoding : {"", " ", ",", "identity", "br", "gzip, br", "br,gzip", "gzip x"}) {
+    for (auto const* encoding :
+         {"", " ", ",", "identity", "compress", "gzip, compress", "compress,gzip", "gzip x"}) {
         CAPTURE(encoding);
         CHECK(BodyDecoder(encoding, 2).is_identity());
         CHECK(decode(encoding, "some text", 4, 3) == "some text");

@@ -579,7 +579,55 @@ TEST_CASE("get_all_settled gives for each URL its response or its error") {
     CHECK(std::move(outcomes[3]).response().text() == "/b");
 }
 
-TEST_CASE("get_each, the older name of get_all_settled, stops when its client is closed") {
+TEST_CASE("send_all and send_each send any requests, and give the responses in their order") {
+    RawServer const server(echo_target);
+    RawServer const broken(answering_once(truncated));
+    Client client;
+    std::vector<Request> requests;
+    for (int i = 0; i < 5; ++i)
+        requests.push_back(
+            Request("PUT", server.url("/" + std::to_string(i))).header("X-Number", "1").body("b"));
+    auto const responses = client.send_all(requests, 2);
+    REQUIRE(responses.size() == 5);
+    CHECK(responses[4].text() == "/4");
+    CHECK_THAT(server.requests().at(0), StartsWith("PUT /") && ContainsSubstring("X-Number: 1"));
+    requests.insert(requests.begin(), Request("GET", broken.url()));
+    auto const outcomes = client.send_each(requests, 2);
+    REQUIRE(outcomes.size() == 6);
+    CHECK(code_of(outcomes[0].error()) == Errc::body_truncated);
+    CHECK(outcomes[5].response().text() == "/4");
+    CHECK(code_of([&] { return client.send_all(requests, 2); }) == Errc::body_truncated);
+}
+
+TEST_CASE("A response and an outcome can be copied") {
+    RawServer const server(answering(response("203 Odd", "X-One: 1\r\n", "[1]")));
+    Client client;
+    std::optional<ClientResponse> first(client.get(server.url()));
+    auto const copy = *first;
+    std::vector<ClientOutcome> const outcomes(2, ClientOutcome(*first));
+    first.reset();
+    CHECK(copy.status() == 203);
+    CHECK(copy.headers()["X-One"] == "1");
+    CHECK(copy.text() == "[1]");
+    CHECK(outcomes[1].response().text() == "[1]");
+}
+
+TEST_CASE("The JSON of a response is kept, so that a loop may go over it") {
+    RawServer const server(answering(ok("[1, 2, 3]")));
+    Client client;
+    auto const response = client.get(server.url());
+    auto const copy = response;
+    std::int64_t sum = 0;
+    for (auto const& each : response.json().as_array())
+        sum += each.as_int64();
+    CHECK(sum == 6);
+    CHECK(&response.json() == &response.json());
+    CHECK(&copy.json() == &response.json());
+    boost::json::value const taken = client.get(server.url()).raise_for_status().json();
+    CHECK(taken == response.json());
+}
+
+TEST_CASE("get_each stops when its client is closed") {
     RawServer const server([](Peer& peer) {
         peer.read_request();
         peer.send("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n");

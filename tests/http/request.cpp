@@ -6,6 +6,7 @@
 #include "support/raw_server.hpp"
 #include "support/temporary_directory.hpp"
 #include <syncopate/async_generator.hpp>
+#include <syncopate/http/detail/message/body_decoder.hpp>
 #include <syncopate/http/error.hpp>
 #include <syncopate/http/json.hpp>
 #include <syncopate/http/multipart.hpp>
@@ -46,7 +47,8 @@ using Strings = std::vector<std::string>;
 
 std::string const user_agent = "User-Agent: syncopate/" + std::to_string(SYNCOPATE_VERSION_MAJOR) +
                                '.' + std::to_string(SYNCOPATE_VERSION_MINOR) + "\r\n";
-std::string const defaults = user_agent + "Accept: */*\r\nAccept-Encoding: gzip, deflate\r\n";
+std::string const defaults = user_agent + "Accept: */*\r\nAccept-Encoding: " +
+                             syncopate::http::detail::BodyDecoder::known_encodings() + "\r\n";
 
 template <class R>
 concept ShowsItsParts = requires(R request) { request.take_url(); } || requires(R request) {

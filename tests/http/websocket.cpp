@@ -11,6 +11,7 @@
 #include <syncopate/concepts.hpp>
 #include <syncopate/error.hpp>
 #include <syncopate/gather.hpp>
+#include <syncopate/http/client.hpp>
 #include <syncopate/http/websocket.hpp>
 
 #include <boost/asio/awaitable.hpp>
@@ -248,6 +249,64 @@ TEST_CASE("Synchronous code loops over the messages, and leaves the scope for th
     CHECK(server.wait_until_idle());
 }
 
+TEST_CASE("A client's WebSocket is used by synchronous code, and closed at the end of the scope") {
+    RawServer server([](Peer& peer) {
+        accept_websocket(peer);
+        for (auto const* const each : {"one", "two"})
+            peer.send(frame(0x81, each));
+        peer.send(frame(0x82, read_frame(peer).payload));
+        if (close_code_of(read_frame(peer)) == 1000)
+            peer.send(close_frame(1000));
+        peer.wait_for_close();
+    });
+    Client client;
+    {
+        auto socket = client.websocket(websocket_url(server));
+        CHECK(socket.is_open());
+        CHECK(socket.receive()->data() == "one");
+        std::vector<std::string> texts;
+        socket.send_text("three");
+        for (WebSocketMessage const& message : socket) {
+            texts.push_back(message.data());
+            if (message.is_binary())
+                break;
+        }
+        CHECK(texts == std::vector<std::string>{"two", "three"});
+        CHECK(code_of([&] { socket.receive_for(1ms); }) == syncopate::Errc::timed_out);
+        auto moved = std::move(socket);
+        CHECK(moved.headers().contains("Upgrade"));
+        CHECK(moved.subprotocol().empty());
+    }
+    CHECK(server.wait_until_idle());
+}
+
+TEST_CASE("A client's WebSocket ends with its messages, or with an error, and with its client") {
+    RawServer server([](Peer& peer) {
+        accept_websocket(peer);
+        peer.send(frame(0x81, "one") + close_frame(peer.number() == 0 ? 1001 : 1011));
+        peer.wait_for_close();
+    });
+    Client client;
+    auto socket = client.websocket(WebSocketRequest(websocket_url(server)).bearer("token"));
+    std::size_t messages = 0;
+    for (auto const& message : socket)
+        messages += message.data() == "one";
+    CHECK(messages == 1);
+    CHECK(!socket.is_open());
+    CHECK(socket.close_code() == 1001);
+    CHECK(socket.close_reason().empty());
+    socket.close();
+    CHECK(code_of([&] { socket.send_text("late"); }) == Errc::websocket_closed);
+    socket = client.websocket(websocket_url(server));
+    CHECK(socket.receive()->data() == "one");
+    CHECK(code_of([&] { socket.receive(); }) == Errc::websocket_closed);
+    client.close();
+    CHECK(code_of([&] { socket.receive(); }) == syncopate::Errc::runner_closed);
+    CHECK(code_of([&] {
+              return client.websocket(websocket_url(server));
+          }) == syncopate::Errc::runner_closed);
+}
+
 asio::awaitable<std::string> echo_in_coroutine(ClientSession& session, std::string url) {
     auto socket = co_await session.websocket(std::move(url));
     co_await socket.send("hello");
@@ -329,6 +388,31 @@ TEST_CASE("Messages are compressed if both ends agree") {
     std::string const text(20'000, 'x');
     client.send(socket, text);
     CHECK(client.next(socket) == text);
+}
+
+TEST_CASE("A compressed message may have blocks that say they are the last, as RFC 7692 shows") {
+    using namespace std::string_literals;
+    RawServer server([](Peer& peer) {
+        accept_websocket(peer, "Sec-WebSocket-Extensions: permessage-deflate\r\n");
+        auto const last = "\xf3\x48\xcd\xc9\xc9\x07\0\0"s;
+        std::string const sent =
+            frame(0xc1, last) +
+            frame(0xc1, "\xf2\x00\x11\x00\x00"s)  // what was before is referred to
+            + frame(0x41, last.substr(0, 3)) + frame(0x89, "ping") + frame(0x00, "") +
+            frame(0x80, last.substr(3))                  // in three frames
+            + frame(0x81, "plain") + frame(0xc1, "\0"s)  // empty
+            + frame(0xc1, "\xf2\x48\x05\x00\x00\x00\xff\xff\xca\xc9\xc9\x07\x00"s)  // of two blocks
+            + frame(0xc1, "\x00\x05\x00\xfa\xff\x48\x65\x6c\x6c\x6f\x00"s)  // of a stored one
+            + frame(0xc1, "\x07"s);
+        for (char const each : sent)  // however it is cut
+            peer.send(std::string_view(&each, 1));
+        peer.wait_for_close();
+    });
+    Sockets client;
+    auto socket = client.open(WebSocketRequest(websocket_url(server)).compress(true));
+    for (std::string const text : {"Hello", "Hello", "Hello", "plain", "", "Hello", "Hello"})
+        CHECK(client.runner.run(socket.anext()).value().data() == text);
+    CHECK(code_of([&] { return client.runner.run(socket.anext()); }) == Errc::malformed_response);
 }
 
 TEST_CASE("Compression is not offered unless it is asked for") {

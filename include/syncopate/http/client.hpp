@@ -1,19 +1,26 @@
 // Client: sends requests from synchronous programs, and waits for the responses.
 #pragma once
 
+#include <syncopate/blocking_range.hpp>
 #include <syncopate/error.hpp>
 #include <syncopate/http/client_cookies.hpp>
 #include <syncopate/http/client_response.hpp>
 #include <syncopate/http/client_stream.hpp>
+#include <syncopate/http/client_websocket.hpp>
 #include <syncopate/http/detail/client/client_core.hpp>
 #include <syncopate/http/detail/client/client_tasks.hpp>
-#include <syncopate/http/detail/client/download_file.hpp>
+#include <syncopate/http/detail/client/download.hpp>
+#include <syncopate/http/detail/message/request_parts.hpp>
+#include <syncopate/http/download_options.hpp>
 #include <syncopate/http/options.hpp>
 #include <syncopate/http/progress.hpp>
 #include <syncopate/http/request.hpp>
+#include <syncopate/http/server_sent_event.hpp>
 #include <syncopate/http/session.hpp>
+#include <syncopate/http/websocket_request.hpp>
 #include <syncopate/runner_base.hpp>
 
+#include <chrono>
 #include <cstddef>
 #include <exception>
 #include <filesystem>
@@ -129,39 +136,39 @@ public:
         return send(Verb::patch, std::move(url), std::move(body), where);
     }
 
-    /// Sends GET requests to many URLs, several at a time, in one hop to the loop. The first failure ends all.
+    /// Sends many requests, several at a time, in one hop to the loop. The first failure ends all.
     ///
-    /// max_concurrency: how many requests are under way at most, 1 or more. SessionOptions::max_connections is
-    ///            a limit, too.
-    /// Returns:   the responses, whole, in the order of the URLs.
+    /// max_concurrency: how many are under way at most, 1 or more. SessionOptions::max_connections is a limit, too.
+    /// Returns:   the responses, whole, in the order of the requests.
     /// Blocks:    until all have come, or one has failed.
-    /// Throws:    what the first request to fail throws. The others are given up.
-    /// Semantics: asyncio.gather. See get_all_settled() for a failure that does not concern the others.
-    std::vector<ClientResponse> get_all(
-        std::vector<std::string> urls,
+    /// Throws:    what the first request to fail throws. The others are given up. An error status is no failure.
+    /// Semantics: asyncio.gather. See send_each() for a failure that does not concern the others.
+    std::vector<ClientResponse> send_all(
+        std::vector<Request> requests,
         std::size_t max_concurrency = 16,
         Where where = Where::current()) {
         std::vector<ClientResponse> responses;
-        responses.reserve(urls.size());
-        for (auto& outcome : fetch_all(std::move(urls), max_concurrency, AfterFailure::stop, where))
+        responses.reserve(requests.size());
+        for (auto& outcome :
+             fetch_all(std::move(requests), max_concurrency, AfterFailure::stop, where))
             responses.push_back(outcome.take());
         return responses;
     }
 
-    /// Sends GET requests as get_all(), and goes on after failures.
+    /// Sends many requests as send_all(), and goes on after failures.
     ///
-    /// max_concurrency: as of get_all().
-    /// Returns:   for each URL, in that order, its response or its error.
+    /// max_concurrency: as of send_all().
+    /// Returns:   for each request, in that order, its response or its error.
     /// Blocks:    until all requests have ended.
     /// Semantics: Promise.allSettled; asyncio.gather with return_exceptions.
-    std::vector<ClientOutcome> get_all_settled(
-        std::vector<std::string> urls,
+    std::vector<ClientOutcome> send_each(
+        std::vector<Request> requests,
         std::size_t max_concurrency = 16,
         Where where = Where::current()) {
         std::vector<ClientOutcome> results;
-        results.reserve(urls.size());
+        results.reserve(requests.size());
         for (auto& outcome :
-             fetch_all(std::move(urls), max_concurrency, AfterFailure::go_on, where)) {
+             fetch_all(std::move(requests), max_concurrency, AfterFailure::go_on, where)) {
             if (outcome.error())
                 results.emplace_back(outcome.error());
             else
@@ -170,19 +177,38 @@ public:
         return results;
     }
 
-    /// Does the same as get_all_settled(), under its older name.
+    /// Sends GET requests to many URLs, all or nothing: as send_all().
+    std::vector<ClientResponse> get_all(
+        std::vector<std::string> urls,
+        std::size_t max_concurrency = 16,
+        Where where = Where::current()) {
+        return send_all(requests_for(std::move(urls)), max_concurrency, where);
+    }
+
+    /// Sends GET requests to many URLs, each with an outcome of its own: as send_each().
     std::vector<ClientOutcome> get_each(
         std::vector<std::string> urls,
         std::size_t max_concurrency = 16,
         Where where = Where::current()) {
-        return get_all_settled(std::move(urls), max_concurrency, where);
+        return send_each(requests_for(std::move(urls)), max_concurrency, where);
+    }
+
+    /// Does the same as get_each(), under another name.
+    std::vector<ClientOutcome> get_all_settled(
+        std::vector<std::string> urls,
+        std::size_t max_concurrency = 16,
+        Where where = Where::current()) {
+        return get_each(std::move(urls), max_concurrency, where);
     }
 
     /// Sends a request, and gives the response as soon as its header is there. The body is read from the stream.
+    /// SessionOptions::total_timeout holds only if it was set: see there.
     ///
     /// Blocks:    until the header has come.
     [[nodiscard]] ClientStream stream(Request request, Where where = Where::current()) {
         auto& core = open();
+        if (!core.has_total_timeout() && !detail::RequestAccess::parts(request).timeout)
+            request.timeout(std::chrono::nanoseconds::zero());
         auto response =
             core.runner().wrap_context(core.session().request(std::move(request)), where);
         return {{core_, &core.runner()}, std::move(response), core.max_line_size()};
@@ -192,35 +218,83 @@ public:
         return stream(Request(Verb::get, std::move(url)), where);
     }
 
+    /// Reads a stream of server-sent events, which is asked for again when it ends: see ClientSession::events().
+    ///
+    /// Returns:   a range, which has to end before the client does. Leaving a loop over it ends the stream.
+    /// Blocks:    nothing; the range until there is an event. Its next_for() limits that.
+    BlockingRange<ServerSentEvent> events(Request request, Where where = Where::current()) {
+        auto& core = open();
+        return core.runner().wrap_iter(core.session().events(std::move(request)), where);
+    }
+    /// The same, of a URL.
+    BlockingRange<ServerSentEvent> events(std::string url, Where where = Where::current()) {
+        return events(Request(Verb::get, std::move(url)), where);
+    }
+
+    /// Opens a WebSocket. Needs <syncopate/http/websocket.hpp>.
+    ///
+    /// request:   a URL, ws or wss, or a WebSocketRequest with more in it.
+    /// Returns:   a ClientWebSocket, which has to end before the client does.
+    /// Blocks:    until it is open.
+    /// Throws:    as ClientSession::websocket().
+    template <class Socket = WebSocket>
+    BasicClientWebSocket<Socket> websocket(
+        WebSocketRequest request, Where where = Where::current()) {
+        static_assert(sizeof(Socket) > 0, "needs <syncopate/http/websocket.hpp>");
+        auto& core = open();
+        // Only what uses this member knows the type of what it awaits.
+        auto const connect = [&](auto& session) { return session.websocket(std::move(request)); };
+        auto socket = core.runner().run([&] { return connect(core.session()); }, where);
+        return {{core_, &core.runner()}, std::move(socket)};
+    }
+
     /// Writes the body of a response to a file, in memory that does not grow with it.
-    /// SessionOptions::total_timeout holds for all of it.
     ///
     /// path:      of a regular file, or of nothing yet. The file appears, or is replaced, when all has been
-    ///            written and is on the disk; a download that fails changes nothing. The rights of a file that is
-    ///            replaced stay. To a device or a pipe, such as /dev/null, the bytes go as they come.
-    /// progress:  called on the calling thread after each piece, where it may block. `received` are the bytes
-    ///            written so far, `receive_total` all of them, if that is known. An exception that it throws ends
-    ///            the download.
+    ///            written and is on the disk; a download that fails changes nothing, but for what
+    ///            DownloadOptions::resume() keeps. The rights of a file that is replaced stay. To a device or a pipe,
+    ///            such as /dev/null, the bytes go as they come.
+    /// options:   its progress function is called on the calling thread after each piece, where it may block. `received`
+    ///            are the bytes that the file has so far, `receive_total` all of them, if that is known. An exception that
+    ///            it throws ends the download.
     /// Blocks:    until the file is complete. The calling thread writes it.
     /// Throws:    StatusError for a status of 400 or above; std::system_error with the path for what
-    ///            the system refuses; what progress throws.
+    ///            the system refuses; what the progress function throws; beyond DownloadOptions::max_size() ->
+    ///            Errc::body_too_large.
+    void download(
+        Request request,
+        std::filesystem::path path,
+        DownloadOptions options,
+        Where where = Where::current()) {
+        auto& core = open();
+        detail::Download download(
+            std::move(request), std::move(path), std::move(options), core.retries());
+        while (!download.is_complete()) {
+            auto stream = this->stream(download.next_request(), where);
+            download.receive(stream);
+            stream.close();
+            if (download.pause().count() > 0)
+                core.runner().run(detail::pause(download.pause()), where);
+        }
+        download.commit();
+    }
+    /// Writes what is at a URL to a file. All else as of download(Request, ...).
+    void download(
+        std::string url,
+        std::filesystem::path path,
+        DownloadOptions options,
+        Where where = Where::current()) {
+        download(Request(Verb::get, std::move(url)), std::move(path), std::move(options), where);
+    }
+    /// Writes the body of a response to a file. All else as of download(Request, ...) with options.
     void download(
         Request request,
         std::filesystem::path path,
         ProgressFunction progress = {},
         Where where = Where::current()) {
-        constexpr std::size_t piece_size = std::size_t{256} * 1024;
-        detail::DownloadFile file(std::move(path));
-        auto stream = this->stream(std::move(request), where).raise_for_status();
-        Progress so_far;
-        so_far.receive_total = stream.announced_size();
-        for (std::string const& piece : stream.chunks(piece_size)) {
-            file.write(piece);
-            so_far.received += piece.size();
-            if (progress)
-                progress(so_far);
-        }
-        file.commit();
+        download(
+            std::move(request), std::move(path), DownloadOptions().progress(std::move(progress)),
+            where);
     }
     /// Writes what is at a URL to a file. All else as of download(Request, ...).
     void download(
@@ -267,15 +341,23 @@ private:
         return request(std::move(made), where);
     }
 
+    static std::vector<Request> requests_for(std::vector<std::string> urls) {
+        std::vector<Request> requests;
+        requests.reserve(urls.size());
+        for (auto& url : urls)
+            requests.emplace_back(Verb::get, std::move(url));
+        return requests;
+    }
+
     detail::Batch::Outcomes fetch_all(
-        std::vector<std::string> urls,
+        std::vector<Request> requests,
         std::size_t max_concurrency,
         AfterFailure after_failure,
         Where where) {
         auto& core = open();
         auto fetch = [&] {
             return detail::fetch_all(
-                core.session(), std::move(urls), max_concurrency, after_failure);
+                core.session(), std::move(requests), max_concurrency, after_failure);
         };
         return core.runner().run(fetch, where);
     }

@@ -11,6 +11,8 @@
 
 #include <chrono>
 #include <exception>
+#include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -19,7 +21,8 @@
 
 namespace syncopate::inline v0_1::http {
 
-/// A response with its body, which has been read to its end. It needs no loop, and outlives its client.
+/// A response with its body, which has been read to its end. It needs no loop, and outlives its client. Copies have the
+/// body themselves, and share the rest.
 ///
 /// ```cpp
 /// std::string page = client.get(url).raise_for_status().text();
@@ -33,53 +36,53 @@ public:
     /// Puts a response and its body together.
     ///
     /// response:  one whose body has been read to its end.
-    ClientResponse(Response response, std::string body) noexcept
-        : response_(std::move(response)), body_(std::move(body)) {}
+    ClientResponse(Response response, std::string body)
+        : shared_(std::make_shared<Shared>(std::move(response))), body_(std::move(body)) {}
 
     /// Gives the status, 100 or above.
-    int status() const { return response_.status(); }
+    int status() const { return response().status(); }
     /// Gives the words behind the status, as the server put them. May be empty.
-    std::string_view reason() const { return response_.reason(); }
+    std::string_view reason() const { return response().reason(); }
     /// Gives the fields of the header.
-    Headers const& headers() const { return response_.headers(); }
+    Headers const& headers() const { return response().headers(); }
 
     /// Gives the URL of the request that was answered, after redirects, without a user's name and password.
-    std::string const& url() const { return response_.url(); }
+    std::string const& url() const { return response().url(); }
 
     /// Gives the fields that came behind the body. They are never among the headers().
-    Headers const& trailers() const { return response_.trailers(); }
+    Headers const& trailers() const { return response().trailers(); }
 
     /// Gives the links to other resources, of the fields Link.
-    Links links() const { return response_.links(); }
+    Links links() const { return response().links(); }
 
     /// Gives the address and the port that the request was sent to: the server's, or those of its proxy. `0.0.0.0:0` where
     /// it went by SessionOptions::unix_socket().
-    boost::asio::ip::tcp::endpoint const& peer() const { return response_.peer(); }
+    boost::asio::ip::tcp::endpoint const& peer() const { return response().peer(); }
 
     /// Gives the time that the server asks to wait before the request is sent again, by the field Retry-After; nothing
     /// if it does not say.
-    std::optional<std::chrono::seconds> retry_after() const { return response_.retry_after(); }
+    std::optional<std::chrono::seconds> retry_after() const { return response().retry_after(); }
 
     /// Gives the redirects that led here, oldest first. They have no body.
-    std::vector<Response> const& history() const { return response_.history(); }
+    std::vector<Response> const& history() const { return response().history(); }
 
     /// Returns whether the status is below 400.
-    bool is_ok() const { return response_.is_ok(); }
+    bool is_ok() const { return response().is_ok(); }
 
     /// Refuses a status of 400 or above.
     ///
     /// Returns:   the response itself.
     /// Throws:    such a status -> StatusError, with Errc::error_status and a message that names it and the server.
     ClientResponse const& raise_for_status() const& {
-        response_.raise_for_status();
+        response().raise_for_status();
         return *this;
     }
     ClientResponse& raise_for_status() & {
-        response_.raise_for_status();
+        response().raise_for_status();
         return *this;
     }
     ClientResponse&& raise_for_status() && {
-        response_.raise_for_status();
+        response().raise_for_status();
         return std::move(*this);
     }
 
@@ -87,10 +90,14 @@ public:
     std::string const& text() const& noexcept { return body_; }
     std::string text() && noexcept { return std::move(body_); }
 
-    /// Parses the body as JSON. Needs <syncopate/http/json.hpp>.
+    /// Parses the body as JSON, once. Needs <syncopate/http/json.hpp>.
     ///
+    /// Returns:   a reference that is valid as long as this response or a copy of it; so a loop may go over
+    ///            `response.json().as_array()`. A temporary response gives the value away: keep it in a variable, and not
+    ///            a reference to something in it.
     /// Throws:    Errc::malformed_json; more than SessionOptions::max_json_memory -> Errc::body_too_large.
-    boost::json::value json() const;
+    boost::json::value const& json() const&;
+    boost::json::value json() &&;
 
     /// The lines of the body: a range of std::string_view, valid as long as this response. Those of a
     /// temporary response keep the text themselves.
@@ -98,7 +105,22 @@ public:
     OwnedTextLines lines() && noexcept { return OwnedTextLines(std::move(body_)); }
 
 private:
-    Response response_;
+    struct Shared {
+        explicit Shared(Response its_response) noexcept : response(std::move(its_response)) {}
+
+        Response response;
+        std::mutex mutex;  // guards what follows
+        std::shared_ptr<void>
+            value;  // the body as JSON, which only json.hpp knows; once it has been asked for
+    };
+
+    Response const& response() const {
+        if (!shared_)
+            detail::throw_error(Errc::response_closed, "it has been moved from");
+        return shared_->response;
+    }
+
+    std::shared_ptr<Shared> shared_;
     std::string body_;
 };
 
@@ -113,6 +135,8 @@ public:
     // NOLINTNEXTLINE(bugprone-throw-keyword-missing): it is kept
     explicit ClientOutcome(std::exception_ptr error) noexcept : error_(std::move(error)) {}
 
+    ClientOutcome(ClientOutcome const&) = default;
+    ClientOutcome& operator=(ClientOutcome const&) = default;
     ClientOutcome(ClientOutcome&& other) noexcept
         : response_(std::exchange(other.response_, std::nullopt)), error_(std::move(other.error_)) {
     }

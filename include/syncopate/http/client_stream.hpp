@@ -33,7 +33,7 @@ namespace syncopate::inline v0_1::http {
 ///     use(line);
 /// ```
 ///
-/// The body is given once, by lines() or by chunks(). A range reads ahead; if it is left early, what it has read
+/// The body is given once, by lines(), by chunks() or by pieces(). A range reads ahead; if it is left early, what it has read
 /// is lost. The stream must outlive its ranges.
 ///
 /// Blocks:    the ranges, until the next item is there; the destructor, until the exchange has ended: 50 ms
@@ -86,6 +86,10 @@ public:
     ///
     /// Returns:   the stream itself.
     /// Throws:    such a status -> StatusError, with Errc::error_status and a message that names it and the server.
+    ClientStream const& raise_for_status() const& {
+        response_->raise_for_status();
+        return *this;
+    }
     ClientStream& raise_for_status() & {
         response_->raise_for_status();
         return *this;
@@ -113,6 +117,13 @@ public:
         return runner_->wrap_iter(content.chunks(size), as_many(memory, size));
     }
     BlockingRange<std::string> chunks(std::size_t size) && = delete;
+
+    /// Reads the body in the pieces in which it comes, of any size up to 512 KiB. Four at most are read ahead.
+    BlockingRange<std::string> pieces() & {
+        constexpr std::size_t pieces_ahead = 4;
+        return runner_->wrap_iter(response_->content(), ReadAhead(pieces_ahead));
+    }
+    BlockingRange<std::string> pieces() && = delete;
 
     /// Ends the exchange now. A second time: nothing.
     ///

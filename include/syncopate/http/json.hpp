@@ -18,6 +18,8 @@
 #include <boost/system/error_code.hpp>
 
 #include <cstddef>
+#include <memory>
+#include <mutex>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -129,12 +131,21 @@ inline Request& Request::json(boost::json::value const& value) {
 }
 
 inline boost::asio::awaitable<boost::json::value> Response::json() {
-    auto text = co_await content().read_all();
+    auto text = co_await whole_content().read_all();
     co_return co_await detail::parse_json_in_turns(std::move(text), url(), max_json_memory());
 }
 
-inline boost::json::value ClientResponse::json() const {
-    return detail::parse_json(body_, url(), response_.max_json_memory());
+inline boost::json::value const& ClientResponse::json() const& {
+    auto const limit = response().max_json_memory();
+    std::lock_guard const lock(shared_->mutex);
+    if (!shared_->value)
+        shared_->value =
+            std::make_shared<boost::json::value>(detail::parse_json(body_, url(), limit));
+    return *static_cast<boost::json::value const*>(shared_->value.get());
+}
+
+inline boost::json::value ClientResponse::json() && {
+    return detail::parse_json(body_, url(), response().max_json_memory());
 }
 
 }  // namespace syncopate::inline v0_1::http

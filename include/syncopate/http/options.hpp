@@ -3,6 +3,7 @@
 
 #include <syncopate/http/connect_info.hpp>
 #include <syncopate/http/headers.hpp>
+#include <syncopate/http/retry_policy.hpp>
 #include <syncopate/http/tls_options.hpp>
 #include <syncopate/http/trace.hpp>
 
@@ -57,11 +58,16 @@ public:
     /// The longest time from the start of a request, the wait for a connection included, to the end of the
     /// response's body. Request::timeout() overrides it. Default: 300 s. Zero or less: no limit.
     ///
-    /// Beyond it, a request fails with Errc::total_timed_out.
+    /// Beyond it, a request fails with Errc::total_timed_out. A body that is read as it comes, by Client::stream(),
+    /// download() or Response::content(), may take any time, unless this or Request::timeout() has been set: read_timeout()
+    /// limits its silence.
     SessionOptions& total_timeout(Duration value) {
         total_timeout_ = value;
+        has_total_timeout_ = true;
         return *this;
     }
+    /// Whether total_timeout() has been set.
+    bool has_total_timeout() const noexcept { return has_total_timeout_; }
     Duration total_timeout() const noexcept { return total_timeout_; }
 
     /// The longest time that a connection without a request is kept. A server's `Keep-Alive: timeout` shortens it.
@@ -179,7 +185,9 @@ public:
     }
     bool allow_downgrade() const noexcept { return allow_downgrade_; }
 
-    /// Whether gzip and deflate are asked for and decoded. Default: true.
+    /// Whether encodings of bodies are asked for and decoded: gzip and deflate, and br and zstd where libbrotlidec and
+    /// libzstd are installed. These two are loaded by the first session; no program has to be linked with them. Default:
+    /// true.
     SessionOptions& decompress(bool value) {
         decompress_ = value;
         return *this;
@@ -193,6 +201,15 @@ public:
     }
     bool cookies() const noexcept { return cookies_; }
 
+    /// A file of names and passwords by host, in the format of curl's and ftp's `.netrc`, for requests that have no others.
+    /// They are sent as Basic authentication, also to the host of a redirect. The file is read when the session is made,
+    /// which throws std::system_error if that fails. Default: empty, none.
+    SessionOptions& netrc(std::string path) {
+        netrc_ = std::move(path);
+        return *this;
+    }
+    std::string const& netrc() const noexcept { return netrc_; }
+
     /// Whether a request is sent once more, on a new connection, if the server had closed the idle connection on
     /// which it was sent. Only a request that may be sent twice is: see RFC 9110, 9.2.2. Default: true.
     SessionOptions& retry(bool value) {
@@ -200,6 +217,13 @@ public:
         return *this;
     }
     bool retry() const noexcept { return retry_; }
+
+    /// When a request that has failed is sent again: see RetryPolicy. Default: never, but for retry().
+    SessionOptions& retries(RetryPolicy value) {
+        retries_ = std::move(value);
+        return *this;
+    }
+    RetryPolicy const& retries() const noexcept { return retries_; }
 
     /// Adds a field that is sent with each request, unless the request has one of that name: set by the user, or
     /// by its body or its credentials.
@@ -300,16 +324,19 @@ private:
     std::size_t max_line_size_ = std::size_t{512} * 1024;
     std::size_t max_interim_responses_ = 16;
     std::size_t max_encodings_ = 2;
+    bool has_total_timeout_ = false;
     bool trust_environment_ = false;
     bool allow_downgrade_ = false;
     bool decompress_ = true;
     bool cookies_ = false;
     bool retry_ = true;
     bool strict_ = false;
+    RetryPolicy retries_ = RetryPolicy().attempts(1);
     std::string proxy_;
     std::string unix_socket_;
     std::vector<FixedAddress> fixed_addresses_;
     std::vector<ConnectPolicy> on_connect_;
+    std::string netrc_;
     Headers headers_;
     Trace trace_;
 };

@@ -205,15 +205,28 @@ public:
     /// user, password: UTF-8.
     /// Throws:    a control byte, or a colon in the name -> Errc::invalid_request.
     Request& basic_auth(std::string_view user, std::string_view password) {
-        parts_.authorization = detail::basic_credentials(user, password);
-        return *this;
+        return authorize(detail::basic_credentials(user, password));
     }
     /// Sends a bearer token. A redirect to another origin drops it.
     ///
     /// Throws:    a control byte -> Errc::invalid_request.
     Request& bearer(std::string_view token) {
         detail::require_field("Authorization", token);
-        parts_.authorization = "Bearer " + std::string(token);
+        return authorize("Bearer " + std::string(token));
+    }
+    /// Answers to a server that asks for Digest authentication, RFC 7616: with MD5, SHA-256 or SHA-512-256, and their
+    /// -sess; with the protection auth, or auth-int if that alone is offered. The server is asked once without an answer;
+    /// the session then answers further requests of that user to that server at once. A body that cannot be sent twice,
+    /// or that would have to be hashed and is not in memory, leaves the 401 as it is. A redirect to another origin drops
+    /// them.
+    ///
+    /// user, password: UTF-8.
+    /// Throws:    a control byte -> Errc::invalid_request.
+    Request& digest_auth(std::string_view user, std::string_view password) {
+        detail::require_no_control(user);
+        detail::require_no_control(password);
+        parts_.authorization.clear();
+        parts_.change_settings().digest = {std::string(user), std::string(password)};
         return *this;
     }
 
@@ -233,6 +246,13 @@ public:
 
 private:
     friend class detail::RequestAccess;
+
+    Request& authorize(std::string authorization) {
+        if (parts_.digest())
+            parts_.change_settings().digest.reset();
+        parts_.authorization = std::move(authorization);
+        return *this;
+    }
 
     Request& body_as(std::string content_type, detail::RequestBody body) {
         parts_.content_type = std::move(content_type);

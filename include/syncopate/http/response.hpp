@@ -95,23 +95,25 @@ public:
         return *this;
     }
 
-    /// Gives the body, to be read piece by piece.
+    /// Gives the body, to be read piece by piece: from then on, SessionOptions::total_timeout holds only if it was set.
     ///
     /// Throws:    the session was used before the fork that has made this process -> syncopate::Errc::forked.
     Content& content() {
-        state().core->require_here();
-        return state().content;
+        auto& content = whole_content();
+        if (state().has_usual_total)
+            state().exchange.lift_total();
+        return content;
     }
 
     /// Reads the rest of the body, and decodes its Content-Encoding. The character set stays as it is.
     ///
     /// Throws:    more than SessionOptions::max_body_size -> Errc::body_too_large; as Content.
     /// Cancel:    closes the connection.
-    boost::asio::awaitable<std::string> text() { return content().read_all(); }
+    boost::asio::awaitable<std::string> text() { return whole_content().read_all(); }
 
     /// Reads the rest of the body as bytes. Throws and can be cancelled as text().
     boost::asio::awaitable<std::vector<std::byte>> read() {
-        auto const all = co_await content().read_all();
+        auto const all = co_await whole_content().read_all();
         auto const* const begin = reinterpret_cast<std::byte const*>(all.data());
         co_return std::vector<std::byte>(begin, begin + all.size());
     }
@@ -146,6 +148,12 @@ private:
     friend class detail::RequestFlow;
     friend class ClientResponse;
 
+    /// The body, to be read as a whole.
+    Content& whole_content() {
+        state().core->require_here();
+        return state().content;
+    }
+
     std::size_t max_json_memory() const { return state().core->options().max_json_memory(); }
 
     struct State {
@@ -153,9 +161,11 @@ private:
             std::shared_ptr<detail::SessionCore> its_core,
             std::shared_ptr<detail::SessionLoop> loop,
             detail::Deadline total,
+            bool its_has_usual_total,
             auto const& request,
             Url&& its_url)
             : core(std::move(its_core)), progress(request.on_progress), url(std::move(its_url)),
+              has_usual_total(its_has_usual_total),
               exchange(
                   core->options(), request, std::move(loop), total, progress, head, url.origin()),
               content(
@@ -164,6 +174,7 @@ private:
         std::shared_ptr<detail::SessionCore> const core;
         ProgressFunction const progress;
         Url const url;
+        bool const has_usual_total;  // nobody has set it
         detail::ResponseHead head;
         detail::Exchange exchange;
         Content content;

@@ -1,15 +1,19 @@
 // ClientSession: sends requests from coroutines, and keeps connections, cookies and settings between them.
 #pragma once
 
+#include <syncopate/async_generator.hpp>
 #include <syncopate/http/detail/connection/connection.hpp>
 #include <syncopate/http/detail/connection/pool.hpp>
+#include <syncopate/http/detail/session/event_flow.hpp>
 #include <syncopate/http/detail/session/request_flow.hpp>
+#include <syncopate/http/detail/session/retry_flow.hpp>
 #include <syncopate/http/detail/session/session_core.hpp>
 #include <syncopate/http/detail/session/tls_shutdown.hpp>
 #include <syncopate/http/error.hpp>
 #include <syncopate/http/options.hpp>
 #include <syncopate/http/request.hpp>
 #include <syncopate/http/response.hpp>
+#include <syncopate/http/server_sent_event.hpp>
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/this_coro.hpp>
@@ -99,7 +103,7 @@ public:
     /// Cancel:    closes the connection that it uses, and ends by operation_aborted.
     boost::asio::awaitable<Response> request(Request request) {
         require_core();
-        return detail::RequestFlow::run(core_, std::move(request));
+        return detail::send_request(core_, std::move(request));
     }
 
     /// Sends a GET request. Throws and can be cancelled as request().
@@ -132,6 +136,25 @@ public:
     /// Sends a PATCH request. All else as post().
     boost::asio::awaitable<Response> patch(std::string url, std::string body) {
         return send(Verb::patch, std::move(url), std::move(body));
+    }
+
+    /// Reads a stream of server-sent events, an AsyncIterable of ServerSentEvent, and asks for it again when it ends.
+    ///
+    /// request:   mostly of a URL alone. A field Last-Event-ID says after which event to begin.
+    /// Throws:    the reads: a response other than 200, or 204 as the end -> StatusError; another Content-Type than
+    ///            text/event-stream -> Errc::malformed_response; as request() before the first response. Once there has
+    ///            been one, a stream that ends or breaks is asked for again after a wait: three seconds, or what the server
+    ///            says by `retry`, and up to half a minute while nothing comes. That goes on for ever, or ends after as many
+    ///            failures in a row as the session's RetryPolicy has attempts. A request that must not be repeated, such
+    ///            as POST, is not sent again: its stream ends.
+    /// Semantics: EventSource of the HTML standard.
+    AsyncGenerator<ServerSentEvent> events(Request request) {
+        require_core();
+        return detail::read_events(core_, std::move(request));
+    }
+    /// The same, of a URL.
+    AsyncGenerator<ServerSentEvent> events(std::string url) {
+        return events(Request(Verb::get, std::move(url)));
     }
 
     /// Opens a WebSocket. Needs <syncopate/http/websocket.hpp>.
@@ -175,6 +198,8 @@ private:
 
     boost::asio::awaitable<Response> send(Verb verb, std::string url) {
         require_core();
+        if (core_->options().retries().attempts() > 1)
+            return request(Request(verb, std::move(url)));
         return detail::RequestFlow::run(core_, Request(verb, std::move(url)));  // spares a move
     }
     boost::asio::awaitable<Response> send(Verb verb, std::string url, std::string body) {

@@ -5,6 +5,7 @@
 #include <syncopate/detail/wait/forks.hpp>
 #include <syncopate/error.hpp>
 #include <syncopate/http/options.hpp>
+#include <syncopate/http/retry_policy.hpp>
 #include <syncopate/http/session.hpp>
 #include <syncopate/options.hpp>
 #include <syncopate/thread_runner.hpp>
@@ -22,13 +23,18 @@ class ClientCore {
 public:
     explicit ClientCore(SessionOptions options)
         : own_runner_(std::in_place, Options().name("http::Client")), runner_(*own_runner_),
-          max_line_size_(options.max_line_size()), session_(std::move(options)) {}
+          max_line_size_(options.max_line_size()), has_total_timeout_(options.has_total_timeout()),
+          retries_(options.retries()), session_(std::move(options)) {}
     ClientCore(RunnerBase& runner, SessionOptions options)
-        : runner_(runner), max_line_size_(options.max_line_size()), session_(std::move(options)) {}
+        : runner_(runner), max_line_size_(options.max_line_size()),
+          has_total_timeout_(options.has_total_timeout()), retries_(options.retries()),
+          session_(std::move(options)) {}
 
     RunnerBase& runner() noexcept { return runner_; }
     ClientSession& session() noexcept { return session_; }
     std::size_t max_line_size() const noexcept { return max_line_size_; }
+    bool has_total_timeout() const noexcept { return has_total_timeout_; }
+    RetryPolicy const& retries() const noexcept { return retries_; }
 
     /// Marks the session as used. Throws syncopate::Errc::runner_closed after close(), Errc::forked.
     void require_open() {
@@ -72,6 +78,8 @@ private:
     std::optional<ThreadRunner> own_runner_;
     RunnerBase& runner_;
     std::size_t const max_line_size_;
+    bool const has_total_timeout_;
+    RetryPolicy const retries_;
     std::atomic<State> state_{State::unused};
     ClientSession session_;
 };

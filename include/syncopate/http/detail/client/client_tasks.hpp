@@ -10,9 +10,12 @@
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/cancellation_type.hpp>
+#include <boost/asio/deferred.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 
 #include <algorithm>
+#include <chrono>
 #include <cstddef>
 #include <exception>
 #include <string>
@@ -27,20 +30,27 @@ inline asio::awaitable<ClientResponse> fetch_whole(ClientSession& session, Reque
     co_return ClientResponse(std::move(response), std::move(body));
 }
 
+/// Waits on the loop.
+inline asio::awaitable<void> pause(std::chrono::nanoseconds time) {
+    asio::steady_timer timer(co_await asio::this_coro::executor, time);
+    co_await timer.async_wait(asio::deferred);
+}
+
 /// Whether further requests are made after one has failed.
 enum class AfterFailure { stop, go_on };
 
-/// GET requests to many URLs, several at a time. Lies in the frame of fetch_all().
+/// Many requests, several at a time. Lies in the frame of fetch_all().
 class Batch {
 public:
     using Outcomes = std::vector<::syncopate::detail::Outcome<ClientResponse>>;
 
-    Batch(ClientSession& session, std::vector<std::string> urls, AfterFailure after_failure)
-        : session_(session), urls_(std::move(urls)), after_failure_(after_failure),
-          outcomes_(urls_.size()) {}
+    Batch(ClientSession& session, std::vector<Request> requests, AfterFailure after_failure)
+        : session_(session), requests_(std::move(requests)), after_failure_(after_failure),
+          outcomes_(requests_.size()) {}
 
     asio::awaitable<void> run(std::size_t max_concurrency) {
-        auto const count = (std::min)((std::max<std::size_t>)(max_concurrency, 1), urls_.size());
+        auto const count =
+            (std::min)((std::max<std::size_t>)(max_concurrency, 1), requests_.size());
         std::vector<asio::awaitable<void>> workers;
         workers.reserve(count);
         for (std::size_t i = 0; i < count; ++i)
@@ -53,11 +63,10 @@ public:
 private:
     asio::awaitable<void> work() {
         auto const cancellation = co_await asio::this_coro::cancellation_state;
-        while (next_ < urls_.size()) {
+        while (next_ < requests_.size()) {
             auto const index = next_++;
             try {
-                Request request(Verb::get, std::move(urls_[index]));
-                auto response = co_await fetch_whole(session_, std::move(request));
+                auto response = co_await fetch_whole(session_, std::move(requests_[index]));
                 outcomes_[index].emplace(std::move(response));
             } catch (...) {
                 bool const is_cancelled = cancellation.cancelled() != asio::cancellation_type::none;
@@ -77,19 +86,19 @@ private:
     }
 
     ClientSession& session_;
-    std::vector<std::string> urls_;
+    std::vector<Request> requests_;
     AfterFailure const after_failure_;
     std::size_t next_ = 0;
     bool has_stopped_ = false;
-    Outcomes outcomes_;  // in the order of the URLs
+    Outcomes outcomes_;  // in the order of the requests
 };
 
 inline asio::awaitable<Batch::Outcomes> fetch_all(
     ClientSession& session,
-    std::vector<std::string> urls,
+    std::vector<Request> requests,
     std::size_t max_concurrency,
     AfterFailure after_failure) {
-    Batch batch(session, std::move(urls), after_failure);
+    Batch batch(session, std::move(requests), after_failure);
     co_await batch.run(max_concurrency);
     co_return batch.take_outcomes();
 }

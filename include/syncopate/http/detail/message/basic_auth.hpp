@@ -21,12 +21,18 @@ inline std::string to_base64(std::string_view data) {
     return text;
 }
 
+/// Throws: Errc::invalid_request.
+inline void require_no_control(std::string_view name_or_password) {
+    if (std::ranges::any_of(name_or_password, is_control))
+        throw_error(Errc::invalid_request, "a control byte in a user name or a password");
+}
+
 /// The value of Authorization or Proxy-Authorization: RFC 7617.
 ///
 /// Throws: Errc::invalid_request.
 inline std::string basic_credentials(std::string_view user, std::string_view password) {
-    if (std::ranges::any_of(user, is_control) || std::ranges::any_of(password, is_control))
-        throw_error(Errc::invalid_request, "a control byte in a user name or a password");
+    require_no_control(user);
+    require_no_control(password);
     if (user.find(':') != std::string_view::npos)
         throw_error(Errc::invalid_request, "a colon in a user name");
     return "Basic " + to_base64(std::string(user).append(":").append(password));

@@ -1,6 +1,7 @@
 // DefaultFields: the fields that a session adds to each request which does not set them itself.
 #pragma once
 
+#include <syncopate/http/detail/message/body_decoder.hpp>
 #include <syncopate/http/detail/message/field_syntax.hpp>
 #include <syncopate/http/error.hpp>
 #include <syncopate/http/headers.hpp>
@@ -33,7 +34,7 @@ public:
         has_encodings_of_user_ = headers_.contains(accept_encoding);
         offers_encodings_ = options.decompress() && !has_encodings_of_user_;
         if (offers_encodings_)
-            headers_.add(accept_encoding, headers_.contains("Range") ? identity : encodings);
+            headers_.add(accept_encoding, headers_.contains("Range") ? identity : encodings());
         has_expect_ = headers_.contains("Expect");
         for (auto const field : headers_)
             append_field(text_, field.name(), field.value());
@@ -41,7 +42,11 @@ public:
 
     static constexpr std::string_view accept_encoding = "Accept-Encoding";
     static constexpr std::string_view identity = "identity";
-    static constexpr std::string_view encodings = "gzip, deflate";
+    /// Those that can be undone here.
+    static std::string_view encodings() {
+        static std::string const known = BodyDecoder::known_encodings();
+        return known;
+    }
 
     Headers const& headers() const noexcept { return headers_; }
     /// Whether the user has set an Accept-Encoding, or else the library has.

@@ -1,6 +1,7 @@
-// RequestParts: all that a Request holds, as the session reads it.
+// RequestParts, RequestSettings: all that a Request holds, as the session reads it.
 #pragma once
 
+#include <syncopate/http/detail/message/digest_auth.hpp>
 #include <syncopate/http/detail/message/request_body.hpp>
 #include <syncopate/http/headers.hpp>
 #include <syncopate/http/progress.hpp>
@@ -24,6 +25,9 @@ struct RequestSettings {
     std::optional<std::chrono::nanoseconds> read_timeout;
     std::optional<bool> decompress;
     std::optional<std::string> proxy;
+    std::optional<DigestUser> digest;
+    /// Set when some of the request may have been sent. Null: nobody asks.
+    bool* was_sent = nullptr;
 };
 
 struct RequestParts {
@@ -56,6 +60,11 @@ struct RequestParts {
         auto const own = std::make_shared<RequestSettings>(settings());
         own_settings = own;
         return *own;
+    }
+    /// Who answers to a challenge of Digest authentication; null: nobody.
+    DigestUser const* digest() const noexcept {
+        auto const& user = settings().digest;
+        return user ? &*user : nullptr;
     }
 };
 

@@ -97,6 +97,7 @@ protected:
     }
     bool is_aborted() const noexcept { return is_aborted_; }
     Deadline total() const noexcept { return total_; }
+    void lift_total() noexcept { total_ = no_deadline; }
     SessionLoop& loop() const noexcept { return *loop_; }
     Lease& lease() noexcept { return lease_; }
     Lease const& lease() const noexcept { return lease_; }
@@ -112,7 +113,7 @@ private:
     }
 
     std::shared_ptr<SessionLoop> loop_;
-    Deadline const total_;
+    Deadline total_;
     std::string_view const server_;
     Lease lease_;
     std::atomic<bool> is_attached_{true};

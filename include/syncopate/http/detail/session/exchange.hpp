@@ -146,6 +146,9 @@ public:
             end_message();
     }
 
+    /// Has the rest of the body take any time, as long as it keeps coming.
+    void lift_total() noexcept { ConnectionUse::lift_total(); }
+
     /// Takes what has come of the body, and does not wait. What is encoded is decoded as far as one turn of the loop
     /// allows: then there is nothing until read_some() has waited for the next one.
     ///

@@ -9,6 +9,7 @@
 #include <syncopate/http/detail/message/response_parser.hpp>
 #include <syncopate/http/detail/session/connect_flow.hpp>
 #include <syncopate/http/detail/session/cookie_origin.hpp>
+#include <syncopate/http/detail/session/credentials.hpp>
 #include <syncopate/http/detail/session/exchange.hpp>
 #include <syncopate/http/detail/session/request_writer.hpp>
 #include <syncopate/http/detail/session/session_core.hpp>
@@ -44,7 +45,7 @@ protected:
     ExchangeFlow(
         std::shared_ptr<SessionCore> core, SessionLoopPointer loop, RequestParts const& request)
         : core_(std::move(core)), loop_(std::move(loop)), request_(request),
-          trace_(core_->options().trace()) {
+          trace_(core_->options().trace()), credentials_(Credentials::make(*core_, request)) {
         auto const limit = request.timeout.value_or(core_->options().total_timeout());
         if (limit.count() > 0)
             total_ = deadline_from(trace_.start(), limit);
@@ -59,7 +60,12 @@ protected:
     RequestParts const& request() const noexcept { return request_; }
     TraceReporter& trace() noexcept { return trace_; }
     Deadline total() const noexcept { return total_; }
+    /// Whether nobody has set that.
+    bool has_usual_total() const noexcept {
+        return !request_.timeout && !options().has_total_timeout();
+    }
     Url const& url() const noexcept { return trace_.url(); }
+    Credentials* credentials() const noexcept { return credentials_.get(); }
 
     /// Adds the query parameters of the request.
     void add_query(Url& url) const {
@@ -87,6 +93,8 @@ protected:
 
     /// The request as it is sent to the target, with the cookies for it.
     RequestWriter make_writer(RedirectRewrite rewrite) const {
+        if (credentials_)
+            credentials_->prepare(url(), rewrite);
         std::string cookies;
         if (auto* const jar = core_->cookies())
             cookies = jar->header_for(cookie_origin());
@@ -97,7 +105,8 @@ protected:
             core_->default_fields(),
             rewrite,
             std::move(cookies),
-            is_asked_of_proxy ? &proxy_->authorization() : nullptr};
+            is_asked_of_proxy ? &proxy_->authorization() : nullptr,
+            credentials_ ? &credentials_->value() : nullptr};
     }
 
     /// Waits for what the lease lacks: the permit, and the connection to the target.
@@ -162,6 +171,7 @@ private:
     Proxy const* proxy_ = nullptr;
     std::unique_ptr<OwnProxy> own_proxy_;  // null: the session's choice
     std::size_t hop_ = 0;
+    std::unique_ptr<Credentials> const credentials_;  // null: the request has its own, or none
 };
 
 }  // namespace syncopate::inline v0_1::http::detail

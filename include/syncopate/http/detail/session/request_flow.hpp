@@ -54,6 +54,7 @@ public:
                     auto const cancellation = co_await asio::this_coro::cancellation_state;
                     if (cancellation.cancelled() != asio::cancellation_type::none)
                         ::syncopate::detail::throw_cancellation();
+                    flow.note_sent();
                     auto stage = exchange.begin(writer, std::move(lease));
                     if (stage == Exchange::Stage::waiting) {
                         if (exchange.holds_body() || writer.body().source())
@@ -103,8 +104,8 @@ private:
     StatePointer make_state(Url&& url) {
         if (core()->is_closed())
             throw_error(Errc::session_closed, std::string(url.origin()));
-        return StatePointer(
-            new Response::State(core(), loop(), total(), request(), std::move(url)));
+        return StatePointer(new Response::State(
+            core(), loop(), total(), has_usual_total(), request(), std::move(url)));
     }
 
     Exchange& exchange() const noexcept { return state_->exchange; }
@@ -122,6 +123,11 @@ private:
             trace().connection_created();
     }
 
+    void note_sent() const noexcept {
+        if (auto* const was_sent = request().settings().was_sent)
+            *was_sent = true;
+    }
+
     /// Whether the server does not know the expectation of the request, whose body it has not been sent.
     bool is_expectation_refused() const noexcept {
         return exchange().holds_body() && state_->head.status == 417;
@@ -129,6 +135,9 @@ private:
     /// The state of the same request without the expectation: RFC 9110, 10.1.1.
     StatePointer without_expectation() {
         rewrite_.keeps_expect = false;
+        return same_request();
+    }
+    StatePointer same_request() {
         is_same_request_ = true;
         return make_state(Url(state_->url));
     }
@@ -138,6 +147,8 @@ private:
         if (is_expectation_refused())
             return without_expectation();
         auto const& head = state_->head;
+        if (credentials() && credentials()->take_challenge(head, url(), rewrite_))
+            return same_request();
         auto const most = request().max_redirects.value_or(options().max_redirects());
         if (most == 0)
             return nullptr;

@@ -24,6 +24,19 @@
 
 namespace syncopate::inline v0_1::http::detail {
 
+/// RFC 9110, 9.2.2.
+inline bool is_idempotent(Verb method) noexcept {
+    switch (method) {
+    case Verb::get:
+    case Verb::head:
+    case Verb::put:
+    case Verb::delete_:
+    case Verb::options:
+    case Verb::trace: return true;
+    default: return false;
+    }
+}
+
 /// The method that is sent in the end, and the parts of the request that are not left out.
 struct RedirectRewrite {
     Verb method;
@@ -45,6 +58,7 @@ public:
     ///                place of the jar's that have the same name.
     /// proxy:         the value of Proxy-Authorization for a proxy that is sent the whole URL, or empty; null if
     ///                the request goes to the server itself.
+    /// credentials:   the value of Authorization, if neither the request nor the URL has one; may be empty, or null.
     /// Throws:        Errc::invalid_request.
     RequestWriter(
         RequestParts const& request,
@@ -52,10 +66,12 @@ public:
         DefaultFields const& defaults,
         RedirectRewrite rewrite,
         std::string cookies,
-        std::string const* proxy)
+        std::string const* proxy,
+        std::string const* credentials = nullptr)
         : request_(request), url_(url), defaults_(defaults), rewrite_(rewrite),
           cookies_(with_cookies_of_user(std::move(cookies))), proxy_(proxy),
-          body_(rewrite.keeps_body ? request.body : RequestBody()), length_(body_.size()) {
+          credentials_(credentials), body_(rewrite.keeps_body ? request.body : RequestBody()),
+          length_(body_.size()) {
         check_framing();
     }
 
@@ -98,17 +114,9 @@ public:
         return stream_ ? std::exchange(stream_, nullptr) : body_.source()->open();
     }
 
-    /// Whether the method is idempotent, RFC 9110, 9.2.2, and the body can be sent twice.
+    /// Whether the method is idempotent, and the body can be sent twice.
     bool may_be_repeated() const noexcept {
-        switch (rewrite_.method) {
-        case Verb::get:
-        case Verb::head:
-        case Verb::put:
-        case Verb::delete_:
-        case Verb::options:
-        case Verb::trace: return body_.is_repeatable();
-        default: return false;
-        }
+        return is_idempotent(rewrite_.method) && body_.is_repeatable();
     }
 
     /// Appends everything up to the body.
@@ -193,7 +201,7 @@ private:
         bool const is_slice = request_.headers.contains("Range") || of_session.contains("Range");
         append_field(
             out, DefaultFields::accept_encoding,
-            is_slice ? DefaultFields::identity : DefaultFields::encodings);
+            is_slice ? DefaultFields::identity : DefaultFields::encodings());
     }
     /// Writes a field unless the user has set it.
     void write_default(std::string& out, std::string_view name, std::string_view value) const {
@@ -253,6 +261,8 @@ private:
     }
 
     std::string authorization() const {
+        if (credentials_ && !credentials_->empty())
+            return *credentials_;
         if (rewrite_.keeps_credentials && !request_.authorization.empty())
             return request_.authorization;
         return url_.has_user() ? basic_credentials(url_.user(), url_.password()) : std::string();
@@ -312,6 +322,7 @@ private:
     bool replaces_cookie_ = false;  // of the user, by cookies_
     std::string const cookies_;
     std::string const* const proxy_;
+    std::string const* const credentials_;
     RequestBody body_;
     std::optional<std::uint64_t> length_;
     std::shared_ptr<BodyStream> stream_;  // opened, and not yet taken

@@ -12,6 +12,8 @@
 #include <syncopate/http/detail/connection/proxy.hpp>
 #include <syncopate/http/detail/connection/tls.hpp>
 #include <syncopate/http/detail/message/default_fields.hpp>
+#include <syncopate/http/detail/message/netrc.hpp>
+#include <syncopate/http/detail/session/digest_sessions.hpp>
 #include <syncopate/http/detail/session/session_loop.hpp>
 #include <syncopate/http/detail/url/refuse_url.hpp>
 #include <syncopate/http/error.hpp>
@@ -47,6 +49,8 @@ public:
             environment_.emplace();
         if (options_.cookies())
             cookies_.emplace();
+        if (!options_.netrc().empty())
+            netrc_ = Netrc::read(options_.netrc());
     }
     SessionCore(SessionCore const&) = delete;
     SessionCore& operator=(SessionCore const&) = delete;
@@ -57,6 +61,9 @@ public:
     Tls& tls() noexcept { return tls_; }
     /// Null unless SessionOptions::cookies is set.
     CookieJar* cookies() noexcept { return cookies_ ? &*cookies_ : nullptr; }
+    /// Null unless SessionOptions::netrc is set.
+    Netrc const* netrc() const noexcept { return netrc_ ? &*netrc_ : nullptr; }
+    DigestSessions& digests() noexcept { return digests_; }
     /// The proxy for a URL; null: none.
     Proxy const* proxy_for(Url const& url) const {
         if (!options_.unix_socket().empty())
@@ -145,6 +152,8 @@ private:
     std::optional<Proxy> proxy_;
     std::optional<EnvironmentProxies> environment_;
     std::optional<CookieJar> cookies_;
+    std::optional<Netrc> netrc_;
+    DigestSessions digests_;
     ::syncopate::detail::UsedIn in_use_;
     bool is_closed_ = false;
 

@@ -150,6 +150,8 @@ private:
                 is_too_large ? Errc::header_too_large : Errc::websocket_refused,
                 error.code().message());
         }
+        if (!extension_.empty())
+            stream->beast().next_layer().expect_deflated();
         socket->begin(stream, std::move(head_.headers));
         co_return socket;
     }

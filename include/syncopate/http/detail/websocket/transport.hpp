@@ -2,6 +2,7 @@
 #pragma once
 
 #include <syncopate/http/detail/connection/connection.hpp>
+#include <syncopate/http/detail/websocket/deflated_frames.hpp>
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/associator.hpp>
@@ -11,8 +12,10 @@
 #include <boost/beast/core/role.hpp>
 #include <openssl/ssl.h>
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <type_traits>
 #include <utility>
@@ -33,6 +36,18 @@ struct ConnectionHandler {
     }
 };
 
+/// A handler of a read whose bytes are put into form before Beast gets them: DeflatedFrames.
+template <class Transport, class Buffers, class Handler>
+struct DeflatedReadHandler {
+    Transport& transport;
+    Buffers buffers;
+    Handler handler;
+
+    void operator()(error_code const& error, std::size_t size) {
+        transport.complete_deflated(buffers, std::move(handler), error, size);
+    }
+};
+
 /// A connection with TLS or without: one type, so that Beast is compiled once.
 class WebSocketTransport {
 public:
@@ -47,6 +62,9 @@ public:
     /// dropped until it has read all of it.
     void replay(std::string text) noexcept { replayed_ = std::move(text); }
 
+    /// After the handshake: compressed messages will come.
+    void expect_deflated() { deflated_ = std::make_unique<Deflated>(); }
+
     /// The number of writes that were begun.
     std::uint64_t writes() const noexcept { return writes_; }
 
@@ -54,10 +72,9 @@ public:
     void async_read_some(Buffers const& buffers, Handler&& handler) {
         if (auto const size = take_received(buffers); size > 0)
             return complete(std::forward<Handler>(handler), size);
-        if (auto* const tls = connection_->tls())
-            tls->async_read_some(buffers, kept(std::forward<Handler>(handler)));
-        else
-            connection_->socket().async_read_some(buffers, kept(std::forward<Handler>(handler)));
+        if (deflated_)
+            return read_deflated(buffers, std::forward<Handler>(handler));
+        read_socket(buffers, std::forward<Handler>(handler));
     }
 
     template <class Buffers, class Handler>
@@ -91,6 +108,48 @@ public:
     }
 
 private:
+    template <class, class, class>
+    friend struct DeflatedReadHandler;
+
+    struct Deflated {
+        DeflatedFrames frames;
+        std::array<char, 16384> bytes;  // as they come from the socket
+    };
+
+    template <class Buffers, class Handler>
+    void read_socket(Buffers const& buffers, Handler&& handler) {
+        if (auto* const tls = connection_->tls())
+            tls->async_read_some(buffers, kept(std::forward<Handler>(handler)));
+        else
+            connection_->socket().async_read_some(buffers, kept(std::forward<Handler>(handler)));
+    }
+
+    template <class Buffers, class Handler>
+    void read_deflated(Buffers const& buffers, Handler&& handler) {
+        read_socket(
+            asio::buffer(deflated_->bytes),
+            DeflatedReadHandler<WebSocketTransport, Buffers, std::decay_t<Handler>>{
+                *this, buffers, std::forward<Handler>(handler)});
+    }
+
+    template <class Buffers, class Handler>
+    void complete_deflated(
+        Buffers const& buffers, Handler&& handler, error_code const& error, std::size_t size) {
+        deflated_->frames.feed({deflated_->bytes.data(), size});
+        auto const taken = take_deflated(buffers);
+        if (taken == 0 && !error)
+            return read_deflated(buffers, std::forward<Handler>(handler));
+        std::forward<Handler>(handler)(taken > 0 ? error_code() : error, taken);
+    }
+
+    template <class Buffers>
+    std::size_t take_deflated(Buffers const& buffers) {
+        auto const output = deflated_->frames.output();
+        auto const size = asio::buffer_copy(buffers, asio::buffer(output.data(), output.size()));
+        deflated_->frames.consume(size);
+        return size;
+    }
+
     template <class Handler>
     ConnectionHandler<std::decay_t<Handler>> kept(Handler&& handler) {
         return {connection_, std::forward<Handler>(handler)};
@@ -112,6 +171,11 @@ private:
             return size;
         }
         auto const view = connection_->input().view();
+        if (deflated_) {
+            deflated_->frames.feed(view);
+            connection_->input().consume(view.size());
+            return take_deflated(buffers);
+        }
         auto const size = asio::buffer_copy(buffers, asio::buffer(view.data(), view.size()));
         connection_->input().consume(size);
         return size;
@@ -120,6 +184,7 @@ private:
     ConnectionPointer connection_;
     std::string replayed_;
     std::uint64_t writes_ = 0;
+    std::unique_ptr<Deflated> deflated_;
 };
 
 }  // namespace syncopate::inline v0_1::http::detail
@@ -137,5 +202,27 @@ struct boost::asio::
     static auto get(Kept const& kept, Default const& fallback) noexcept
         -> decltype(Associator<Handler, Default>::get(kept.handler, fallback)) {
         return Associator<Handler, Default>::get(kept.handler, fallback);
+    }
+};
+
+/// The same for DeflatedReadHandler.
+template <
+    template <class, class> class Associator,
+    class Transport,
+    class Buffers,
+    class Handler,
+    class Default>
+struct boost::asio::associator<
+    Associator,
+    syncopate::http::detail::DeflatedReadHandler<Transport, Buffers, Handler>,
+    Default> : Associator<Handler, Default> {
+    using Reading = syncopate::http::detail::DeflatedReadHandler<Transport, Buffers, Handler>;
+
+    static typename Associator<Handler, Default>::type get(Reading const& reading) noexcept {
+        return Associator<Handler, Default>::get(reading.handler);
+    }
+    static auto get(Reading const& reading, Default const& fallback) noexcept
+        -> decltype(Associator<Handler, Default>::get(reading.handler, fallback)) {
+        return Associator<Handler, Default>::get(reading.handler, fallback);
     }
 };

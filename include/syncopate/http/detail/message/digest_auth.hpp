@@ -1,0 +1,321 @@
+// DigestChallenge, DigestSession: Digest authentication, RFC 7616: what a server asks, and the answers to it.
+#pragma once
+
+#include <syncopate/http/detail/message/field_syntax.hpp>
+#include <syncopate/http/detail/message/list_syntax.hpp>
+#include <syncopate/http/error.hpp>
+#include <syncopate/http/headers.hpp>
+
+#include <openssl/evp.h>
+#include <openssl/rand.h>
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
+#include <memory>
+#include <new>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace syncopate::inline v0_1::http::detail {
+
+/// The name and the password of Request::digest_auth().
+struct DigestUser {
+    std::string name;
+    std::string password;
+};
+
+inline std::string hexadecimal(unsigned char const* bytes, std::size_t size) {
+    std::string text;
+    for (std::size_t i = 0; i < size; ++i) {
+        text += "0123456789abcdef"[bytes[i] >> 4U];
+        text += "0123456789abcdef"[bytes[i] & 0xfU];
+    }
+    return text;
+}
+
+/// What a server asks for in a field WWW-Authenticate.
+struct DigestChallenge {
+    enum class Hash { md5, sha256, sha512_256 };
+    enum class Protection { none, auth, auth_int };
+
+    std::string realm;
+    std::string nonce;
+    std::optional<std::string> opaque;
+    std::string algorithm;  // as the server wrote it; empty: it did not
+    Hash hash = Hash::md5;
+    bool is_session = false;
+    bool offers_auth = false;
+    bool offers_auth_int = false;
+    bool is_stale = false;
+    bool hashes_user = false;
+
+    /// The strongest challenge of those in the header that can be answered; nothing if there is none.
+    static std::optional<DigestChallenge> find(Headers const& headers);
+
+    /// Hashes texts as if they were one.
+    std::string hashed(std::vector<std::string> const& texts) const {
+        std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> const context(
+            EVP_MD_CTX_new(), &EVP_MD_CTX_free);
+        std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
+        unsigned size = 0;
+        bool is_well = context && EVP_DigestInit_ex(context.get(), method(), nullptr) == 1;
+        for (auto const& text : texts)
+            is_well = is_well && EVP_DigestUpdate(context.get(), text.data(), text.size()) == 1;
+        if (!is_well || EVP_DigestFinal_ex(context.get(), digest.data(), &size) != 1)
+            throw_error(
+                Errc::invalid_request,
+                "OpenSSL does not provide the hash of Digest authentication");
+        return hexadecimal(digest.data(), size);
+    }
+
+private:
+    EVP_MD const* method() const noexcept {
+        switch (hash) {
+        case Hash::sha256: return EVP_sha256();
+        case Hash::sha512_256: return EVP_sha512_256();
+        case Hash::md5: break;
+        }
+        return EVP_md5();
+    }
+
+    bool set_algorithm() {
+        std::string_view name = algorithm;
+        constexpr std::string_view of_session = "-sess";
+        if (name.size() > of_session.size() &&
+            equals_ignoring_case(name.substr(name.size() - of_session.size()), of_session)) {
+            is_session = true;
+            name.remove_suffix(of_session.size());
+        }
+        if (name.empty() || equals_ignoring_case(name, "MD5"))
+            hash = Hash::md5;
+        else if (equals_ignoring_case(name, "SHA-256"))
+            hash = Hash::sha256;
+        else if (equals_ignoring_case(name, "SHA-512-256"))
+            hash = Hash::sha512_256;
+        else
+            return false;
+        return true;
+    }
+
+    void set(std::string_view name, std::string value) {
+        if (equals_ignoring_case(name, "realm"))
+            realm = std::move(value);
+        else if (equals_ignoring_case(name, "nonce"))
+            nonce = std::move(value);
+        else if (equals_ignoring_case(name, "opaque"))
+            opaque = std::move(value);
+        else if (equals_ignoring_case(name, "algorithm"))
+            algorithm = std::move(value);
+        else if (equals_ignoring_case(name, "stale"))
+            is_stale = equals_ignoring_case(value, "true");
+        else if (equals_ignoring_case(name, "userhash"))
+            hashes_user = equals_ignoring_case(value, "true");
+        else if (equals_ignoring_case(name, "qop"))
+            set_protection(value);
+    }
+
+    void set_protection(std::string_view list) {
+        has_protection = true;
+        while (!list.empty()) {
+            auto const each = take_element(list, ',');
+            offers_auth = offers_auth || equals_ignoring_case(each, "auth");
+            offers_auth_int = offers_auth_int || equals_ignoring_case(each, "auth-int");
+        }
+    }
+
+    bool is_answerable() {
+        return !nonce.empty() && set_algorithm() &&
+               (!has_protection || offers_auth || offers_auth_int);
+    }
+
+    friend class ChallengeReader;
+
+    bool has_protection = false;
+};
+
+/// Reads the challenges of a field: a list of schemes, each with a list of parameters, and commas between all of them.
+class ChallengeReader {
+public:
+    explicit ChallengeReader(std::string_view text) noexcept : left_(text) {}
+
+    /// Adds the Digest challenges that can be answered.
+    void read(std::vector<DigestChallenge>& found) {
+        std::optional<DigestChallenge> challenge;
+        auto const finish = [&] {
+            if (challenge && challenge->is_answerable())
+                found.push_back(*std::move(challenge));
+            challenge.reset();
+        };
+        while (skip(" \t,"), !left_.empty()) {
+            auto const name = take_token();
+            if (name.empty()) {
+                left_.remove_prefix(1);  // nonsense
+                continue;
+            }
+            skip(" \t");
+            if (!left_.starts_with('=')) {
+                finish();
+                if (equals_ignoring_case(name, "Digest"))
+                    challenge.emplace();
+                continue;
+            }
+            left_.remove_prefix(1);
+            skip(" \t");
+            auto value = take_value();
+            if (challenge)
+                challenge->set(name, std::move(value));
+        }
+        finish();
+    }
+
+private:
+    void skip(std::string_view characters) noexcept {
+        left_.remove_prefix((std::min)(left_.find_first_not_of(characters), left_.size()));
+    }
+
+    std::string_view take_token() noexcept {
+        auto const end = (std::min)(left_.find_first_of(" \t,=\""), left_.size());
+        auto const token = left_.substr(0, end);
+        left_.remove_prefix(end);
+        return token;
+    }
+
+    std::string take_value() {
+        if (!left_.starts_with('"'))
+            return std::string(take_token());
+        left_.remove_prefix(1);
+        std::string value;
+        while (!left_.empty() && left_.front() != '"') {
+            if (left_.front() == '\\' && left_.size() > 1)
+                left_.remove_prefix(1);
+            value += left_.front();
+            left_.remove_prefix(1);
+        }
+        left_.remove_prefix(left_.empty() ? 0 : 1);
+        return value;
+    }
+
+    std::string_view left_;
+};
+
+inline std::optional<DigestChallenge> DigestChallenge::find(Headers const& headers) {
+    std::vector<DigestChallenge> found;
+    for (auto const value : headers.get_all("WWW-Authenticate"))
+        ChallengeReader(value).read(found);
+    if (found.empty())
+        return std::nullopt;
+    return *std::ranges::max_element(found, {}, &DigestChallenge::hash);
+}
+
+/// The answers to one challenge, counted: a nonce may be used many times.
+class DigestSession {
+public:
+    DigestSession(
+        DigestChallenge challenge, DigestUser const& user, std::string client_nonce = make_nonce())
+        : challenge_(std::move(challenge)), name_(user.name),
+          client_nonce_(std::move(client_nonce)),
+          key_(challenge_.hashed({user.name, ":", challenge_.realm, ":", user.password})) {
+        if (challenge_.is_session)
+            key_ = challenge_.hashed({key_, ":", challenge_.nonce, ":", client_nonce_});
+    }
+
+    DigestChallenge const& challenge() const noexcept { return challenge_; }
+
+    /// The value of Authorization for a request; nothing if the body has to be hashed, and is not in memory.
+    ///
+    /// body:      null: not in memory.
+    std::optional<std::string> answer(
+        std::string const& method,
+        std::string const& target,
+        std::vector<std::string> const* body) {
+        using Protection = DigestChallenge::Protection;
+        auto protection = Protection::none;
+        if (challenge_.offers_auth)
+            protection = Protection::auth;
+        else if (challenge_.offers_auth_int)
+            protection = Protection::auth_int;
+        if (protection == Protection::auth_int && !body)
+            return std::nullopt;
+        ++count_;
+        std::vector<std::string> action{method, ":", target};
+        if (protection == Protection::auth_int) {
+            action.emplace_back(":");
+            action.push_back(challenge_.hashed(*body));
+        }
+        std::string const name_of_protection =
+            protection == Protection::auth_int ? "auth-int" : "auth";
+        std::vector<std::string> proof{key_, ":", challenge_.nonce, ":"};
+        if (protection != Protection::none)
+            proof.insert(proof.end(), {count(), ":", client_nonce_, ":", name_of_protection, ":"});
+        proof.push_back(challenge_.hashed(action));
+
+        std::string text = "Digest " + user() + ", realm=" + quoted(challenge_.realm) +
+                           ", nonce=" + quoted(challenge_.nonce) + ", uri=" + quoted(target);
+        if (!challenge_.algorithm.empty())
+            text += ", algorithm=" + challenge_.algorithm;
+        text += ", response=\"" + challenge_.hashed(proof) + '"';
+        if (protection != Protection::none)
+            text += ", qop=" + name_of_protection + ", nc=" + count() + ", cnonce=\"" +
+                    client_nonce_ + '"';
+        if (challenge_.opaque)
+            text += ", opaque=" + quoted(*challenge_.opaque);
+        if (challenge_.hashes_user)
+            text += ", userhash=true";
+        return text;
+    }
+
+private:
+    static std::string make_nonce() {
+        std::array<unsigned char, 16> bytes{};
+        if (RAND_bytes(bytes.data(), static_cast<int>(bytes.size())) != 1)
+            throw std::bad_alloc();
+        return hexadecimal(bytes.data(), bytes.size());
+    }
+
+    static std::string quoted(std::string_view text) {
+        std::string result = "\"";
+        for (char const c : text) {
+            if (c == '"' || c == '\\')
+                result += '\\';
+            result += c;
+        }
+        return result + '"';
+    }
+
+    /// A name beyond ASCII has a form of its own: RFC 5987.
+    std::string user() const {
+        if (challenge_.hashes_user)
+            return "username=" + quoted(challenge_.hashed({name_, ":", challenge_.realm}));
+        auto const is_beyond_ascii = [](char c) { return static_cast<unsigned char>(c) >= 0x80; };
+        if (std::ranges::none_of(name_, is_beyond_ascii))
+            return "username=" + quoted(name_);
+        std::string text = "username*=UTF-8''";
+        for (char const c : name_) {
+            bool const is_plain = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') ||
+                                  (c >= 'A' && c <= 'Z') || c == '-' || c == '.' || c == '_';
+            auto const byte = static_cast<unsigned char>(c);
+            text += is_plain ? std::string(1, c) : "%" + hexadecimal(&byte, 1);
+        }
+        return text;
+    }
+
+    std::string count() const {
+        std::array<char, 9> digits{};
+        std::snprintf(digits.data(), digits.size(), "%08x", static_cast<unsigned>(count_));
+        return digits.data();
+    }
+
+    DigestChallenge const challenge_;
+    std::string const name_;
+    std::string const client_nonce_;
+    std::string key_;
+    std::uint32_t count_ = 0;
+};
+
+}  // namespace syncopate::inline v0_1::http::detail
