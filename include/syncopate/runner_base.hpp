@@ -285,7 +285,7 @@ public:
     /// Blocks:    until everything has unwound.
     /// Throws:    what the aexit of a context threw (the first; the others go to Options::on_error).
     ///            Errc::timed_out after Options::close_timeout, naming what still runs; closing goes on,
-    ///            and close() may be called again.
+    ///            and close() may be called again, which cancels again what has dealt with the first request.
     /// Threads:   any but the loop's own; several at once.
     void close() {
         if (!loop_->close_until(detail::deadline_after(loop_->options().close_timeout())))

@@ -49,7 +49,8 @@ boost::asio::awaitable<blocking_result_t<F>> run_in_executor(
 /// same as with a WorkerPool.
 ///
 /// pool:      must not be the one that runs the coroutine, and must live until the function has returned.
-/// Throws:    what the function throws. The pool has ended without calling it -> Errc::worker_lost. There is
+/// Throws:    what the function throws. The pool has ended without calling it -> Errc::worker_lost. Asio ends the
+///            process where a function ends a thread of such a pool by pthread_exit(). There is
 ///            no deadlock detection: where all threads of the pool wait for this work, they do so for ever.
 template <BlockingFunction F>
 boost::asio::awaitable<blocking_result_t<F>> run_in_executor(

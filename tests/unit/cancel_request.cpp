@@ -14,6 +14,7 @@
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/cancellation_state.hpp>
 #include <boost/asio/cancellation_type.hpp>
+#include <boost/asio/defer.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -185,4 +186,16 @@ LOOP_TEST_CASE("A cancelled task that tries again leaves the loop to others", Tu
     auto const token = limiter.try_acquire();
     CHECK(others_go_on(
         [&limiter]() -> asio::awaitable<void> { static_cast<void>(co_await limiter.acquire()); }));
+}
+
+LOOP_TEST_CASE(
+    "A cancelled task that awaits posts for ever leaves the loop to others", TurningLoops) {
+    CHECK(others_go_on([] { return asio::post(asio::use_awaitable); }));
+    CHECK(others_go_on([] { return asio::defer(asio::use_awaitable); }));
+    CHECK(others_go_on([]() -> asio::awaitable<void> {
+        co_await asio::post(co_await this_coro::executor, asio::use_awaitable);
+    }));
+    CHECK(others_go_on([]() -> asio::awaitable<void> {
+        co_await syncopate::gather(asio::post(asio::use_awaitable));
+    }));
 }

@@ -10,6 +10,7 @@
 #include <syncopate/blocking_range.hpp>
 #include <syncopate/context_guard.hpp>
 #include <syncopate/error.hpp>
+#include <syncopate/gather.hpp>
 #include <syncopate/options.hpp>
 #include <syncopate/runner.hpp>
 #include <syncopate/thread_runner.hpp>
@@ -393,6 +394,31 @@ TEST_CASE("close() can be called again after Errc::timed_out") {
     release.open();
     CHECK(runner.close_for(1min));
     CHECK_NOTHROW(runner.close());
+}
+
+TEMPLATE_LIST_TEST_CASE(
+    "close() cancels again what has dealt with an earlier close()", "", support::EveryLoop) {
+    int requests = 0;
+    auto const goes_on_once = [&]() -> asio::awaitable<void> {
+        try {
+            co_await support::forever();
+        } catch (std::exception const&) {
+            ++requests;
+        }
+        co_await asio::this_coro::reset_cancellation_state(asio::enable_terminal_cancellation());
+        try {
+            co_await support::forever();
+        } catch (std::exception const&) {
+            ++requests;
+        }
+    };
+    TestType loop;
+    loop.runner.start_soon(goes_on_once);
+    loop.runner.start_soon(syncopate::gather(support::forever(), goes_on_once()));
+    loop.runner.run(support::nothing());
+    CHECK_FALSE(loop.runner.close_for(20ms));
+    loop.runner.close();
+    CHECK(requests == 4);
 }
 
 TEST_CASE("Errc::timed_out names an exit that does not end by where its context was entered") {

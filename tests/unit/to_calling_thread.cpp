@@ -26,6 +26,8 @@
 
 #include <atomic>
 #include <chrono>
+#include <cstddef>
+#include <exception>
 #include <future>
 #include <latch>
 #include <memory>
@@ -35,6 +37,8 @@
 #include <thread>
 #include <utility>
 #include <vector>
+
+#include <pthread.h>
 
 namespace {
 
@@ -54,6 +58,15 @@ asio::awaitable<int> counted_on_calling_thread(std::vector<std::thread::id>& thr
     for (int i = 0; i < 3; ++i)
         co_await to_calling_thread([&] { threads.push_back(std::this_thread::get_id()); });
     co_return 3;
+}
+
+asio::awaitable<Errc> code_of_task(asio::awaitable<void> task) {
+    try {
+        co_await std::move(task);
+    } catch (std::system_error const& error) {
+        co_return static_cast<Errc>(error.code().value());
+    }
+    co_return Errc{};
 }
 
 syncopate::AsyncGenerator<std::thread::id> calling_threads(int count) {
@@ -322,4 +335,69 @@ LOOP_TEST_CASE("A function that waits for its turn is not called", TurningLoops)
     });
     CHECK(code_of([&] { loop.runner.run(task, source.get_token()); }) == Errc::cancelled);
     CHECK_FALSE(ran);
+}
+
+LOOP_TEST_CASE(
+    "A function that ends the calling thread is lost, and the thread ends after the task",
+    EveryLoop) {
+    Errc code{};
+    Errc code_of_next{};
+    bool went_on = false;
+    bool was_unwound = false;
+    bool had_ended = false;
+    AnyLoop loop;
+    auto const task = [&]() -> asio::awaitable<void> {
+        code = co_await code_of_task(to_calling_thread([] { ::pthread_exit(nullptr); }));
+        code_of_next = co_await code_of_task(to_calling_thread([] {}));
+        co_await sleep_for(5ms);
+        went_on = true;
+    };
+    std::thread([&] {
+        struct Frame {
+            bool& was_unwound;
+            bool& had_ended;
+            bool const& went_on;
+            ~Frame() {
+                was_unwound = true;
+                had_ended = went_on;
+            }
+        } const frame{was_unwound, had_ended, went_on};
+        loop.runner.run(task);
+    }).join();
+    CHECK(code == Errc::worker_lost);
+    CHECK(code_of_next == Errc::no_calling_thread);
+    CHECK(was_unwound);
+    CHECK(had_ended);
+    CHECK(loop.runner.run(twice(21)) == 42);
+}
+
+TEST_CASE("A range and a context are left by a thread that ends in a function for their task") {
+    Errc code{};
+    int exits = 0;
+    struct Context {
+        int& exits;
+        asio::awaitable<void> aenter() { co_return; }
+        asio::awaitable<void> aexit(std::exception_ptr) {
+            ++exits;
+            co_return;
+        }
+    };
+    OnThreadRunner loop;
+    auto const items = [&]() -> syncopate::AsyncGenerator<int> {
+        co_yield 1;
+        code = co_await code_of_task(to_calling_thread([] { ::pthread_exit(nullptr); }));
+        co_yield 2;
+    };
+    for (std::size_t const ahead : {0U, 3U}) {
+        std::thread([&] {
+            auto const guard = loop.runner.wrap_context(Context{exits});
+            auto range = ahead ? loop.runner.wrap_iter(items(), syncopate::ReadAhead{ahead})
+                               : loop.runner.wrap_iter(items());
+            for ([[maybe_unused]] int const item : range) {
+            }
+        }).join();
+        CHECK(std::exchange(code, Errc{}) == Errc::worker_lost);
+    }
+    CHECK(exits == 2);
+    CHECK(loop.runner.run(twice(21)) == 42);
 }

@@ -92,7 +92,7 @@ protected:
 private:
     /// Waits until the loop has begun with the task, or the deadline passes. Nobody tells of the begin, so it is
     /// looked for, ever less often. Returns whether the task has ended.
-    bool wait_for_begin(Loop::Blocking& blocking, Deadline deadline) noexcept {
+    bool wait_for_begin(Loop::Blocking& blocking, Deadline deadline) {
         auto pause = std::chrono::microseconds(20);
         while (!this->has_begun()) {
             auto const now = Deadline::clock::now();

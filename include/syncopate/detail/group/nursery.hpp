@@ -8,6 +8,7 @@
 #include <syncopate/detail/task/caller_executor.hpp>
 #include <syncopate/detail/task/caller_link.hpp>
 #include <syncopate/detail/task/cancellation.hpp>
+#include <syncopate/detail/task/coroutine_state.hpp>
 #include <syncopate/detail/task/nesting.hpp>
 #include <syncopate/detail/task/outcome.hpp>
 #include <syncopate/detail/task/owned_or_ref.hpp>
@@ -21,6 +22,7 @@
 #include <boost/asio/deferred.hpp>
 #include <boost/asio/dispatch.hpp>
 #include <boost/asio/post.hpp>
+#include <boost/asio/this_coro.hpp>
 
 #include <concepts>
 #include <cstddef>
@@ -265,24 +267,21 @@ private:
         } catch (...) {
             error = std::current_exception();
         }
+        // The task may have moved to another thread by bind_executor, and is cancelled here as long as the coroutine
+        // exists: so that ends here.
+        if (!is_on_io_context(*child->bottom_)) {
+            co_await boost::asio::this_coro::throw_if_cancelled(false);
+            co_await boost::asio::dispatch(boost::asio::deferred);
+        }
         child->bottom_ = nullptr;
         child->cancel_request_.end();
-        return_to_loop(std::move(child), std::move(error));
+        end(std::move(child), std::move(error));
     }
 
-    /// Ends the child on the nursery's executor. Its task may have moved to another thread by bind_executor.
-    template <class C>
-    static void return_to_loop(std::unique_ptr<C> child, std::exception_ptr error) {
-        if (!child->nursery_)
-            return end(std::move(child), std::move(error));
-        auto const executor = child->nursery_->executor_;
-        // The same as dispatch(), which takes memory.
-        if (auto const* const io = io_executor(executor); io && io->running_in_this_thread())
-            return end(std::move(child), std::move(error));
-        boost::asio::dispatch(
-            executor, [child = std::move(child), error = std::move(error)]() mutable {
-                end(std::move(child), std::move(error));
-            });
+    /// Whether a dispatch(), which takes memory, would change nothing.
+    static bool is_on_io_context(CoroutineBottom& bottom) noexcept {
+        auto const* const io = io_executor(CoroutineState(bottom).executor());
+        return io && io->running_in_this_thread();
     }
 
     template <class C>

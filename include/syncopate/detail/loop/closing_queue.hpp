@@ -12,7 +12,8 @@ public:
 
     // On a thread that waits for the end of the loop.
 
-    virtual void do_work() noexcept = 0;
+    /// Only pthread_exit() leaves it otherwise.
+    virtual void do_work() = 0;
 
     /// No thread waits any more: refuses the functions that are left.
     virtual void refuse_rest() noexcept = 0;

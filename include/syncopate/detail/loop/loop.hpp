@@ -290,11 +290,25 @@ private:
         Loop& loop_;
     };
 
+    /// Each close() is a request of its own, which reaches also the tasks that have dealt with an earlier one.
+    void cancel_again() noexcept {
+        if (!begin_cancelling_again())
+            return;
+        try {
+            submit(cancel_once_more_);
+        } catch (...) {
+            cannot_cancel_again();  // the loop has ended, or there is no memory
+        }
+    }
+
     /// Closes, and does the work that comes meanwhile. Returns whether the end came before the deadline.
     bool wait_for_end(Blocking& blocking, Deadline deadline) {
         ClosingThread const counted(*this);
+        bool const is_first = is_open();
         begin_close(Errc::runner_closed);
         withdraw_tasks();
+        if (!is_first && !closed_.is_set())
+            cancel_again();
         while (!closed_.is_set() && blocking.wait_until(deadline))
             if (closed_.take_notification())
                 if (auto* const queue = closing_queue_.load(std::memory_order_acquire))
@@ -307,6 +321,7 @@ private:
     void const* const library_ = Library::here();
     std::atomic<ClosingQueue*> closing_queue_{nullptr};
     std::atomic<int> closing_threads_{0};
+    MemberOperation<LoopLifetime, &LoopLifetime::cancel_once_more> cancel_once_more_{*this};
 };
 
 }  // namespace syncopate::inline v0_1::detail

@@ -145,9 +145,26 @@ public:
         advance_close();
     }
 
+    /// Somebody calls close() again: cancels once more what goes on all the same.
+    void cancel_once_more() noexcept {
+        is_cancelling_again_.store(false, std::memory_order_relaxed);
+        if (!is_closing_ || has_unwound_)
+            return;
+        tasks_.forget_cancellations();
+        advance_close();
+    }
+
 protected:
     using LoopReports::LoopReports;
     ~LoopLifetime() = default;
+
+    /// Whether cancel_once_more() has to be submitted: it is not on its way yet.
+    bool begin_cancelling_again() noexcept {
+        return !is_cancelling_again_.exchange(true, std::memory_order_relaxed);
+    }
+    void cannot_cancel_again() noexcept {
+        is_cancelling_again_.store(false, std::memory_order_relaxed);
+    }
 
     /// Refuses new calls from now on, with this error. Returns whether this is the first refusal.
     bool refuse(Errc reason) noexcept {
@@ -214,6 +231,7 @@ private:
     // Callers read these; the loop changes them at its end.
     std::atomic<Errc> refusal_{Errc{}};
     std::atomic<bool> is_lost_{false};
+    std::atomic<bool> is_cancelling_again_{false};
 
     // The loop's own, on cache lines that callers do not touch.
     alignas(cache_line) IntrusiveList<OpenContext> open_contexts_;

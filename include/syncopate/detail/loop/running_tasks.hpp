@@ -117,6 +117,16 @@ public:
         }
     }
 
+    /// Has cancel_all() cancel again those that it has cancelled.
+    void forget_cancellations() noexcept {
+        std::lock_guard const lock(mutex_);
+        while (!cancelled_.empty()) {
+            TaskRecord& task = cancelled_.front();
+            task.unlink();
+            listed_.push_back(task);
+        }
+    }
+
     // From any thread.
 
     /// Calls f under the lock: no operation is taken out of the queue meanwhile, and no task completes.

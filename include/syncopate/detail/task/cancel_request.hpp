@@ -1,6 +1,7 @@
 // CancelRequest: asks a coroutine to stop, and asks again where it could not hear, or has not stopped.
 #pragma once
 
+#include <syncopate/detail/task/cancellation.hpp>
 #include <syncopate/detail/task/coroutine_state.hpp>
 #include <syncopate/detail/task/emit_cancellation.hpp>
 
@@ -22,7 +23,8 @@ namespace syncopate::inline v0_1::detail {
 /// - In a section with disabled cancellation it is repeated until the section has ended.
 /// - A coroutine that goes on after it was cancelled begins what it awaits, which is cancelled a turn of the
 ///   loop later. So everybody else on the loop goes on, too.
-/// - Where it awaits only what cannot be cancelled, such as a post, a later co_await throws.
+/// - Where it awaits nothing but posts, which cannot be cancelled, a later one throws, and then others.
+/// - Where it awaits only other things that cannot be cancelled, each later co_await throws.
 /// - A coroutine that has reset its cancellation state has dealt with the request.
 ///
 /// Everything happens on the coroutine's loop.
@@ -150,7 +152,19 @@ private:
             coroutine.forget_suspension();
             // One that awaits this and that is found at the one or the other by chance.
             if (++in_vain_ >= (has_awaited_cancellable_ ? many_in_vain : quick_repetitions))
-                coroutine.set_throws(true);
+                throw_in(coroutine);
+        }
+
+        /// One that throws at each co_await would spin if it caught that and awaited again. So a post throws once,
+        /// and is awaited.
+        static void throw_in(CoroutineState coroutine) noexcept {
+            try {
+                if (coroutine.awaits_post())
+                    return coroutine.throw_from_post(cancellation_error());
+            } catch (...) {
+                return;  // without memory: at another turn
+            }
+            coroutine.set_throws(true);
         }
 
         void deliver_again() noexcept {

@@ -4,6 +4,13 @@
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/cancellation_type.hpp>
+#include <boost/asio/defer.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include <exception>
+#include <utility>
 
 namespace syncopate::inline v0_1::detail {
 
@@ -17,6 +24,14 @@ using CoroutineBottom = boost::asio::detail::awaitable_frame<
 }  // namespace syncopate::inline v0_1::detail
 
 namespace boost::asio::detail {
+
+/// The frame of any coroutine, of which this tells what only derived classes know.
+struct FrameAccess : awaitable_frame_base<any_io_executor> {
+    /// The address of the coroutine's code: it stands at the begin of each frame that GCC and Clang make.
+    static void const* code(awaitable_frame_base<any_io_executor> const& frame) noexcept {
+        return *static_cast<void* const*>((frame.*&FrameAccess::coro_).address());
+    }
+};
 
 /// A coroutine cannot be asked from outside whether it is cancelled. Its bottom has this template as a friend:
 /// the same in Asio 1.26 and 1.34.
@@ -33,6 +48,13 @@ public:
     }
     static bool& has_suspended(Bottom& bottom) noexcept { return bottom.has_context_switched_; }
     static bool& throws(Bottom& bottom) noexcept { return bottom.throw_if_cancelled_; }
+    /// The innermost coroutine.
+    static awaitable_frame_base<any_io_executor>& top(Bottom const& bottom) noexcept {
+        return *bottom.top_of_stack_;
+    }
+    static void const* code_of(awaitable<void, any_io_executor> const& coroutine) noexcept {
+        return FrameAccess::code(*coroutine.frame_);
+    }
 };
 
 }  // namespace boost::asio::detail
@@ -66,7 +88,30 @@ public:
     bool throws() const noexcept { return Access::throws(bottom_); }
     void set_throws(bool throws) noexcept { Access::throws(bottom_) = throws; }
 
+    /// Whether it awaits a post or a defer, which nothing cancels, and which have no result that could be lost.
+    /// Throws: std::bad_alloc.
+    bool awaits_post() const {
+        namespace asio = boost::asio;
+        auto const& here = executor();
+        auto const is_top = [code = Code::code(Access::top(bottom_))](auto&&... posts) {
+            return ((code == Access::code_of(posts)) || ...);
+        };
+        if (is_top(
+                asio::post(asio::use_awaitable), asio::post(here, asio::use_awaitable),
+                asio::defer(asio::use_awaitable), asio::defer(here, asio::use_awaitable)))
+            return true;
+        auto const* const io = here.target<asio::io_context::executor_type>();
+        return io && is_top(asio::post(*io, asio::use_awaitable));
+    }
+
+    /// While it awaits a post: it goes on with this error.
+    void throw_from_post(std::exception_ptr error) noexcept {
+        Access::top(bottom_).set_except(std::move(error));
+    }
+
 private:
+    using Code = boost::asio::detail::FrameAccess;
+
     CoroutineBottom& bottom_;
 };
 

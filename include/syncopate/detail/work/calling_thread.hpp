@@ -31,17 +31,18 @@ public:
     // On the blocked thread.
 
     /// Waits, and does the work that comes meanwhile. Returns whether the event was set before the deadline,
-    /// which interrupts no work; true also in the child of a fork that the work has made.
-    bool wait_until(Loop::Blocking& blocking, Deadline deadline) noexcept {
+    /// which interrupts no work; true also in the child of a fork that the work has made. Only pthread_exit() leaves
+    /// it otherwise, after the event has been set.
+    bool wait_until(Loop::Blocking& blocking, Deadline deadline) {
         while (blocking.wait_until(deadline)) {
             if (done_.is_set() || !done_.take_notification())
                 return true;
-            if (!queue_.run())
+            if (!queue_.run([&] { queue_.refuse_until_set(blocking, done_); }))
                 return true;
         }
         return false;
     }
-    void wait(Loop::Blocking& blocking) noexcept { wait_until(blocking, no_deadline); }
+    void wait(Loop::Blocking& blocking) { wait_until(blocking, no_deadline); }
 
     // On the loop.
 

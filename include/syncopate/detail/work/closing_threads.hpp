@@ -35,7 +35,9 @@ public:
     ClosingThreads(OneShotEvent& closed, std::atomic<int> const& waiting) noexcept
         : closed_(closed), waiting_(waiting) {}
 
-    void do_work() noexcept override { queue_.run(); }
+    void do_work() override {
+        queue_.run([] {});
+    }
     void refuse_rest() noexcept override { queue_.refuse(nobody); }
 
     void submit(Work& work) override {

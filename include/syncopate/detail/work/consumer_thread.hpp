@@ -33,13 +33,9 @@ public:
 
     bool has_work() const noexcept { return has_work_.load(std::memory_order_relaxed); }
 
-    /// False: see CallerQueue::run().
-    bool do_work() noexcept {
-        has_work_.store(false, std::memory_order_relaxed);
-        ++depth_;
-        bool const goes_on = queue_.run();
-        --depth_;
-        return goes_on;
+    /// False: see CallerQueue::run(). Only pthread_exit() leaves it otherwise.
+    bool do_work() {
+        return do_work([] {});
     }
 
     /// Throws: DeadlockError if the thread does work for the task, which does not go on before that is done.
@@ -51,13 +47,13 @@ public:
     }
 
     /// Waits, and does the work that comes meanwhile. Returns whether the event was set before the deadline,
-    /// which interrupts no work.
-    bool wait_until(Loop::Blocking& blocking, OneShotEvent& event, Deadline deadline) noexcept {
+    /// which interrupts no work. Only pthread_exit() leaves it otherwise, after the event has been set.
+    bool wait_until(Loop::Blocking& blocking, OneShotEvent& event, Deadline deadline) {
         Waiting const waiting(*this, event);
         while (blocking.wait_until(deadline)) {
             if (event.is_set() || !event.take_notification())
                 return true;
-            if (!do_work())
+            if (!do_work([&] { queue_.refuse_until_set(blocking, event); }))
                 return true;
         }
         return false;
@@ -97,6 +93,17 @@ public:
     void refuse_rest() noexcept { queue_.refuse(left); }
 
 private:
+    template <class Lost>
+    bool do_work(Lost lost) {
+        has_work_.store(false, std::memory_order_relaxed);
+        ++depth_;
+        struct Depth {
+            ~Depth() { --depth; }
+            int& depth;
+        } const inside{depth_};
+        return queue_.run(lost);
+    }
+
     class Waiting {
     public:
         Waiting(ConsumerThread& thread, OneShotEvent& event) noexcept : thread_(thread) {

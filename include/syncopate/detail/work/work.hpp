@@ -1,6 +1,7 @@
 // Work: a function on its way to another thread and back to the coroutine that awaits it.
 #pragma once
 
+#include <syncopate/detail/error/forced_unwind.hpp>
 #include <syncopate/detail/error/thrown_by.hpp>
 #include <syncopate/detail/intrusive_list.hpp>
 #include <syncopate/detail/loop/loop.hpp>
@@ -22,6 +23,7 @@
 #include <boost/asio/any_io_executor.hpp>
 
 #include <atomic>
+#include <concepts>
 #include <exception>
 #include <memory>
 #include <source_location>
@@ -116,9 +118,19 @@ public:
     }
 
     /// Calls the function and completes the work, unless it has been withdrawn.
-    void run() noexcept {
-        if (perform())
-            complete();
+    ///
+    /// lost:   is called if pthread_exit() ends the thread in the function, after lose(). Then the thread is
+    ///         unwound.
+    template <std::invocable Lost>
+    void run(Lost lost) {
+        try {
+            if (perform())
+                complete();
+        } catch (ForcedUnwind const&) {
+            lose();
+            lost();
+            throw;
+        }
     }
 
     /// Completes the work with this error instead of calling the function.

@@ -5,6 +5,7 @@
 #include <syncopate/detail/error/thrown_by.hpp>
 #include <syncopate/detail/loop/context_gate.hpp>
 #include <syncopate/detail/loop/loop.hpp>
+#include <syncopate/detail/loop/unhandled.hpp>
 #include <syncopate/detail/loop/work_executor.hpp>
 #include <syncopate/detail/task/posted_or_dropped.hpp>
 #include <syncopate/detail/work/work.hpp>
@@ -54,7 +55,11 @@ private:
         WorkPointer work;
         void called() const noexcept {
             WorkerScope const scope(*work);
-            work->run();
+            work->run([] {
+                report_unhandled(error_of(
+                    Errc::worker_lost,
+                    "pthread_exit() on an asio::thread_pool, which ends the process"));
+            });
         }
         void dropped() const noexcept {
             work->refuse(error_of(Errc::worker_lost, "asio::thread_pool"));
