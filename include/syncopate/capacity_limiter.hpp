@@ -26,6 +26,7 @@ TokenCounter const* counter_of(CapacityLimiter const& limiter) noexcept;
 ///     auto const token = co_await connections.acquire();
 ///     co_await to_thread(query, connections);  // for the length of one function
 ///
+/// Throws:    every member, in the child of a fork before which the limiter was used -> Errc::forked.
 /// Threads:   every member from any thread, acquire() from the tasks of any loop. Tokens may outlive it.
 /// Semantics: `anyio.CapacityLimiter`; but a task may hold several tokens.
 class CapacityLimiter {
@@ -73,7 +74,7 @@ public:
     /// Waits for a token.
     ///
     /// Throws:    every token is held by a function of to_thread() that waits for a task which waits for another
-    ///            token, this one included, and nothing else ends that -> DeadlockError.
+    ///            token, this one included, and no time limit or stop token ends that -> DeadlockError.
     /// Cancel:    ends the wait by operation_aborted; no token is lost.
     /// Threads:   from a task of any loop, which need not outlive the limiter.
     /// Semantics: `anyio.CapacityLimiter.acquire`.
@@ -83,6 +84,7 @@ public:
     ///
     /// Semantics: `anyio.CapacityLimiter.acquire_nowait`, which throws WouldBlock instead.
     std::optional<Token> try_acquire() {
+        counter_->require_here();
         if (!counter_->try_take())
             return std::nullopt;
         return Token(counter_);
@@ -90,6 +92,7 @@ public:
 
     /// Gives the limiter's numbers.
     Statistics statistics() const {
+        counter_->require_here();
         auto const counts = counter_->counts();
         return {counts.total, counts.borrowed, counts.waiting};
     }
@@ -99,6 +102,7 @@ public:
     /// Throws:    std::invalid_argument if count is not positive.
     template <std::integral N>
     void set_total_tokens(N count) {
+        counter_->require_here();
         counter_->set_total(checked(count));
     }
 
@@ -114,6 +118,7 @@ private:
 
     static boost::asio::awaitable<Token> acquire_from(
         std::shared_ptr<detail::TokenCounter> counter) {
+        counter->require_here();
         if (!counter->try_take())
             co_await detail::TokenCounter::wait(counter);
         co_return Token(std::move(counter));

@@ -49,7 +49,8 @@ struct BlockedCaller {
 ///            from_thread:: does not lead back to the task.
 /// where:     the call site, for messages: leave it to its default.
 /// Throws:    what the function throws. The function ends its thread by pthread_exit() -> Errc::worker_lost; the
-///            thread is unwound when the task has ended. No thread is blocked on this task, as in run_as_future(), in
+///            thread is unwound when the task has ended. The thread is in a function that waits, through workers or
+///            pools, for this one -> DeadlockError. No thread is blocked on this task, as in run_as_future(), in
 ///            start_soon(), in a context that is open, or after the end of the call ->
 ///            Errc::no_calling_thread, with a text that says which.
 /// Cancel:    a function that has not been called yet is not called; the task waits for one that runs. Then

@@ -101,7 +101,8 @@ boost::asio::awaitable<blocking_result_t<F>> offload_limited(
 ///
 /// limiter:   must live until the task has its token.
 /// Throws:    as run_in_executor(). Every token is held by such a function, which waits in from_thread:: or in a
-///            run() without a time limit for a task that waits for another token -> DeadlockError.
+///            run() without a time limit for a task that waits for another token, through whatever else
+///            -> DeadlockError.
 /// Cancel:    ends the wait for the token by operation_aborted; afterwards as run_in_executor().
 /// Semantics: `anyio.to_thread.run_sync(..., limiter=limiter)`.
 template <BlockingFunction F>

@@ -7,6 +7,7 @@
 #include <syncopate/async_generator.hpp>
 #include <syncopate/blocking_portal.hpp>
 #include <syncopate/blocking_range.hpp>
+#include <syncopate/capacity_limiter.hpp>
 #include <syncopate/context_guard.hpp>
 #include <syncopate/default_runner.hpp>
 #include <syncopate/error.hpp>
@@ -37,6 +38,8 @@
 #include <chrono>
 #include <cstdlib>
 #include <exception>
+#include <filesystem>
+#include <fstream>
 #include <future>
 #include <iostream>
 #include <memory>
@@ -294,6 +297,32 @@ void guards_ranges_and_pools_throw_forked_and_are_destroyed_quietly() {
     require(was_left && entered_was_left, "the parent leaves its contexts");
 }
 
+/// Its lock may have been held by a thread that the child does not have.
+void a_limiter_throws_forked_where_it_was_used_before() {
+    ThreadRunner runner;
+    syncopate::CapacityLimiter unused(1);
+    syncopate::CapacityLimiter limiter(1);
+    std::optional token = limiter.try_acquire();
+    in_child(
+        "a limiter",
+        [&] {
+            require(is_forked([&] { limiter.try_acquire(); }), "try_acquire()");
+            require(is_forked([&] { static_cast<void>(limiter.statistics()); }), "statistics()");
+            require(is_forked([&] { limiter.set_total_tokens(2); }), "set_total_tokens()");
+            require(
+                is_forked([&] { static_cast<void>(runner.run(limiter.acquire())); }), "acquire()");
+            require(
+                is_forked([&] { runner.run(syncopate::to_thread([] {}, limiter)); }),
+                "to_thread()");
+            token.reset();
+            runner.run(syncopate::to_thread([] {}, unused));
+        },
+        End::exit);
+    token.reset();
+    require(limiter.statistics().borrowed_tokens == 0, "the parent has its token back");
+    runner.run(syncopate::to_thread([] {}, limiter));
+}
+
 void with_context_in_the_child_does_not_leave_the_context() {
     ThreadRunner runner;
     bool was_left = false;
@@ -385,6 +414,45 @@ void an_acceptor_on_an_unused_runner_accepts_in_parent_and_child() {
         require(is_forked(accept_one), "the runner was used");
     });
     accept_one();
+}
+
+/// How many descriptors there are in the epoll sets of this process.
+int watched_descriptors() {
+    int count = 0;
+    for (auto const& entry : std::filesystem::directory_iterator("/proc/self/fdinfo")) {
+        std::ifstream file(entry.path());
+        for (std::string line; std::getline(file, line);)
+            count += line.starts_with("tfd:");
+    }
+    return count;
+}
+
+/// What the child registers with its loop must not come into the parent's.
+void the_child_of_an_unused_runner_has_a_loop_of_its_own() {
+    using asio::ip::tcp;
+    Runner runner;
+    tcp::acceptor const acceptor(runner.get_loop(), {asio::ip::address_v4::loopback(), 0});
+    int const before = watched_descriptors();
+    int to_parent[2] = {};
+    int to_child[2] = {};
+    require(::pipe(to_parent) == 0 && ::pipe(to_child) == 0, "pipes can be made");
+    char byte = 0;
+    in_child_and_here(
+        "an acceptor of the child's",
+        [&] {
+            tcp::acceptor const own(runner.get_loop(), {asio::ip::address_v4::loopback(), 0});
+            require(::write(to_parent[1], &byte, 1) == 1, "the parent is told");
+            require(::read(to_child[0], &byte, 1) == 1, "the parent has looked");
+        },
+        [&] {
+            require(::read(to_parent[0], &byte, 1) == 1, "the child has registered its acceptor");
+            int const now = watched_descriptors();
+            require(::write(to_child[1], &byte, 1) == 1, "the child is told");
+            require(now == before, "the parent's loop watches what it did before");
+        },
+        End::at_once);
+    for (int const end : {to_parent[0], to_parent[1], to_child[0], to_child[1]})
+        ::close(end);
 }
 
 void restart_after_fork_gives_a_fresh_loop() {
@@ -705,8 +773,10 @@ int main(int argc, char** argv) {
     parent_and_child_use_it_at_the_same_time();
     every_call_of_a_used_runner_throws_forked();
     guards_ranges_and_pools_throw_forked_and_are_destroyed_quietly();
+    a_limiter_throws_forked_where_it_was_used_before();
     with_context_in_the_child_does_not_leave_the_context();
     an_acceptor_on_an_unused_runner_accepts_in_parent_and_child();
+    the_child_of_an_unused_runner_has_a_loop_of_its_own();
     restart_after_fork_gives_a_fresh_loop();
     the_parents_loop_notices_nothing();
     a_fork_while_another_thread_starts_the_runner(rounds);

@@ -8,6 +8,9 @@
 #include <syncopate/capacity_limiter.hpp>
 #include <syncopate/error.hpp>
 #include <syncopate/from_thread.hpp>
+#include <syncopate/gather.hpp>
+#include <syncopate/options.hpp>
+#include <syncopate/shield.hpp>
 #include <syncopate/timeout.hpp>
 #include <syncopate/to_thread.hpp>
 
@@ -18,6 +21,7 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/this_coro.hpp>
 
 #include <atomic>
 #include <chrono>
@@ -237,6 +241,46 @@ TEST_CASE("A function that holds the only token does not wait for a task that ne
                 }).empty());
     CHECK(limiter.statistics().borrowed_tokens == 0);
     loop.runner.run(take_and_give_back(limiter));
+}
+
+TEST_CASE("So it is whoever has started the function, or the task") {
+    CapacityLimiter limiter(1);
+    ErrorLog log;
+    OnThreadRunner loop(syncopate::Options().on_error(log.handler()));
+    auto const hold_one = [&] {
+        return to_thread([&] { from_thread::run(to_thread([] {}, limiter)); }, limiter);
+    };
+    auto const is_refused = [&](auto blocking_call) {
+        return !message_of<DeadlockError>(blocking_call).empty();
+    };
+    CHECK(is_refused([&] { loop.runner.run_as_future(hold_one()).get(); }));
+    CHECK(is_refused([&] { loop.runner.run(syncopate::gather(hold_one(), nothing())); }));
+    CHECK(is_refused([&] { loop.runner.run(syncopate::shield(hold_one())); }));
+    CHECK(is_refused([&] {
+        loop.runner.run(to_thread(
+            [&] { from_thread::run(syncopate::gather(take_and_give_back(limiter), nothing())); },
+            limiter));
+    }));
+    loop.runner.start_soon(hold_one());
+    log.wait_for(1);
+    CHECK(code_of(log.errors().front()) == Errc::would_deadlock);
+    CHECK(limiter.statistics().borrowed_tokens == 0);
+}
+
+TEST_CASE("A coroutine that nobody awaits may wait for the token of the function that started it") {
+    CapacityLimiter limiter(1);
+    Gate has_it;
+    OnThreadRunner loop;
+    auto const wait_in_the_background = [&]() -> asio::awaitable<void> {
+        auto take = [&]() -> asio::awaitable<void> {
+            auto const token = co_await limiter.acquire();
+            has_it.open();
+        };
+        asio::co_spawn(co_await asio::this_coro::executor, take, asio::detached);
+    };
+    loop.runner.run(to_thread([&] { from_thread::run(wait_in_the_background); }, limiter));
+    has_it.wait();
+    CHECK(limiter.statistics().tasks_waiting == 0);
 }
 
 TEST_CASE("Functions that hold all tokens do not all wait for one more") {

@@ -5,10 +5,13 @@
 #include "support/loops.hpp"
 #include "support/tasks.hpp"
 #include <syncopate/blocking_portal.hpp>
+#include <syncopate/capacity_limiter.hpp>
 #include <syncopate/error.hpp>
 #include <syncopate/from_thread.hpp>
+#include <syncopate/gather.hpp>
 #include <syncopate/options.hpp>
 #include <syncopate/thread_runner.hpp>
+#include <syncopate/to_calling_thread.hpp>
 #include <syncopate/to_thread.hpp>
 #include <syncopate/worker_pool.hpp>
 
@@ -24,6 +27,7 @@
 #include <memory>
 #include <string>
 #include <thread>
+#include <tuple>
 #include <utility>
 
 namespace {
@@ -35,9 +39,11 @@ using namespace support;
 using Catch::Matchers::ContainsSubstring;
 using syncopate::DeadlockError;
 using syncopate::Errc;
+using syncopate::gather;
 using syncopate::Options;
 using syncopate::run_in_executor;
 using syncopate::ThreadRunner;
+using syncopate::to_calling_thread;
 using syncopate::to_thread;
 using syncopate::WorkerPool;
 
@@ -196,4 +202,142 @@ TEST_CASE("Work that has outlived its call is no part of the next call at the sa
             a.run([&] { return i == 0 ? leave_work_behind() : open_and_wait(); });
     });
     CHECK(result.get_future().get() == 42);
+}
+
+namespace {
+
+// A task whose worker waits for a function of the calling thread, which is behind another one.
+struct TwoFunctions {
+    Gate first_runs;
+    Gate second_is_next;
+    WorkerPool pool{WorkerPool::Options().name("workers").max_workers(1)};
+    ThreadRunner runner{Options().name("A")};
+
+    /// Calls `first` on the calling thread while the worker waits for the second.
+    template <class F>
+    std::string refusal_in_first(F first) {
+        std::string refusal;
+        auto const worker = [&] {
+            return run_in_executor(pool, [&] {
+                first_runs.wait();
+                from_thread::run([&]() -> asio::awaitable<void> {
+                    second_is_next.open();
+                    return to_calling_thread([] {});
+                });
+            });
+        };
+        auto const calling_thread = [&] {
+            return to_calling_thread([&] {
+                first_runs.open();
+                second_is_next.wait();
+                runner.call([] {});  // it is in the queue
+                refusal = message_of<DeadlockError>(first);
+            });
+        };
+        runner.run(gather(worker(), calling_thread()));
+        return refusal;
+    }
+};
+
+}  // namespace
+
+TEST_CASE("The calling thread does not wait for a worker that waits for it") {
+    TwoFunctions two;
+    CHECK_THAT(
+        two.refusal_in_first([&] { two.pool.close(); }),
+        ContainsSubstring("the calling thread of \"A\" waits for \"workers\""));
+}
+
+TEST_CASE("The calling thread does not wait for a thread of a pool that waits for it") {
+    TwoFunctions two;
+    CHECK_THAT(
+        two.refusal_in_first([&] { two.runner.run(run_in_executor(two.pool, [] {})); }),
+        ContainsSubstring("\"workers\": each worker waits for what this work holds up"));
+}
+
+TEST_CASE("The calling thread may wait for something else while functions wait for it") {
+    TwoFunctions two;
+    Gate gate;
+    std::jthread const opener([&] {
+        two.second_is_next.wait();
+        gate.open();
+    });
+    CHECK(two.refusal_in_first([&] { two.runner.run(gate.passed()); }).empty());
+}
+
+TEST_CASE("A worker does not wait for the calling thread, which waits for it") {
+    Gate first_runs;
+    WorkerPool pool(1);
+    ThreadRunner runner;
+    ThreadRunner other;
+    std::string refusal;
+    auto const is_closing = [&] {
+        return code_of([&] { other.run(run_in_executor(pool, [] {})); }) == Errc::runner_closed;
+    };
+    auto const worker = [&] {
+        return run_in_executor(pool, [&] {
+            first_runs.wait();
+            while (!is_closing())
+                std::this_thread::yield();
+            refusal = message_of<DeadlockError>(
+                [&] { from_thread::run([] { return to_calling_thread([] {}); }); });
+        });
+    };
+    auto const calling_thread = [&] {
+        return to_calling_thread([&] {
+            first_runs.open();
+            pool.close();
+        });
+    };
+    runner.run(gather(worker(), calling_thread()));
+    CHECK_THAT(refusal, ContainsSubstring("is in a function that waits for this one"));
+}
+
+TEST_CASE("A circle through a loop and the token, or the thread, that a worker has is refused") {
+    Gate has_it;
+    Gate is_waited_for;
+    syncopate::CapacityLimiter limiter(1);
+    WorkerPool pool(1);
+    ThreadRunner a(Options().name("A"));
+    ThreadRunner b(Options().name("B"));
+    // Both in one: the pool's only thread has the only token.
+    auto const holder = [&](auto wait_until_it_is_waited_for) {
+        return run_in_executor(pool, [&, wait_until_it_is_waited_for] {
+            has_it.open();
+            wait_until_it_is_waited_for();
+            return message_of<DeadlockError>([] { from_thread::call([] {}); });
+        });
+    };
+    auto const blocks_its_loop = [&](auto work) {
+        return to_thread([&, work] {
+            has_it.wait();
+            from_thread::call([&] {
+                b.run([&]() -> asio::awaitable<void> {
+                    is_waited_for.open();
+                    return work();
+                });
+            });
+        });
+    };
+    auto const refusals = a.run(gather(
+        holder([&] {
+            is_waited_for.wait();
+            b.call([] {});  // it is in the queue
+        }),
+        blocks_its_loop([&] { return run_in_executor(pool, [] {}); })));
+    CHECK_THAT(std::get<0>(refusals), ContainsSubstring("a worker of \"A\" waits for \"A\""));
+
+    auto const limited = [&] {
+        return to_thread(
+            [&] {
+                while (limiter.statistics().tasks_waiting == 0)
+                    std::this_thread::yield();
+                b.call([] {});
+                return message_of<DeadlockError>([] { from_thread::call([] {}); });
+            },
+            limiter);
+    };
+    auto const refused_too =
+        a.run(gather(limited(), blocks_its_loop([&] { return to_thread([] {}, limiter); })));
+    CHECK_THAT(std::get<0>(refused_too), ContainsSubstring("a worker of \"A\" waits for \"A\""));
 }

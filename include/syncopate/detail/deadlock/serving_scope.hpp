@@ -6,6 +6,7 @@
 #include <syncopate/detail/task/call_id.hpp>
 #include <syncopate/detail/wait/forks.hpp>
 
+#include <string>
 #include <utility>
 
 namespace syncopate::inline v0_1::detail {
@@ -55,9 +56,7 @@ public:
     BlockedWorkerPointer blocked_worker() const {
         for (auto const* scope = this; scope; scope = scope->outer())
             if (scope->kind_ == Kind::worker && scope->work_.worker)
-                return new BlockedWorker(
-                    *scope->work_.worker, {scope->work_.waiting_worker, scope->work_.limiter,
-                                           scope->work_.may_be_abandoned});
+                return new BlockedWorker(*scope->work_.worker, scope->work_.waiting_worker);
         return nullptr;
     }
 
@@ -68,8 +67,8 @@ protected:
         PoolWorker* worker = nullptr;             // the thread, if it is a pool's
         BlockedWorker* waiting_worker = nullptr;  // the worker that waits for the work, if one does
         CallId call = 0;                          // the call that the work is part of
-        void const* limiter = nullptr;  // the TokenCounter of which the work holds a token
-        bool may_be_abandoned = true;   // by the task that awaits it
+        void const* limiter = nullptr;       // the TokenCounter of which the work holds a token
+        void const* caller_queue = nullptr;  // the CallerQueue from which a calling thread has it
     };
 
     ServingScope(LoopIdentity loop, WorkInHand work) noexcept : ServingScope(loop, Kind::worker) {
@@ -81,6 +80,20 @@ private:
 
     /// The pool whose worker does the work, or null.
     void const* pool() const noexcept { return work_.worker ? work_.worker->pool() : nullptr; }
+
+    /// Whether what it does holds a token of this limiter, or is done by a thread of this pool or for this queue.
+    bool holds(void const* resource) const noexcept {
+        return resource == work_.limiter || resource == work_.caller_queue || resource == pool();
+    }
+
+    /// The thread, for messages.
+    std::string in_words() const {
+        return std::string(
+                   kind_ != Kind::worker ? ""
+                   : work_.caller_queue  ? "the calling thread of "
+                                         : "a worker of ") +
+               '"' + *loop_.name + '"';
+    }
 
     // Not inlined: Clang keeps the address of a thread_local object in a coroutine's frame, also over a
     // suspension after which another thread goes on.

@@ -3,6 +3,7 @@
 
 #include <syncopate/detail/deadlock/host_threads.hpp>
 #include <syncopate/detail/deadlock/loop_identity.hpp>
+#include <syncopate/detail/deadlock/resource_wait.hpp>
 #include <syncopate/detail/deadlock/serving_scope.hpp>
 #include <syncopate/detail/intrusive_list.hpp>
 #include <syncopate/detail/task/call_id.hpp>
@@ -27,7 +28,8 @@ namespace syncopate::inline v0_1::detail {
 /// this is the reading of one thread-local pointer and of what HostThread reads. The waits of all other threads
 /// are nodes of the graph. Wait A holds up wait B if A's thread turns the loop that B waits for, or does work
 /// that is part of the call that B waits for. Where several threads may turn the loop that B waits for, only
-/// the waits of all of them together hold it up. A wait that would close a cycle is refused, so the graph that
+/// the waits of all of them together hold it up. Where the task of a call waits for a resource, a ResourceWait, all
+/// functions that hold it must be in waits. A wait that would close a cycle is refused, so the graph that
 /// is searched has none. A wait whose event is set holds nobody up, although its thread may not have noticed yet.
 class [[gnu::visibility("default")]] BlockingWait : public ListHook<BlockingWait> {
 public:
@@ -67,6 +69,37 @@ public:
         unlink();
     }
 
+    // Whoever waits for a resource enters the wait, gets in line, and then asks whether it is stuck. So of two that
+    // would hold each other up, the one that asks last sees the other.
+
+    /// The task of a call is about to wait for a resource.
+    static void enter(ResourceWait& wait) noexcept {
+        if (wait.call_ == 0)
+            return;
+        std::lock_guard const lock(registry().mutex);
+        wait.process_ = this_process();
+        registry().resource_waits.push_back(wait);
+    }
+
+    /// Whether the wait could never end.
+    static bool is_stuck(ResourceWait const& wait) noexcept {
+        if (wait.process_ != this_process())
+            return false;
+        std::lock_guard const lock(registry().mutex);
+        if (!link_of(wait).is_linked() || !may_be_held_up(wait))
+            return false;
+        find_stuck();
+        return wait.is_stuck_;
+    }
+
+    /// Before the wait is destroyed, and before the resource is.
+    static void leave(ResourceWait& wait) noexcept {
+        if (wait.process_ != this_process())
+            return;
+        std::lock_guard const lock(registry().mutex);
+        wait.unlink();
+    }
+
     /// The innermost scope of the waiting thread; null if it is in none.
     ServingScope const* waiting_thread() const noexcept { return waiting_thread_; }
 
@@ -79,6 +112,7 @@ private:
     struct Registry {
         std::mutex mutex;
         IntrusiveList<BlockingWait> waits;
+        IntrusiveList<ResourceWait> resource_waits;
         unsigned searches = 0;
         CallId last_call = 0;
     };
@@ -101,7 +135,7 @@ private:
             refuse_cycle_behind(host_.identity, "a handler of \"" + host_.name + '"', probes);
         registry().waits.push_back(*this);
         try {
-            refuse_to_take_the_last_thread();
+            refuse_to_be_stuck();
         } catch (...) {
             unlink();
             throw;
@@ -119,7 +153,7 @@ private:
     }
 
     void refuse_cycle(ServingScope const& self, Probes& probes) const {
-        auto const who = (self.kind_ == Kind::worker ? "a worker of " : "") + quoted(self.loop_);
+        auto const who = self.in_words();
         if (is_held_up_by(self)) {
             add_probe(probes);
             throw DeadlockError(
@@ -165,25 +199,63 @@ private:
         });
     }
 
-    /// Searches for waits that hold each other up where a loop has several threads. All waits are taken for such,
-    /// and then, one after another, those that can end are not.
-    void refuse_to_take_the_last_thread() const {
+    /// The search above knows nothing of loops with several threads, nor of resources.
+    void refuse_to_be_stuck() const {
         bool is_possible = false;
         registry().waits.for_each([&](BlockingWait const& wait) {
-            wait.is_stuck_ = !wait.event_.is_set();
-            is_possible |= wait.host_.identity.threads > 1;
+            is_possible = is_possible || wait.host_.identity.threads > 1;
         });
+        registry().resource_waits.for_each(
+            [&](ResourceWait const& wait) { is_possible = is_possible || may_be_held_up(wait); });
         if (!is_possible)
             return;
-        for (bool changed = true; changed && is_stuck_;) {
+        find_stuck();
+        if (is_stuck_)
+            throw DeadlockError(stuck_in_words());
+    }
+
+    /// Searches for waits that hold each other up where each is held up by all of several others. All waits are taken
+    /// for such, and then, one after another, those that can end are not.
+    static void find_stuck() noexcept {
+        auto& all = registry();
+        all.waits.for_each(
+            [](BlockingWait const& wait) { wait.is_stuck_ = !wait.event_.is_set(); });
+        all.resource_waits.for_each([](ResourceWait& wait) { wait.is_stuck_ = true; });
+        for (bool changed = true; changed;) {
             changed = false;
-            registry().waits.for_each([&](BlockingWait const& wait) {
-                if (wait.is_stuck_ && !wait.is_held_up_by_those_that_are_stuck())
+            auto const look_at = [&changed](auto& wait, bool is_held_up) {
+                if (wait.is_stuck_ && !is_held_up)
                     changed = !(wait.is_stuck_ = false);
+            };
+            all.waits.for_each([&](BlockingWait const& wait) {
+                look_at(wait, wait.is_held_up_by_those_that_are_stuck());
+            });
+            all.resource_waits.for_each([&](ResourceWait& wait) {
+                look_at(wait, is_held_up(wait, [](BlockingWait const& w) { return w.is_stuck_; }));
             });
         }
-        if (is_stuck_)
-            throw DeadlockError(without_threads());
+    }
+
+    /// Whether each function that holds the resource is in one of these waits.
+    template <class Filter>
+    static bool is_held_up(ResourceWait const& wait, Filter filter) noexcept {
+        std::size_t blocked = 0;
+        registry().waits.for_each([&](BlockingWait const& other) {
+            if (filter(other) && other.is_innermost())
+                blocked += other.count_held(wait.resource());
+        });
+        return blocked > 0 && blocked >= wait.holders();
+    }
+    static bool may_be_held_up(ResourceWait const& wait) noexcept {
+        return is_held_up(wait, [](BlockingWait const& other) { return !other.event_.is_set(); });
+    }
+
+    /// How many functions of this thread hold the resource.
+    std::size_t count_held(void const* resource) const noexcept {
+        std::size_t count = 0;
+        for (auto const* scope = waiting_thread_; scope; scope = scope->outer())
+            count += scope->holds(resource);
+        return count;
     }
 
     bool is_held_up_by_those_that_are_stuck() const noexcept {
@@ -192,9 +264,12 @@ private:
         registry().waits.for_each([&](BlockingWait const& other) {
             if (!other.is_stuck_)
                 return;
-            is_held_up |= other.holds_up(*this);
+            is_held_up = is_held_up || other.holds_up(*this);
             // A thread that waits inside a wait is counted once.
             threads += other.is_innermost() && target_.is_turned_by_one_of(other.host_.identity);
+        });
+        registry().resource_waits.for_each([&](ResourceWait const& wait) {
+            is_held_up = is_held_up || (wait.is_stuck_ && wait.call_ == id_);
         });
         return is_held_up || (target_.threads > 1 && threads >= target_.threads);
     }
@@ -207,21 +282,27 @@ private:
         return is_last;
     }
 
-    std::string without_threads() const {
+    static std::string stuck_in_words() {
         std::string text;
+        bool is_for_resource = false;
+        registry().resource_waits.for_each(
+            [&](ResourceWait const& wait) { is_for_resource |= wait.is_stuck_; });
         registry().waits.for_each([&](BlockingWait const& wait) {
             if (wait.is_stuck_)
                 text += (text.empty() ? "" : ", ") + wait.waiter() + " waits for " +
                         quoted(wait.target_);
         });
-        return text + ": no thread is left to run the task; use co_await";
+        return text +
+               (is_for_resource
+                    ? ": each holds what the task of another waits for: a token, a worker or "
+                      "the calling thread"
+                    : ": no thread is left to run the task; use co_await");
     }
 
     std::string waiter() const {
         if (host_.is_one())
             return "a thread of \"" + host_.name + '"';
-        return (waiting_thread_->kind_ == Kind::worker ? "a worker of " : "") +
-               quoted(waiting_thread_->loop_);
+        return waiting_thread_->in_words();
     }
 
     bool holds_up(BlockingWait const& other) const noexcept {
@@ -243,6 +324,8 @@ private:
     }
 
     static std::string quoted(LoopIdentity const& loop) { return '"' + *loop.name + '"'; }
+
+    static ListHook<ResourceWait> const& link_of(ResourceWait const& wait) noexcept { return wait; }
 
     inline static constinit PerProcess<Registry> registry_{};
 

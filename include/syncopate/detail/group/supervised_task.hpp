@@ -6,6 +6,8 @@
 #include <syncopate/detail/group/child.hpp>
 #include <syncopate/detail/group/nursery.hpp>
 #include <syncopate/detail/task/alarm.hpp>
+#include <syncopate/detail/task/caller_executor.hpp>
+#include <syncopate/detail/task/caller_link.hpp>
 #include <syncopate/detail/task/cancellation.hpp>
 #include <syncopate/detail/task/outcome.hpp>
 #include <syncopate/detail/task/owned_or_ref.hpp>
@@ -90,7 +92,7 @@ public:
         if (deadline == (Deadline::min)())
             this->cancel_once_started();
         else if (deadline != no_deadline)
-            alarm_.emplace(executor, deadline, Expire{*this});
+            start_alarm(executor, deadline);
     }
 
     /// Whether the alarm has cancelled the task.
@@ -105,7 +107,13 @@ private:
         }
     };
 
+    void start_alarm(boost::asio::any_io_executor const& executor, Deadline deadline) {
+        limit_.emplace(caller_of(executor));
+        alarm_.emplace(executor, deadline, Expire{*this});
+    }
+
     bool is_expired_ = false;
+    std::optional<TimeLimit> limit_;
     std::optional<Alarm<Expire>> alarm_;
 };
 

@@ -26,26 +26,15 @@ protected:
 class BlockedWorker
     : public boost::intrusive_ref_counter<BlockedWorker, boost::thread_safe_counter> {
 public:
-    /// What the worker does while it is blocked.
-    struct Duty {
-        /// The blocking call of another worker that waits for it, or null.
-        boost::intrusive_ptr<BlockedWorker> parent;
-        /// The address of the TokenCounter of which it holds a token, or null.
-        void const* limiter = nullptr;
-        /// Whether the one that waits for it may go on without it.
-        bool may_be_abandoned = true;
-    };
-
-    BlockedWorker(PoolWorker& worker, Duty duty) noexcept
-        : worker_(worker), duty_(std::move(duty)) {}
+    /// parent: the blocking call of another worker that waits for what this one does, or null.
+    BlockedWorker(PoolWorker& worker, boost::intrusive_ptr<BlockedWorker> parent) noexcept
+        : worker_(worker), parent_(std::move(parent)) {}
 
     /// The worker while it is blocked; then null.
     PoolWorker const* worker() const noexcept {
         return has_ended_.load(std::memory_order_relaxed) ? nullptr : &worker_;
     }
-    BlockedWorker const* parent() const noexcept { return duty_.parent.get(); }
-    void const* limiter() const noexcept { return duty_.limiter; }
-    bool may_be_abandoned() const noexcept { return duty_.may_be_abandoned; }
+    BlockedWorker const* parent() const noexcept { return parent_.get(); }
 
     void begin() noexcept { worker_.begin_blocking(); }
     void end() noexcept {
@@ -57,7 +46,7 @@ public:
 private:
     PoolWorker& worker_;
     std::atomic<bool> has_ended_{false};
-    Duty const duty_;
+    boost::intrusive_ptr<BlockedWorker> const parent_;
 };
 
 using BlockedWorkerPointer = boost::intrusive_ptr<BlockedWorker>;

@@ -24,6 +24,8 @@ struct TaskCounts {
     std::atomic<unsigned> waits_for_children{0};
     /// The handlers of its executor that are being called, one inside another.
     std::atomic<unsigned> steps{0};
+    /// The time limits inside it, of its parts.
+    std::atomic<unsigned> time_limits{0};
 };
 
 /// A thread that is blocked until a task has completed; or, of a task that is followed, that there is none.
@@ -34,8 +36,6 @@ struct BlockedThread {
     TaskId const* task = nullptr;
     /// Whether it may go on before the task has ended by itself: its call has a time limit, or can be stopped.
     bool may_give_up = true;
-    /// Where the bottom of the coroutine that runs the task is written, once that has begun.
-    CoroutineBottom* const* coroutine = nullptr;
     /// Hands functions to it while it waits; null if it takes none.
     WorkExecutor* caller_queue = nullptr;
     /// Set if it is a worker of a pool.
@@ -69,11 +69,13 @@ public:
     /// The thread that is blocked on this task, or null. On the loop.
     BlockedThread const* thread() const noexcept { return leader_ ? leader_->thread_ : thread_; }
 
-    /// Whether nothing cancels the coroutine with this bottom while the thread is blocked. On the loop.
-    bool is_bound(CoroutineBottom const* bottom) const noexcept {
+    /// Whether the thread goes on only after the coroutine with this bottom: the task awaits it, and no time limit or
+    /// stop token ends that. On the loop.
+    bool is_bound(CoroutineBottom const& bottom) const noexcept {
         auto const* const blocked = thread();
-        return blocked && !blocked->may_give_up && blocked->coroutine &&
-               *blocked->coroutine == bottom;
+        return blocked && !blocked->may_give_up &&
+               blocked->counts.time_limits.load(std::memory_order_relaxed) == 0 &&
+               CoroutineState::is_awaited(bottom);
     }
 
     /// The nearest blocked thread that takes functions while it waits, or null. On the loop.
@@ -134,5 +136,7 @@ private:
 using ChildrenWait = CountedOfTask<&TaskCounts::waits_for_children>;
 /// While it lives, a handler of the task's executor is being called.
 using TaskStep = CountedOfTask<&TaskCounts::steps>;
+/// While it lives, a time limit may end a part of the task.
+using TimeLimit = CountedOfTask<&TaskCounts::time_limits>;
 
 }  // namespace syncopate::inline v0_1::detail

@@ -46,6 +46,9 @@ public:
     static cancellation_state const& state(Bottom const& bottom) noexcept {
         return bottom.cancellation_state_;
     }
+    static cancellation_slot const& parent_slot(Bottom const& bottom) noexcept {
+        return bottom.parent_cancellation_slot_;
+    }
     static bool& has_suspended(Bottom& bottom) noexcept { return bottom.has_context_switched_; }
     static bool& throws(Bottom& bottom) noexcept { return bottom.throw_if_cancelled_; }
     /// The innermost coroutine.
@@ -70,6 +73,11 @@ public:
 
     boost::asio::any_io_executor const& executor() const noexcept {
         return Access::executor(bottom_);
+    }
+
+    /// Whether somebody could cancel it. That is so of each that is awaited by another coroutine, or by a call.
+    static bool is_awaited(CoroutineBottom const& bottom) noexcept {
+        return Access::parent_slot(bottom).is_connected();
     }
 
     /// Whether a request has reached the coroutine since it last reset its cancellation state.

@@ -67,16 +67,14 @@ protected:
 
     /// Says which thread is blocked on the task. The task, and what it starts, find it through their
     /// executor. Before the task is spawned.
-    void set_blocked_thread(BlockedThread& thread) noexcept {
-        thread.coroutine = &bottom_;
-        blocked_thread_ = &thread;
-    }
+    void set_blocked_thread(BlockedThread& thread) noexcept { blocked_thread_ = &thread; }
 
     /// The same, where no thread is blocked on the task, and none will be: others can look what the task does.
     ///
     /// nobody: lasts as long as this.
     void be_followed(BlockedThread& nobody, TaskId const& task) noexcept {
         nobody.task = &task;
+        nobody.may_give_up = false;
         nobody.takes_none_because =
             "to_calling_thread() in a task of run_as_future() or start_soon()";
         set_blocked_thread(nobody);

@@ -1,6 +1,7 @@
 // CallerQueue: functions for a thread that waits for a task, in the order in which the task hands them over.
 #pragma once
 
+#include <syncopate/detail/deadlock/resource_wait.hpp>
 #include <syncopate/detail/error/thrown_by.hpp>
 #include <syncopate/detail/loop/loop.hpp>
 #include <syncopate/detail/wait/forks.hpp>
@@ -11,21 +12,35 @@
 #include <syncopate/error.hpp>
 
 #include <concepts>
+#include <cstddef>
 #include <mutex>
 
 namespace syncopate::inline v0_1::detail {
 
 /// Thread-safe. No lock is held while a function runs.
-class CallerQueue {
+class CallerQueue final : Work::Queue {
 public:
     void push(Work& work) noexcept {
         std::lock_guard const lock(mutex_);
         queue_.push(work);
     }
 
-    void withdraw(Work& work) noexcept {
+    /// The same of one thread's, which could be in a function that waits for this one.
+    /// Throws: DeadlockError.
+    void push_or_refuse(Work& work) {
+        if (!work.holds_up_call() || !is_busy())
+            return push(work);
+        WorkPointer const keep(&work);
+        work.enter_queue(*this, this);
+        push(work);
+        if (work.is_stuck_in_queue() && withdraw(work))
+            throw DeadlockError(
+                "to_calling_thread(): the calling thread is in a function that waits for this one");
+    }
+
+    bool withdraw(Work& work) noexcept {
         std::lock_guard const lock(mutex_);
-        queue_.remove(work);
+        return queue_.remove(work);
     }
 
     /// Calls the functions, on the thread that waits. False: one has forked, and this is the child, where nobody runs
@@ -35,7 +50,7 @@ public:
     template <std::invocable Lost>
     bool run(Lost lost) {
         while (auto const work = next()) {
-            WorkerScope const scope(*work, WorkerScope::OnCaller());
+            WorkerScope const scope(*work, WorkerScope::OnCaller{this});
             auto const process = this_process();
             work->run(lost);
             if (process != this_process())
@@ -63,11 +78,24 @@ public:
 private:
     WorkPointer next() noexcept {
         std::lock_guard const lock(mutex_);
-        return queue_.take();
+        auto work = queue_.take();
+        is_busy_ = work != nullptr;
+        return work;
     }
 
-    std::mutex mutex_;
+    bool is_busy() const noexcept {
+        std::lock_guard const lock(mutex_);
+        return is_busy_ || !queue_.empty();
+    }
+
+    std::size_t holders_before(Work const& work) const noexcept override {
+        std::lock_guard const lock(mutex_);
+        return WorkQueue::contains(work) ? 1 : ResourceWait::over;
+    }
+
+    mutable std::mutex mutex_;
     WorkQueue queue_;
+    bool is_busy_ = false;
 };
 
 }  // namespace syncopate::inline v0_1::detail

@@ -47,7 +47,7 @@ public:
     // On the loop.
 
     void submit(Work& work) override {
-        queue_.push(work);
+        queue_.push_or_refuse(work);
         was_notified_ = true;
         done_.notify();
     }

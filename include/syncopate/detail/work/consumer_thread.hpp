@@ -65,7 +65,7 @@ public:
         std::lock_guard const lock(mutex_);
         if (is_leaving_ && !waits_for_)
             throw_no_calling_thread(left);
-        queue_.push(work);
+        queue_.push_or_refuse(work);
         has_work_.store(true, std::memory_order_relaxed);
         if (waits_for_)
             waits_for_->notify();

@@ -2,12 +2,15 @@
 // that has waited longest. TokenRequest: such a task's place in the queue.
 #pragma once
 
+#include <syncopate/detail/deadlock/resource_wait.hpp>
+#include <syncopate/detail/deadlock/wait_graph.hpp>
 #include <syncopate/detail/intrusive_list.hpp>
 #include <syncopate/detail/loop/suspension.hpp>
-#include <syncopate/detail/task/blocked_worker.hpp>
+#include <syncopate/detail/task/call_id.hpp>
 #include <syncopate/detail/task/caller_executor.hpp>
 #include <syncopate/detail/task/cancellation.hpp>
 #include <syncopate/detail/task/coroutine_state.hpp>
+#include <syncopate/detail/wait/forks.hpp>
 #include <syncopate/error.hpp>
 
 #include <boost/asio/any_io_executor.hpp>
@@ -15,14 +18,12 @@
 #include <boost/asio/this_coro.hpp>
 #include <boost/smart_ptr/intrusive_ptr.hpp>
 
-#include <algorithm>
 #include <cstddef>
 #include <memory>
 #include <mutex>
-#include <new>
 #include <string>
+#include <system_error>
 #include <utility>
-#include <vector>
 
 namespace syncopate::inline v0_1::detail {
 
@@ -38,6 +39,13 @@ public:
 
     explicit TokenCounter(std::size_t total) noexcept : total_(total) {}
 
+    /// The first check of whatever uses it, before the lock is taken.
+    /// Throws: Errc::forked if it was used before the fork that has made this process.
+    void require_here() {
+        if (!in_use_.here() && !in_use_.note())
+            throw std::system_error(make_error_code(Errc::forked), "a CapacityLimiter");
+    }
+
     bool try_take() noexcept {
         std::lock_guard const lock(mutex_);
         return take_if_free();
@@ -51,7 +59,7 @@ public:
         CoroutineBottom* coroutine = nullptr;
         co_await find_bottom(coroutine);
         boost::intrusive_ptr<TokenRequest> const request(
-            new TokenRequest(executor, coroutine, std::move(counter)));
+            new TokenRequest(executor, *coroutine, std::move(counter)));
         co_await request->wait();
         if (request->is_refused())
             throw DeadlockError(
@@ -63,6 +71,8 @@ public:
     }
 
     void give_back() noexcept {
+        if (in_use_.before_fork())
+            return;
         std::unique_lock lock(mutex_);
         --borrowed_;
         grant_tokens(lock);
@@ -80,18 +90,18 @@ public:
     }
 
 private:
-    class TokenRequest final : public Suspension, public ListHook<TokenRequest> {
+    class TokenRequest final : public Suspension,
+                               public ListHook<TokenRequest>,
+                               public ResourceWait {
     public:
         /// Throws: std::bad_alloc: the first request on an execution context makes the context's gate.
         TokenRequest(
             boost::asio::any_io_executor const& executor,
-            CoroutineBottom const* coroutine,
+            CoroutineBottom const& coroutine,
             std::shared_ptr<TokenCounter> counter)
-            : Suspension(executor), counter_(std::move(counter)) {
-            auto const caller = caller_of(executor);
-            if (caller && caller->is_bound(coroutine))
-                waiting_worker_ = caller->thread()->worker;
-        }
+            : Suspension(executor), ResourceWait(call_of(executor, coroutine), counter.get()),
+              counter_(std::move(counter)) {}
+        ~TokenRequest() override { BlockingWait::leave(*this); }
 
         /// After the coroutine has gone on.
         bool is_granted() const noexcept { return is_granted_; }
@@ -100,7 +110,14 @@ private:
     private:
         friend class TokenCounter;
 
+        static CallId call_of(
+            boost::asio::any_io_executor const& executor, CoroutineBottom const& coroutine) {
+            auto const caller = caller_of(executor);
+            return caller && caller->is_bound(coroutine) ? caller->thread()->call : 0;
+        }
+
         void begin() noexcept override { counter_->add(*this); }
+        std::size_t holders() const noexcept override { return counter_->holders_before(*this); }
         std::string description() const override {
             auto const counts = counter_->counts();
             return "a token of a CapacityLimiter (" + std::to_string(counts.borrowed) + " of " +
@@ -118,8 +135,6 @@ private:
         }
 
         std::shared_ptr<TokenCounter> const counter_;
-        BlockedWorkerPointer
-            waiting_worker_;  // blocked on the task, if one is and nothing ends that
         bool is_granted_ = false;
         bool is_refused_ = false;
     };
@@ -132,51 +147,26 @@ private:
     }
 
     void add(TokenRequest& request) noexcept {
-        std::unique_lock lock(mutex_);
-        if (would_wait_for_itself(request)) {
-            request.is_refused_ = true;
-            lock.unlock();
-            return request.resume_soon();
+        boost::intrusive_ptr<TokenRequest> const keep(&request);
+        BlockingWait::enter(request);
+        {
+            std::unique_lock lock(mutex_);
+            intrusive_ptr_add_ref(&request);
+            requests_.push_back(request);
+            ++waiting_;
+            grant_tokens(lock);
         }
-        intrusive_ptr_add_ref(&request);
-        requests_.push_back(request);
-        ++waiting_;
-        grant_tokens(lock);
+        if (!BlockingWait::is_stuck(request) || !withdraw(request))
+            return;
+        request.is_refused_ = true;
+        request.resume_soon();
     }
 
-    /// Whether each token is held by the function of a worker that waits for a task in the queue, or for this one:
-    /// then none would ever be given back. A token that a coroutine holds may be given back at any time. Looks at
-    /// the queue only if such a function waits for this very task.
-    bool would_wait_for_itself(TokenRequest const& newest) const noexcept {
-        if (borrowed_ < total_ || !has_holder_behind(newest))
-            return false;
-        try {
-            std::vector<PoolWorker const*> holders;
-            auto const note = [&](PoolWorker const& worker) { holders.push_back(&worker); };
-            for_each_holder_behind(newest, note);
-            requests_.for_each(
-                [&](TokenRequest const& request) { for_each_holder_behind(request, note); });
-            std::ranges::sort(holders);
-            auto const same = std::ranges::unique(holders);
-            return holders.size() - same.size() >= borrowed_;
-        } catch (std::bad_alloc const&) {
-            return false;
-        }
-    }
-
-    bool has_holder_behind(TokenRequest const& request) const noexcept {
-        bool found = false;
-        for_each_holder_behind(request, [&found](PoolWorker const&) { found = true; });
-        return found;
-    }
-
-    /// Calls f for each worker whose function holds a token and cannot end before the request is granted.
-    template <class F>
-    void for_each_holder_behind(TokenRequest const& request, F f) const {
-        auto const* call = request.waiting_worker_.get();
-        for (; call; call = call->may_be_abandoned() ? nullptr : call->parent())
-            if (auto const* const worker = call->limiter() == this ? call->worker() : nullptr)
-                f(*worker);
+    /// A token that a coroutine holds may be given back at any time: the graph finds no blocked function that does.
+    std::size_t holders_before(TokenRequest const& request) const noexcept {
+        std::lock_guard const lock(mutex_);
+        auto const& link = static_cast<ListHook<TokenRequest> const&>(request);
+        return link.is_linked() ? borrowed_ : ResourceWait::over;
     }
 
     /// False: it is not in the queue. It has been granted a token, or was withdrawn before.
@@ -196,15 +186,18 @@ private:
 
     void grant_tokens(std::unique_lock<std::mutex>& lock) noexcept {
         while (borrowed_ < total_ && !requests_.empty()) {
-            auto const request = take_from_queue(requests_.front());
-            request->is_granted_ = true;
-            ++borrowed_;
-            lock.unlock();
-            request->resume_soon();
+            {
+                auto const request = take_from_queue(requests_.front());
+                request->is_granted_ = true;
+                ++borrowed_;
+                lock.unlock();
+                request->resume_soon();
+            }  // its destructor takes the lock of the graph, inside which ours is taken
             lock.lock();
         }
     }
 
+    UsedIn in_use_;
     mutable std::mutex mutex_;
     std::size_t total_;
     std::size_t borrowed_ = 0;

@@ -1,6 +1,8 @@
 // Work: a function on its way to another thread and back to the coroutine that awaits it.
 #pragma once
 
+#include <syncopate/detail/deadlock/resource_wait.hpp>
+#include <syncopate/detail/deadlock/wait_graph.hpp>
 #include <syncopate/detail/error/forced_unwind.hpp>
 #include <syncopate/detail/error/thrown_by.hpp>
 #include <syncopate/detail/intrusive_list.hpp>
@@ -24,6 +26,7 @@
 
 #include <atomic>
 #include <concepts>
+#include <cstddef>
 #include <exception>
 #include <memory>
 #include <source_location>
@@ -51,7 +54,7 @@ protected:
 /// gets the result: the change to `completed` publishes it, and the loop reads it after it has seen that.
 class Work : public Suspension, public ListHook<Work> {
 public:
-    /// Which coroutine waits, and the address of the TokenCounter of which the function holds a token, or null.
+    /// Which coroutine waits: not null, and the address of the TokenCounter of which the function holds a token, or null.
     struct Place {
         CoroutineBottom const* coroutine = nullptr;
         void const* limiter = nullptr;
@@ -67,7 +70,8 @@ public:
         Place place)
         : Suspension(executor), loop_(gate().identity()), caller_(caller_of(executor)),
           work_executor_(work_executor), on_cancel_(on_cancel), where_(where),
-          limiter_(place.limiter), is_bound_(caller_ && caller_->is_bound(place.coroutine)) {
+          limiter_(place.limiter),
+          is_bound_(!caller_ || !caller_->thread() || caller_->is_bound(*place.coroutine)) {
         Loop const* runner = gate().loop();
         // A portal's execution context belongs to somebody else, so the context's gate knows no loop.
         if (auto const* const portal = Loop::of_this_thread(); portal && !runner)
@@ -79,6 +83,8 @@ public:
             waiting_worker_ = thread->worker;
         }
     }
+
+    ~Work() override { leave_queue(); }
 
     /// The work that the calling thread does. Throws: Errc::not_in_worker if there is none; Errc::forked.
     static Work& in_this_worker() {
@@ -158,9 +164,30 @@ public:
     LoopIdentity const& loop() const noexcept { return loop_; }
 
     void const* limiter() const noexcept { return limiter_; }
-    /// Whether nothing cancels the coroutine while its caller is blocked.
+    /// Whether no time limit or stop token is known that would end the coroutine's wait.
     bool is_bound() const noexcept { return is_bound_; }
-    bool may_be_abandoned() const noexcept { return on_cancel_ == OnCancel::abandon && !is_bound_; }
+
+    // On the loop, by those who queue the work. See BlockingWait::enter().
+
+    /// Whether a thread of the graph of waits is blocked until the work has been done.
+    bool holds_up_call() const noexcept { return is_bound_ && call_ != 0; }
+
+    /// Knows who does the work, and what it does meanwhile.
+    class Queue {
+    public:
+        /// As in ResourceWait.
+        virtual std::size_t holders_before(Work const& work) const noexcept = 0;
+
+    protected:
+        ~Queue() = default;
+    };
+    void enter_queue(Queue const& queue, void const* resource) noexcept {
+        queue_wait_.emplace(*this, queue, resource);
+        BlockingWait::enter(*queue_wait_);
+    }
+    bool is_stuck_in_queue() const noexcept {
+        return queue_wait_ && BlockingWait::is_stuck(*queue_wait_);
+    }
 
     /// Who is told of events, or null. On the thread that does the work.
     EventSink* events() const noexcept { return events_.get(); }
@@ -220,7 +247,29 @@ private:
     bool change(State from, State to) noexcept {
         return state_.compare_exchange_strong(from, to, std::memory_order_acq_rel);
     }
-    bool take() noexcept { return change(State::queued, State::running); }
+    bool take() noexcept {
+        if (!change(State::queued, State::running))
+            return false;
+        leave_queue();
+        return true;
+    }
+
+    class QueueWait final : public ResourceWait {
+    public:
+        QueueWait(Work const& work, Queue const& queue, void const* resource) noexcept
+            : ResourceWait(work.call_, resource), work_(work), queue_(queue) {}
+
+    private:
+        std::size_t holders() const noexcept override { return queue_.holders_before(work_); }
+
+        Work const& work_;
+        Queue const& queue_;
+    };
+
+    void leave_queue() noexcept {
+        if (queue_wait_) [[unlikely]]
+            BlockingWait::leave(*queue_wait_);
+    }
 
     void begin() noexcept final {
         try {
@@ -269,6 +318,7 @@ private:
     bool withdraw() noexcept {
         if (!change(State::queued, State::withdrawn))
             return false;
+        leave_queue();
         discard_function();
         events_.reset();
         work_executor_.withdraw(*this);
@@ -284,6 +334,8 @@ private:
     std::source_location const where_;
     void const* const limiter_;
     bool const is_bound_;
+    std::optional<QueueWait>
+        queue_wait_;                     // once it has entered a queue in which it could get stuck
     std::shared_ptr<EventSink> events_;  // belongs to who has the function
     Event::Kind event_kind_{};
     std::atomic<State> state_{State::queued};

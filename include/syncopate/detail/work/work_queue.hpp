@@ -28,11 +28,13 @@ public:
     /// The oldest, which stays; null if there is none.
     Work* oldest() noexcept { return works_.empty() ? nullptr : &works_.front(); }
 
-    /// Does nothing if the work is not in the queue.
-    void remove(Work& work) noexcept {
-        if (link_of(work).is_linked())
-            take(work);
+    /// Returns whether the work was in the queue.
+    bool remove(Work& work) noexcept { return link_of(work).is_linked() && take(work); }
+
+    static bool contains(Work const& work) noexcept {
+        return static_cast<ListHook<Work> const&>(work).is_linked();
     }
+    bool empty() const noexcept { return works_.empty(); }
 
     template <class F>
     void for_each(F f) const {

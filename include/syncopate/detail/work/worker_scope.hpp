@@ -14,14 +14,16 @@ public:
     explicit WorkerScope(Work& work, PoolWorker* worker = nullptr) noexcept
         : ServingScope(
               work.loop(),
-              {&work, worker, work.waiting_worker().get(), work.call(), work.limiter(),
-               work.may_be_abandoned()}) {}
+              {&work, worker, work.waiting_worker().get(), work.call(), work.limiter()}) {}
 
     /// On the thread of a blocked caller. There from_thread:: does not find the work: the caller may itself have
     /// to run the loop.
-    struct OnCaller {};
-    WorkerScope(Work& work, OnCaller) noexcept
-        : ServingScope(work.loop(), {nullptr, nullptr, nullptr, work.call()}) {}
+    struct OnCaller {
+        void const* queue;
+    };
+    WorkerScope(Work& work, OnCaller caller) noexcept
+        : ServingScope(
+              work.loop(), {nullptr, nullptr, nullptr, work.call(), nullptr, caller.queue}) {}
 };
 
 }  // namespace syncopate::inline v0_1::detail

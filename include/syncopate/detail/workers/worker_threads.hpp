@@ -35,6 +35,7 @@ namespace syncopate::inline v0_1::detail {
 /// hands over work wakes this one thread, which may still be spinning.
 class WorkerThreads final : public WorkerSet,
                             public OwnedWorkExecutor,
+                            Work::Queue,
                             public std::enable_shared_from_this<WorkerThreads> {
 public:
     explicit WorkerThreads(Settings settings) : WorkerSet(std::move(settings)) {}
@@ -42,22 +43,22 @@ public:
     void submit(Work& work) override {
         if (!in_use_.note())
             throw_forked();
-        std::unique_lock lock(mutex_);
-        if (is_closed_)
-            throw closed();
-        if (!idle_.empty())
-            return hand_over(idle_.back(), &work, lock);
-        if (workers_.size() < settings().max_workers && start_worker(work))
+        if (!work.holds_up_call())
+            return static_cast<void>(hand_out(work, Queued::yes));
+        if (hand_out(work, Queued::no))
             return;
-        refuse_to_wait_for_itself(work);
-        queue_.push(work);
+        WorkPointer const keep(&work);
+        work.enter_queue(*this, id());
+        if (!hand_out(work, Queued::yes) && work.is_stuck_in_queue() && take_back(work))
+            throw DeadlockError(
+                '"' + settings().name +
+                "\": each worker waits for what this work holds up, which a worker would have to do");
     }
 
     void withdraw(Work& work) noexcept override {
         if (was_forked())
             return;
-        std::lock_guard const lock(mutex_);
-        queue_.remove(work);
+        take_back(work);
     }
 
     /// Refuses the queued work, and all that is submitted from now on. Work that has begun goes on.
@@ -100,6 +101,36 @@ public:
     std::string description() const override { return WorkerSet::description(); }
 
 private:
+    enum class Queued { yes, no };
+
+    /// Gives the work to a thread, or queues it if it may be. Returns whether a thread has it.
+    bool hand_out(Work& work, Queued queued) {
+        std::unique_lock lock(mutex_);
+        if (is_closed_)
+            throw closed();
+        if (!idle_.empty()) {
+            hand_over(idle_.back(), &work, lock);
+            return true;
+        }
+        if (workers_.size() < settings().max_workers && start_worker(work))
+            return true;
+        if (queued == Queued::yes) {
+            refuse_to_wait_for_itself(work);
+            queue_.push(work);
+        }
+        return false;
+    }
+
+    bool take_back(Work& work) noexcept {
+        std::lock_guard const lock(mutex_);
+        return queue_.remove(work);
+    }
+
+    std::size_t holders_before(Work const& work) const noexcept override {
+        std::lock_guard const lock(mutex_);
+        return WorkQueue::contains(work) ? workers_.size() : ResourceWait::over;
+    }
+
     std::system_error closed() const {
         return {make_error_code(Errc::runner_closed), "the worker pool \"" + settings().name + '"'};
     }
