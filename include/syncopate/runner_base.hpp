@@ -7,6 +7,7 @@
 #include <syncopate/detail/call/blocking_call.hpp>
 #include <syncopate/detail/call/function_call.hpp>
 #include <syncopate/detail/call/interruptible_call.hpp>
+#include <syncopate/detail/call/started_call.hpp>
 #include <syncopate/detail/call/task_call.hpp>
 #include <syncopate/detail/context/context_holder.hpp>
 #include <syncopate/detail/context/with_context.hpp>
@@ -18,6 +19,7 @@
 #include <syncopate/detail/wait/kept_for_ever.hpp>
 #include <syncopate/detail/watch/stall_watch.hpp>
 #include <syncopate/error.hpp>
+#include <syncopate/ready.hpp>
 #include <syncopate/stats.hpp>
 #include <syncopate/task_info.hpp>
 
@@ -35,6 +37,10 @@
 #include <vector>
 
 namespace syncopate::inline v0_1 {
+
+namespace detail {
+struct LoopAccess;
+}
 
 /// The base of ThreadRunner, Runner and BlockingPortal. Code that works with each of them takes a
 /// RunnerBase&.
@@ -152,6 +158,20 @@ public:
         loop_->prepare();
         detail::BackgroundCall<std::decay_t<T>>::start(
             *loop_, detail::owned(std::forward<T>(task)), where);
+    }
+
+    /// Starts a task, waits until it calls the Ready that it is given, and lets it go on without anybody who waits.
+    ///
+    /// function:  called on the loop with a Ready<V>. Owned until its task has ended; an lvalue is copied.
+    /// Returns:   the value that the task was ready with.
+    /// Blocks:    until the task is ready, or has ended.
+    /// Throws:    what the task throws before it is ready. It ends without being ready -> Errc::never_ready. What it
+    ///            throws later goes to Options::on_error, as with start_soon().
+    /// Semantics: anyio's `BlockingPortal.start_task`, without the future.
+    template <class V, StartFunction<V> F>
+    V start(F&& function, Where where = Where::current()) {
+        return detail::StartedCall<V, std::decay_t<F>>::start(
+            *loop_, std::decay_t<F>(detail::owned(std::forward<F>(function))), where);
     }
 
     /// Calls a plain function on the loop's thread and gives what it returns.
@@ -365,6 +385,8 @@ protected:
     }
 
 private:
+    friend struct detail::LoopAccess;
+
     // Not inlined: nothing of it is to burden a call() in a process without context variables.
     template <class F>
     [[gnu::noinline]] std::invoke_result_t<F> call_inheriting(F&& function, Where where) {
@@ -396,5 +418,16 @@ private:
     std::shared_ptr<detail::Loop> loop_;
     std::optional<detail::StallWatch> watch_;
 };
+
+namespace detail {
+
+/// For parts that go on with a runner's loop when the runner may be gone.
+struct LoopAccess {
+    static std::shared_ptr<Loop> const& loop_of(RunnerBase const& runner) noexcept {
+        return runner.loop_;
+    }
+};
+
+}  // namespace detail
 
 }  // namespace syncopate::inline v0_1

@@ -21,9 +21,12 @@
 #include <syncopate/gather_outcomes.hpp>
 #include <syncopate/label.hpp>
 #include <syncopate/on_cancel.hpp>
+#include <syncopate/on_loop.hpp>
+#include <syncopate/on_thread.hpp>
 #include <syncopate/options.hpp>
 #include <syncopate/perfetto_trace.hpp>
 #include <syncopate/race.hpp>
+#include <syncopate/ready.hpp>
 #include <syncopate/run.hpp>
 #include <syncopate/runner.hpp>
 #include <syncopate/runner_base.hpp>

@@ -1,4 +1,4 @@
-// TaskGroup, with_task_group(), Ready: tasks that are started inside a scope, and have all ended when it is
+// TaskGroup, with_task_group(): tasks that are started inside a scope, and have all ended when it is
 // left.
 #pragma once
 
@@ -11,56 +11,20 @@
 #include <syncopate/detail/task/outcome.hpp>
 #include <syncopate/detail/task/owned_or_ref.hpp>
 #include <syncopate/error.hpp>
+#include <syncopate/ready.hpp>
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/this_coro.hpp>
 
 #include <concepts>
 #include <exception>
-#include <memory>
 #include <system_error>
 #include <type_traits>
 #include <utility>
-#include <variant>
 
 namespace syncopate::inline v0_1 {
 
 class TaskGroup;
-
-/// Tells `TaskGroup::start<V>()` that the child which it has started is ready.
-///
-/// The first call lets start() return, with the value of the call; later calls have no effect, and none has
-/// when start() was cancelled. May be copied, and may outlive the child and the group.
-///
-/// V:         what start() gives; void for nothing.
-/// Threads:   on the group's loop.
-/// Semantics: anyio's `task_status.started(value)`, which a second call makes an error.
-template <class V>
-class Ready {
-public:
-    /// The child is ready.
-    void operator()() const
-        requires std::is_void_v<V>
-    {
-        state_->ready();
-    }
-
-    /// The child is ready, and start() gives this value.
-    void operator()(std::conditional_t<std::is_void_v<V>, std::monostate, V> value) const
-        requires(!std::is_void_v<V>)
-    {
-        state_->ready(std::move(value));
-    }
-
-private:
-    template <class, class>
-    friend class detail::StartedChild;
-
-    explicit Ready(std::shared_ptr<detail::ReadyState<V>> state) noexcept
-        : state_(std::move(state)) {}
-
-    std::shared_ptr<detail::ReadyState<V>> state_;
-};
 
 /// The body of with_task_group(): a callable that takes a TaskGroup& and returns an awaitable.
 template <class F>
@@ -71,11 +35,6 @@ concept TaskGroupBody = std::invocable<std::remove_reference_t<F>&, TaskGroup&> 
 template <TaskGroupBody F>
 using task_group_result_t =
     awaitable_result_t<std::invoke_result_t<std::remove_reference_t<F>&, TaskGroup&>>;
-
-/// The argument of `TaskGroup::start<V>()`: a callable that takes a Ready<V> and returns `awaitable<void>`.
-template <class F, class V>
-concept StartFunction =
-    std::is_invocable_r_v<boost::asio::awaitable<void>, std::remove_reference_t<F>&, Ready<V>>;
 
 namespace detail {
 

@@ -11,30 +11,31 @@
 #include <syncopate/detail/task/owned_or_ref.hpp>
 #include <syncopate/detail/task/parked_coroutine.hpp>
 #include <syncopate/error.hpp>
+#include <syncopate/ready.hpp>
 
 #include <boost/asio/awaitable.hpp>
 
 #include <exception>
 #include <memory>
+#include <type_traits>
 #include <utility>
 
 namespace syncopate::inline v0_1 {
-
-template <class V>
-class Ready;
 
 namespace detail {
 
 /// Shared by the child, its Ready, and the coroutine in start(). The first outcome counts: the value that
 /// the child is ready with, or its end.
 template <class V>
-class ReadyState {
+class ReadyState final : public ReadySink<V> {
 public:
-    template <class... Value>
-    void ready(Value&&... value) {
+    void ready(typename ReadySink<V>::Value value) override {
         if (!outcome_.empty() || is_cancelled_)
             return;
-        outcome_.emplace(std::forward<Value>(value)...);
+        if constexpr (std::is_void_v<V>)
+            outcome_.emplace();
+        else
+            outcome_.emplace(std::move(value));
         starter_.resume_from_task();
     }
 
