@@ -121,6 +121,69 @@ LOOP_TEST_CASE("A range that is stopped between two items gives no further one",
     CHECK(state.destroyed);
 }
 
+LOOP_TEST_CASE("A range that its busy loop has not begun ends at once", support::TurningLoops) {
+    std::size_t const count = GENERATE(0u, 2u);
+    bool const is_stopped = GENERATE(false, true);
+    CAPTURE(count, is_stopped);
+    Gate blocked;
+    Gate release;
+    Gate opened;
+    std::stop_source source;
+    support::AnyLoop loop;
+    std::thread blocker([&] {
+        loop.runner.call([&] {
+            blocked.open();
+            release.wait();
+        });
+    });
+    blocked.wait();
+    bool is_made = false;
+    std::error_code code;
+    {
+        auto range = loop.runner.wrap_iter(
+            [&] {
+                is_made = true;
+                return two_and_no_more(opened);
+            },
+            ReadAhead{count}, source.get_token());
+        std::jthread const stopper([&] {
+            if (is_stopped)
+                source.request_stop();
+        });
+        code = is_stopped ? code_of([&] { return range.begin(); })
+                          : code_of([&] { return range.next_for(1ms); });
+    }
+    release.open();
+    blocker.join();
+    CHECK(code == (is_stopped ? Errc::cancelled : Errc::timed_out));
+    CHECK_FALSE(is_made);
+}
+
+TEST_CASE("A generator whose range was never begun gives all items to the next one") {
+    std::size_t const count = GENERATE(0u, 2u);
+    CAPTURE(count);
+    Gate blocked;
+    Gate release;
+    Gate passed;
+    passed.open();
+    ThreadRunner runner;
+    auto generator = gated(passed);
+    std::thread blocker([&] {
+        runner.call([&] {
+            blocked.open();
+            release.wait();
+        });
+    });
+    blocked.wait();
+    {
+        auto range = runner.wrap_iter(generator, ReadAhead{count});
+        CHECK(code_of([&] { return range.next_for(1ms); }) == Errc::timed_out);
+    }
+    release.open();
+    blocker.join();
+    CHECK(items_of(runner.wrap_iter(generator)) == Ints{0, 1, 2});
+}
+
 TEST_CASE("A stop request that comes after the range does nothing") {
     CountState state;
     std::stop_source source;

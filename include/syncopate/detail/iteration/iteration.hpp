@@ -32,11 +32,24 @@ public:
     static constexpr bool loses_items =
         Holder::is_borrowed && !ResumableIterable<Iterable> && !ClosableIterable<Iterable>;
 
+    /// Whether there is nothing to clean up on the loop before the first item was asked for.
+    static constexpr bool begins_with_first_item = !AsyncIterable<S> || ResumableIterable<Iterable>;
+
     explicit Iteration(S&& source) : iterable_(std::in_place, std::forward<S>(source)) {}
 
     bool is_closed() const noexcept { return !iterable_; }
 
+    /// Ends an iteration of which nothing has begun. On any thread, while no other uses it. Returns whether that was
+    /// so; if not, it has to be cleaned up on the loop.
+    bool end_unbegun() noexcept {
+        if (!begins_with_first_item || has_begun_)
+            return false;
+        iterable_.reset();
+        return true;
+    }
+
     boost::asio::awaitable<std::optional<Item>> next() {
+        has_begun_ = true;
         std::exception_ptr error;
         try {
             if constexpr (!AsyncIterable<S>)
@@ -62,6 +75,7 @@ public:
         } else {
             if (!iterable_->is_made())
                 return Drained::pending;
+            has_begun_ = true;
             std::exception_ptr error;
             Drained drained = Drained::ended;
             try {
@@ -115,6 +129,7 @@ private:
     }
 
     std::optional<Holder> iterable_;
+    bool has_begun_ = false;
     Iterable* lent_ = nullptr;  // the user's, once the iteration is closed
 };
 

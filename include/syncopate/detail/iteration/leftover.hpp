@@ -40,7 +40,8 @@ struct Leftover {
 };
 
 /// An AsyncIterable with a function `give_back(iterable, leftover)`, after which it gives what is in that first.
-/// A range over one that it does not own leaves it open: another range goes on from there.
+/// A range over one that it does not own leaves it open: another range goes on from there. One that was never asked for
+/// an item may be destroyed on any thread.
 template <class I>
 concept ResumableIterable =
     AsyncIterable<I> &&

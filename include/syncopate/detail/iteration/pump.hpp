@@ -73,9 +73,18 @@ public:
         return item;
     }
 
+    /// Ends the pump at once, on this thread, if the loop has not begun with it; otherwise asks it to stop. An iterable
+    /// that has to be cleaned up on the loop is begun for that. From any thread.
+    void withdraw_or_stop() noexcept {
+        if constexpr (Iteration<S>::begins_with_first_item)
+            withdraw_or_cancel(Errc::cancelled);
+        else
+            request_cancel(Errc::cancelled);
+    }
+
     /// Stops the pump. Blocks until it has been released; where the wait could never end, it does not wait.
     void end() noexcept {
-        request_cancel(Errc::cancelled);
+        withdraw_or_stop();
         try {
             Loop::Blocking blocking(loop(), released_, BlockingWait::Refuse::cycles);
             consumer_.wait_until(blocking, released_, no_deadline);
@@ -149,7 +158,7 @@ private:
             Leftover<Item> leftover;
             for (; ring_.pop_into(item); item.reset())
                 leftover.items.push_back(std::move(*item));
-            if (error_)
+            if (error_ && has_begun())
                 leftover.error = reason() != Errc{} && is_cancellation(error_)
                                      ? interrupted_iteration_error()
                                      : std::exchange(error_, nullptr);

@@ -57,7 +57,7 @@ private:
 
     struct Canceller {
         Pump<S>* pump;
-        void operator()() const noexcept { pump->request_cancel(Errc::cancelled); }
+        void operator()() const noexcept { pump->withdraw_or_stop(); }
     };
 
     std::shared_ptr<Pump<S>> pump_;

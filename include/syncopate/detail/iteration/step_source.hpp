@@ -84,7 +84,7 @@ public:
     /// The source goes: cancels the step, and waits for its end. Returns whether the source has to clean up; if
     /// not, the wait could never end, and the step does so later.
     bool leave() noexcept {
-        this->request_cancel(Errc::cancelled);
+        this->withdraw_or_cancel(Errc::cancelled);
         try {
             return wait_until(no_deadline, BlockingWait::Refuse::cycles);
         } catch (...) {
@@ -195,8 +195,12 @@ public:
         if (auto const step = std::move(step_)) {
             if (!step->leave())
                 return;
-            hand_back(*step);
+            if (step->has_begun())
+                hand_back(*step);
         }
+        // Without waiting for a loop that may be busy for long.
+        if (iteration_ && iteration_->end_unbegun())
+            return iteration_.reset();
         close_iteration(*loop_, std::move(iteration_), where_, values_);
     }
 
