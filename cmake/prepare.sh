@@ -1,8 +1,8 @@
 # Sourced by the scripts that build: installs what a fresh Debian machine lacks, and nothing else.
 #
 #   . cmake/prepare.sh
-#   prepare build tests     # groups: build, tests, compiler, examples, http, peers, packages, bench, fuzz, clang-<version>,
-#                               # format, tidy, reference
+#   prepare build tests     # groups: build, tests, compiler, examples, http, peers, packages, bench, valgrind, fuzz,
+#                               # clang-<version>, format, tidy, reference
 #
 # shellcheck shell=bash
 
@@ -18,6 +18,7 @@ prepare() {
             http) look_for_http ;;
             peers) look_for_peers ;;
             bench) look_for_bench ;;
+            valgrind) has_command valgrind || missing valgrind ;;
             fuzz) has_library boost_url || missing libboost-url@-dev ;; # the peer of our URLs
             clang-*) look_for_clang "${group#clang-}" ;;
             packages) look_for_packages ;;
