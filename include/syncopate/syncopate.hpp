@@ -19,6 +19,7 @@
 #include <syncopate/from_thread.hpp>
 #include <syncopate/gather.hpp>
 #include <syncopate/gather_outcomes.hpp>
+#include <syncopate/iterate_in_thread.hpp>
 #include <syncopate/label.hpp>
 #include <syncopate/on_cancel.hpp>
 #include <syncopate/on_loop.hpp>
