@@ -14,8 +14,13 @@
 
 namespace support {
 
+/// Called with a failure: a program says there where it was.
+inline std::atomic<void (*)() noexcept> told_on_failure{nullptr};
+
 /// Ends the program with a failure. From any thread.
 [[noreturn]] inline void give_up(std::string const& reason) {
+    if (auto const tell = told_on_failure.load())
+        tell();
     std::fprintf(stderr, "FAILED: %s\n", reason.c_str());
     std::_Exit(EXIT_FAILURE);
 }
