@@ -240,7 +240,7 @@ public:
     template <class Socket = WebSocket>
     BasicClientWebSocket<Socket> websocket(
         WebSocketRequest request, Where where = Where::current()) {
-        static_assert(sizeof(Socket) > 0, "needs <syncopate/http/websocket.hpp>");
+        static_assert(requires { sizeof(Socket); }, "needs <syncopate/http/websocket.hpp>");
         auto& core = open();
         // Only what uses this member knows the type of what it awaits.
         auto const connect = [&](auto& session) { return session.websocket(std::move(request)); };

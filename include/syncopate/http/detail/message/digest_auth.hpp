@@ -50,6 +50,7 @@ struct DigestChallenge {
     std::string algorithm;  // as the server wrote it; empty: it did not
     Hash hash = Hash::md5;
     bool is_session = false;
+    bool has_protection = false;  // and not an old server, which knows of none
     bool offers_auth = false;
     bool offers_auth_int = false;
     bool is_stale = false;
@@ -135,8 +136,6 @@ private:
     }
 
     friend class ChallengeReader;
-
-    bool has_protection = false;
 };
 
 /// Reads the challenges of a field: a list of schemes, each with a list of parameters, and commas between all of them.
@@ -149,7 +148,7 @@ public:
         std::optional<DigestChallenge> challenge;
         auto const finish = [&] {
             if (challenge && challenge->is_answerable())
-                found.push_back(*std::move(challenge));
+                found.push_back(*challenge);
             challenge.reset();
         };
         while (skip(" \t,"), !left_.empty()) {

@@ -20,6 +20,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -84,7 +85,7 @@ protected:
     }
 
     /// The redirects that led to the target.
-    void set_hop(std::size_t hop) noexcept { hop_ = hop; }
+    void set_hop(std::size_t hop) noexcept { hop_ = static_cast<std::uint32_t>(hop); }
 
     /// The target's key in the pool.
     std::string_view pool_key() const noexcept {
@@ -169,9 +170,10 @@ private:
     TraceReporter trace_;
     Deadline total_ = no_deadline;
     Proxy const* proxy_ = nullptr;
-    std::unique_ptr<OwnProxy> own_proxy_;  // null: the session's choice
-    std::size_t hop_ = 0;
+    std::unique_ptr<OwnProxy> own_proxy_;             // null: the session's choice
     std::unique_ptr<Credentials> const credentials_;  // null: the request has its own, or none
+    // Last and small: what is derived from this has its first members in the gap behind it.
+    std::uint32_t hop_ = 0;
 };
 
 }  // namespace syncopate::inline v0_1::http::detail

@@ -320,6 +320,7 @@ private:
     DefaultFields const& defaults_;
     RedirectRewrite const rewrite_;
     bool replaces_cookie_ = false;  // of the user, by cookies_
+    bool is_first_chunk_ = true;
     std::string const cookies_;
     std::string const* const proxy_;
     std::string const* const credentials_;
@@ -327,7 +328,6 @@ private:
     std::optional<std::uint64_t> length_;
     std::shared_ptr<BodyStream> stream_;  // opened, and not yet taken
     std::uint64_t streamed_ = 0;
-    bool is_first_chunk_ = true;
 };
 
 }  // namespace syncopate::inline v0_1::http::detail
