@@ -69,8 +69,8 @@ public:
         std::source_location where,
         Place place)
         : Suspension(executor), loop_(gate().identity()), caller_(caller_of(executor)),
-          work_executor_(work_executor), on_cancel_(on_cancel), where_(where),
-          limiter_(place.limiter),
+          work_executor_(work_executor), thread_in_words_(work_executor.thread_in_words()),
+          on_cancel_(on_cancel), where_(where), limiter_(place.limiter),
           is_bound_(!caller_ || !caller_->thread() || caller_->is_bound(*place.coroutine)) {
         Loop const* runner = gate().loop();
         // A portal's execution context belongs to somebody else, so the context's gate knows no loop.
@@ -296,7 +296,7 @@ private:
     std::string description() const final {
         auto const state = state_.load(std::memory_order_relaxed);
         return std::string(state == State::queued ? "its turn on " : "a function on ") +
-               work_executor_.thread_in_words() + " (" + call_site() + ')';
+               thread_in_words_ + " (" + call_site() + ')';
     }
 
     bool is_released() noexcept final {
@@ -330,6 +330,8 @@ private:
     CallId call_ = 0;
     BlockedWorkerPointer waiting_worker_;
     WorkExecutor& work_executor_;
+    // Who looks may find the work when it has been refused: then the thread may be gone, and its executor with it.
+    char const* const thread_in_words_;
     OnCancel const on_cancel_;
     std::source_location const where_;
     void const* const limiter_;
