@@ -160,6 +160,24 @@ LOOP_TEST_CASE("A task that goes on after its cancellation is cancelled there", 
           }) == Errc::timed_out);
 }
 
+LOOP_TEST_CASE("A task that goes on after a wait for its children is cancelled there", EveryLoop) {
+    auto const cleans_up = []() -> asio::awaitable<void> {
+        try {
+            co_await forever();
+        } catch (std::exception const&) {
+        }
+        co_await this_coro::reset_cancellation_state(asio::disable_cancellation());
+        co_await sleep_for(20ms);  // its parent waits, and is not told again meanwhile
+    };
+    AnyLoop loop;
+    CHECK(code_of([&] {
+              loop.runner.run_for(1ms, [&]() -> asio::awaitable<void> {
+                  co_await syncopate::gather(cleans_up());
+                  co_await forever();
+              });
+          }) == Errc::timed_out);
+}
+
 LOOP_TEST_CASE("A task that awaits what cannot be cancelled is cancelled there", EveryLoop) {
     AnyLoop loop;
     CHECK(code_of([&] {

@@ -60,14 +60,16 @@ public:
             repetition->end();
     }
 
-    /// In the handler of a cancellation: the coroutine has been kept from throwing, for as long as it waits.
-    /// Returns whether it is to stay so, because the request will be repeated.
-    static bool stay_without_throwing(CoroutineBottom const* bottom) noexcept {
+    class Repetition;
+
+    /// In the handler of a cancellation: the coroutine has been kept from throwing, for as long as it waits. Returns
+    /// what will repeat the request, if it is to stay so for that; or null. Until go_on(), which must follow when the
+    /// wait is over, nothing is repeated: of many tasks that wait for one another, only the innermost has to hear.
+    static Repetition* stay_without_throwing(CoroutineBottom const* bottom) noexcept {
         auto* const repetition = *delivering();
-        return repetition && bottom && repetition->take_over(*bottom);
+        return repetition && bottom && repetition->take_over(*bottom) ? repetition : nullptr;
     }
 
-private:
     class Repetition : public std::enable_shared_from_this<Repetition> {
     public:
         Repetition(CoroutineBottom& bottom, boost::asio::cancellation_signal& signal)
@@ -76,11 +78,12 @@ private:
         void prepare() {
             has_reached_ = false;
             count_ = 0;
-            if (!is_waiting_) {
+            if (!is_waiting_)
                 throws_ = CoroutineState(*bottom_).throws();
+            if (!is_armed_)
                 wait();  // first, because it may fail
-                is_waiting_ = true;
-            }
+            is_waiting_ = true;
+            is_paused_ = false;
         }
 
         /// The coroutine may end inside this call, and its CancelRequest with it.
@@ -109,7 +112,18 @@ private:
             if (bottom_ != &bottom)
                 return false;
             throws_ = true;
+            is_paused_ = true;
             return true;
+        }
+
+        void go_on() noexcept {
+            if (!std::exchange(is_paused_, false) || is_armed_ || !is_waiting_)
+                return;
+            try {
+                wait();
+            } catch (...) {
+                stop();  // without memory it is as Asio does it
+            }
         }
 
         void end() noexcept {
@@ -127,9 +141,11 @@ private:
                                    : milliseconds((std::min)(count_ - quick_repetitions + 1, 16));
             timer_.expires_after(delay);
             timer_.async_wait([self = shared_from_this()](boost::system::error_code) {
-                if (self->bottom_)
+                self->is_armed_ = false;
+                if (self->bottom_ && !self->is_paused_)
                     self->repeat();
             });
+            is_armed_ = true;
         }
 
         void repeat() {
@@ -190,12 +206,15 @@ private:
         boost::asio::steady_timer timer_;
         bool has_reached_ = false;
         bool is_waiting_ = false;
+        bool is_armed_ = false;   // the timer is set
+        bool is_paused_ = false;  // the coroutine waits for others, which have been told
         bool throws_ = true;
         bool has_awaited_cancellable_ = false;
         int count_ = 0;
         int in_vain_ = 0;
     };
 
+private:
     [[gnu::noinline]] static Repetition** delivering() noexcept {
         static thread_local Repetition* repetition = nullptr;
         return &repetition;

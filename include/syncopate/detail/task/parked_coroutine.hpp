@@ -54,9 +54,13 @@ public:
         co_await this_coro::throw_if_cancelled(false);
         CoroutineBottom* bottom = nullptr;
         bool may_throw_again = throws;
+        CancelRequest::Repetition* repetition = nullptr;
         auto const cancelled = [&, on_cancel] {
-            if (throws && CancelRequest::stay_without_throwing(bottom))
+            if (auto* const again =
+                    throws ? CancelRequest::stay_without_throwing(bottom) : nullptr) {
                 may_throw_again = false;
+                repetition = again;
+            }
             on_cancel();
         };
         begin();
@@ -82,6 +86,8 @@ public:
             co_await this_coro::throw_if_cancelled(false);
             co_await boost::asio::post(boost::asio::deferred);
         }
+        if (repetition)
+            repetition->go_on();
         if (may_throw_again)
             co_await this_coro::throw_if_cancelled(true);
         if (no_memory)
