@@ -31,7 +31,7 @@ every=$build/every_header
     find include -name '*.hpp' | sort | sed 's#^include/\(.*\)#\#include <\1>#'
     echo 'int main() {}'
 } > "$every.cpp"
-"$SYNCOPATE_CLANG" -std=c++20 -O0 -fprofile-instr-generate -fcoverage-mapping -Iinclude "$every.cpp" -o "$every" \
+"$SYNCOPATE_CLANG" -std=c++20 -O0 -fprofile-instr-generate -fcoverage-mapping "-I$PWD/include" "$every.cpp" -o "$every" \
     -lssl -lcrypto -lz -ldl
 
 rm -rf "$build/profiles"
