@@ -26,20 +26,12 @@
 #include <utility>
 #include <vector>
 
-namespace {
-
-namespace asio = boost::asio;
-using namespace std::chrono_literals;
-using namespace support;
-using syncopate::Errc;
-using syncopate::iterate_in_thread;
-using syncopate::OnCancel;
-using syncopate::ReadAhead;
-
-static_assert(syncopate::ClosableIterable<decltype(iterate_in_thread(std::vector<int>()))>);
+// Not in the unnamed namespace: GCC warns of coroutines in headers that have a part of it.
+namespace counted {
 
 // Counts on the calling thread, which it notes.
-auto counting(std::atomic<int>& made, std::atomic<std::thread::id>& thread, int failing_item = -1) {
+inline auto counting(
+    std::atomic<int>& made, std::atomic<std::thread::id>& thread, int failing_item = -1) {
     return std::views::iota(0) | std::views::transform([&made, &thread, failing_item](int item) {
                thread = std::this_thread::get_id();
                if (item == failing_item)
@@ -48,6 +40,21 @@ auto counting(std::atomic<int>& made, std::atomic<std::thread::id>& thread, int 
                return item;
            });
 }
+
+}  // namespace counted
+
+namespace {
+
+namespace asio = boost::asio;
+using namespace std::chrono_literals;
+using namespace support;
+using counted::counting;
+using syncopate::Errc;
+using syncopate::iterate_in_thread;
+using syncopate::OnCancel;
+using syncopate::ReadAhead;
+
+static_assert(syncopate::ClosableIterable<decltype(iterate_in_thread(std::vector<int>()))>);
 
 }  // namespace
 
