@@ -3,6 +3,7 @@
 
 #include <syncopate/http/body_iterable.hpp>
 #include <syncopate/http/client.hpp>
+#include <syncopate/http/client_call.hpp>
 #include <syncopate/http/client_cookies.hpp>
 #include <syncopate/http/client_websocket.hpp>
 #include <syncopate/http/connect_info.hpp>

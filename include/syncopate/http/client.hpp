@@ -2,7 +2,9 @@
 #pragma once
 
 #include <syncopate/blocking_range.hpp>
+#include <syncopate/concepts.hpp>
 #include <syncopate/error.hpp>
+#include <syncopate/http/client_call.hpp>
 #include <syncopate/http/client_cookies.hpp>
 #include <syncopate/http/client_response.hpp>
 #include <syncopate/http/client_stream.hpp>
@@ -21,11 +23,13 @@
 #include <syncopate/runner_base.hpp>
 
 #include <chrono>
+#include <concepts>
 #include <cstddef>
 #include <exception>
 #include <filesystem>
 #include <memory>
 #include <source_location>
+#include <stop_token>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -46,9 +50,11 @@ namespace syncopate::inline v0_1::http {
 /// download() take larger ones. A request is given up after its Request::timeout(), or
 /// SessionOptions::total_timeout.
 ///
-/// The last parameter of the members, `where`, is the call site, for messages: leave it to its default.
+/// The last parameter of the members, `where`, is a std::stop_token if a call may be ended early: a request to stop cancels
+/// what it waits for. Left to its default, it is the call site, for messages.
 ///
-/// Throws:    all requests: std::system_error with http::Errc and a message that names the server. The status of
+/// Throws:    all requests: std::system_error with http::Errc and a message that names the server. After a request to
+///            stop: syncopate::Errc::cancelled. The status of
 ///            a response is no error: see raise_for_status(). After close(), or of a client that was moved from
 ///            -> syncopate::Errc::runner_closed. On the thread of the client's loop, where the callbacks of
 ///            requests run -> DeadlockError. All members in the child of a fork, if the client was used before
@@ -59,8 +65,8 @@ namespace syncopate::inline v0_1::http {
 /// Semantics: requests.Session.
 class Client {
 public:
-    /// Where a call is made: the file and the line, for messages.
-    using Where = std::source_location;
+    /// Where a call is made, for messages, and the stop token that may end it.
+    using Where = ClientCall;
 
     /// Makes a client with a loop and a thread of its own.
     ///
@@ -102,7 +108,7 @@ public:
     ClientResponse request(Request request, Where where = Where::current()) {
         auto& core = open();
         auto fetch = [&] { return detail::fetch_whole(core.session(), std::move(request)); };
-        return core.runner().run(fetch, where);
+        return run(core, fetch, where);
     }
 
     /// Sends a GET request. Blocks and throws as request().
@@ -209,8 +215,8 @@ public:
         auto& core = open();
         if (!core.has_total_timeout() && !detail::RequestAccess::parts(request).timeout)
             request.timeout(std::chrono::nanoseconds::zero());
-        auto response =
-            core.runner().wrap_context(core.session().request(std::move(request)), where);
+        auto response = core.runner().wrap_context(
+            core.session().request(std::move(request)), where.stop(), where);
         return {{core_, &core.runner()}, std::move(response), core.max_line_size()};
     }
     /// Sends a GET request for a stream. All else as of stream(Request).
@@ -224,7 +230,8 @@ public:
     /// Blocks:    nothing; the range until there is an event. Its next_for() limits that.
     BlockingRange<ServerSentEvent> events(Request request, Where where = Where::current()) {
         auto& core = open();
-        return core.runner().wrap_iter(core.session().events(std::move(request)), where);
+        return core.runner().wrap_iter(
+            core.session().events(std::move(request)), where.stop(), where);
     }
     /// The same, of a URL.
     BlockingRange<ServerSentEvent> events(std::string url, Where where = Where::current()) {
@@ -244,7 +251,7 @@ public:
         auto& core = open();
         // Only what uses this member knows the type of what it awaits.
         auto const connect = [&](auto& session) { return session.websocket(std::move(request)); };
-        auto socket = core.runner().run([&] { return connect(core.session()); }, where);
+        auto socket = run(core, [&] { return connect(core.session()); }, where);
         return {{core_, &core.runner()}, std::move(socket)};
     }
 
@@ -271,10 +278,10 @@ public:
             std::move(request), std::move(path), std::move(options), core.retries());
         while (!download.is_complete()) {
             auto stream = this->stream(download.next_request(), where);
-            download.receive(stream);
+            download.receive(stream, where.stop());
             stream.close();
             if (download.pause().count() > 0)
-                core.runner().run(detail::pause(download.pause()), where);
+                run(core, detail::pause(download.pause()), where);
         }
         download.commit();
     }
@@ -305,6 +312,46 @@ public:
         download(Request(Verb::get, std::move(url)), std::move(path), std::move(progress), where);
     }
 
+    /// Does the same as get_all() with a stop token, 16 requests at a time.
+    std::vector<ClientResponse> get_all(
+        std::vector<std::string> urls,
+        std::stop_token stop,
+        std::source_location place = std::source_location::current()) {
+        return get_all(std::move(urls), default_concurrency, {std::move(stop), place});
+    }
+    /// Does the same as get_all_settled() with a stop token, 16 requests at a time.
+    std::vector<ClientOutcome> get_all_settled(
+        std::vector<std::string> urls,
+        std::stop_token stop,
+        std::source_location place = std::source_location::current()) {
+        return get_all_settled(std::move(urls), default_concurrency, {std::move(stop), place});
+    }
+    /// Does the same as get_each() with a stop token, 16 requests at a time.
+    std::vector<ClientOutcome> get_each(
+        std::vector<std::string> urls,
+        std::stop_token stop,
+        std::source_location place = std::source_location::current()) {
+        return get_each(std::move(urls), default_concurrency, {std::move(stop), place});
+    }
+    /// Does the same as download() with a stop token, and without options.
+    template <std::same_as<std::stop_token> Stop>
+    void download(
+        Request request,
+        std::filesystem::path path,
+        Stop stop,
+        std::source_location place = std::source_location::current()) {
+        download(std::move(request), std::move(path), ProgressFunction(), {std::move(stop), place});
+    }
+    /// Does the same as download() with a stop token, and without options.
+    template <std::same_as<std::stop_token> Stop>
+    void download(
+        std::string url,
+        std::filesystem::path path,
+        Stop stop,
+        std::source_location place = std::source_location::current()) {
+        download(Request(Verb::get, std::move(url)), std::move(path), std::move(stop), place);
+    }
+
     /// Gives the cookies that the client keeps: to be read, set, saved and loaded.
     ///
     /// Throws:    as said of ClientCookies.
@@ -324,6 +371,15 @@ public:
     }
 
 private:
+    static constexpr std::size_t default_concurrency = 16;
+
+    template <Task T>
+    static task_result_t<T> run(detail::ClientCore& core, T&& task, Where const& where) {
+        if (!where.stop().stop_possible())
+            return core.runner().run(std::forward<T>(task), where);
+        return core.runner().run(std::forward<T>(task), where.stop(), where);
+    }
+
     using AfterFailure = detail::AfterFailure;
 
     detail::ClientCore& open() {
@@ -359,7 +415,7 @@ private:
             return detail::fetch_all(
                 core.session(), std::move(requests), max_concurrency, after_failure);
         };
-        return core.runner().run(fetch, where);
+        return run(core, fetch, where);
     }
 
     std::shared_ptr<detail::ClientCore> core_;

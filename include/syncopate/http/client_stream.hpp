@@ -17,6 +17,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -100,30 +101,37 @@ public:
     }
 
     /// Reads the body line by line, as Content::lines(). The lines that are read ahead take 16 MiB at most.
-    BlockingRange<std::string> lines() & {
+    ///
+    /// stop:      a stop request ends the range: `++` throws Errc::cancelled.
+    BlockingRange<std::string> lines(std::stop_token stop = {}) & {
         constexpr std::size_t memory = std::size_t{16} * 1024 * 1024;
         auto& content = response_->content();
-        return runner_->wrap_iter(content.lines(), as_many(memory, max_line_size_));
+        return runner_->wrap_iter(
+            content.lines(), as_many(memory, max_line_size_), std::move(stop));
     }
-    BlockingRange<std::string> lines() && = delete;  // they would outlive the stream
+    BlockingRange<std::string> lines(std::stop_token stop = {}) && =
+        delete;  // they would outlive the stream
 
     /// Reads the body in pieces of just that size; only the last one may be shorter. The pieces that are read
     /// ahead take 1 MiB at most, or are one.
     ///
     /// size:      in bytes; 0 counts as 1.
-    BlockingRange<std::string> chunks(std::size_t size) & {
+    /// stop:      as for lines().
+    BlockingRange<std::string> chunks(std::size_t size, std::stop_token stop = {}) & {
         constexpr std::size_t memory = std::size_t{1024} * 1024;
         auto& content = response_->content();
-        return runner_->wrap_iter(content.chunks(size), as_many(memory, size));
+        return runner_->wrap_iter(content.chunks(size), as_many(memory, size), std::move(stop));
     }
-    BlockingRange<std::string> chunks(std::size_t size) && = delete;
+    BlockingRange<std::string> chunks(std::size_t size, std::stop_token stop = {}) && = delete;
 
     /// Reads the body in the pieces in which it comes, of any size up to 512 KiB. Four at most are read ahead.
-    BlockingRange<std::string> pieces() & {
+    ///
+    /// stop:      as for lines().
+    BlockingRange<std::string> pieces(std::stop_token stop = {}) & {
         constexpr std::size_t pieces_ahead = 4;
-        return runner_->wrap_iter(response_->content(), ReadAhead(pieces_ahead));
+        return runner_->wrap_iter(response_->content(), ReadAhead(pieces_ahead), std::move(stop));
     }
-    BlockingRange<std::string> pieces() && = delete;
+    BlockingRange<std::string> pieces(std::stop_token stop = {}) && = delete;
 
     /// Ends the exchange now. A second time: nothing.
     ///

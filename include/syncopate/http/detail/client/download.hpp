@@ -18,6 +18,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -67,14 +68,15 @@ public:
     /// Writes what comes, if it is what is missing. What breaks off is asked for again after pause(), if the policy
     /// allows that.
     ///
+    /// stop:      a stop request ends it.
     /// Throws:    StatusError; Errc::body_too_large; what the body, the file and the progress function throw.
-    void receive(ClientStream& stream) {
+    void receive(ClientStream& stream, std::stop_token const& stop) {
         pause_ = {};
         if (!begin(stream))
             return;
         auto const before = file_.size();
         try {
-            copy(stream);
+            copy(stream, stop);
             is_complete_ = true;
         } catch (std::system_error const& error) {
             bool const has_more =
@@ -158,10 +160,11 @@ private:
             version_->set(std::move(validator));
     }
 
-    void copy(ClientStream& stream) {
+    void copy(ClientStream& stream, std::stop_token const& stop) {
         constexpr std::size_t piece_size = std::size_t{256} * 1024;
         // What came before a connection breaks counts if the rest is asked for: no piece waits until it is full.
-        for (std::string const& piece : version_ ? stream.pieces() : stream.chunks(piece_size)) {
+        for (std::string const& piece :
+             version_ ? stream.pieces(stop) : stream.chunks(piece_size, stop)) {
             limit(file_.size() + piece.size(), stream);
             file_.write(piece);
             so_far_.received = file_.size();
