@@ -264,7 +264,9 @@ TEST_CASE("A request says by itself whether an encoding is asked for") {
     auto const encoding = [&](Request request) {
         return line_of(plain.sent(std::move(request.decompress(true))), "Accept-Encoding");
     };
-    CHECK(encoding(Request(Verb::get, plain.url())) == "gzip, deflate");
+    CHECK(
+        encoding(Request(Verb::get, plain.url())) ==
+        syncopate::http::detail::BodyDecoder::known_encodings());
     CHECK(encoding(Request(Verb::get, plain.url()).header("Range", "bytes=0-9")) == "identity");
     CHECK(encoding(Request(Verb::get, plain.url()).header("Accept-Encoding", "x")) == "x");
 }
