@@ -242,13 +242,15 @@ private:
 
     /// Ends what has not begun at once, on this thread: the loop may be busy for long.
     void withdraw_tasks() noexcept {
-        OperationList withdrawn;
+        OperationList::Chain withdrawn;
         running_tasks().locked([&] {
+            OperationList list;
             withdraw_operations(
                 [](Operation const& operation) noexcept {
                     return operation.task() && operation.task()->may_be_refused();
                 },
-                withdrawn);
+                list);
+            withdrawn = list.take_all();  // a stop request must not find them
         });
         while (Operation* const operation = withdrawn.pop_front())
             operation->task()->refuse(refusal());

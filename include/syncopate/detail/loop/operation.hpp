@@ -75,6 +75,35 @@ public:
         }
     }
 
+    /// What has been taken out of a list as one: no list has it any more, so nobody else takes it out.
+    class Chain {
+    public:
+        Chain() = default;
+
+        /// The oldest, or null.
+        Operation* pop_front() noexcept {
+            Operation* const operation = first_;
+            if (operation)
+                first_ = operation->next_;
+            return operation;
+        }
+
+    private:
+        friend class OperationList;
+        explicit Chain(Operation* first) noexcept : first_(first) {}
+
+        Operation* first_ = nullptr;
+    };
+
+    Chain take_all() noexcept {
+        Operation* const first = first_;
+        for (Operation* operation = first; operation; operation = operation->next_)
+            operation->link_ = nullptr;
+        first_ = nullptr;
+        end_ = &first_;
+        return Chain(first);
+    }
+
     template <class F>
     void for_each(F f) const {
         for (Operation* operation = first_; operation; operation = operation->next_)
