@@ -62,7 +62,7 @@ public:
     Headers const& trailers() const { return state().head.trailers; }
 
     /// Gives the links to other resources, of the fields Link.
-    Links links() const { return Links(headers(), url()); }
+    Links links() const { return {headers(), url()}; }
 
     /// Gives the address and the port that the request was sent to: the server's, or those of its proxy. `0.0.0.0:0` where
     /// it went by SessionOptions::unix_socket().

@@ -20,9 +20,7 @@
 #include <type_traits>
 #include <utility>
 
-namespace syncopate::inline v0_1 {
-
-namespace detail {
+namespace syncopate::inline v0_1::detail {
 
 /// Shared by the child, its Ready, and the coroutine in start(). The first outcome counts: the value that
 /// the child is ready with, or its end.
@@ -128,5 +126,4 @@ boost::asio::awaitable<V> start_child(Nursery& nursery, OwnedOrRef<F> function) 
     co_return state->take();
 }
 
-}  // namespace detail
-}  // namespace syncopate::inline v0_1
+}  // namespace syncopate::inline v0_1::detail

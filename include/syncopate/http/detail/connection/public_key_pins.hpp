@@ -32,7 +32,7 @@ inline std::string public_key_digest(X509* certificate) {
                         der, static_cast<std::size_t>(size), digest.data(), &digest_size,
                         EVP_sha256(), nullptr) != 1)
         return {};
-    std::array<unsigned char, 2 * EVP_MAX_MD_SIZE> text{};
+    std::array<unsigned char, std::size_t{2} * EVP_MAX_MD_SIZE> text{};
     auto const length = EVP_EncodeBlock(text.data(), digest.data(), static_cast<int>(digest_size));
     return {reinterpret_cast<char const*>(text.data()), static_cast<std::size_t>(length)};
 }
