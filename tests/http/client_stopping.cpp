@@ -61,6 +61,11 @@ std::vector<std::pair<char const*, Call>> calls_of(
          [&client, url](auto stop) { client.send_all({Request("GET", url)}, 4, stop); }},
         {"send_each",
          [&client, url](auto stop) { return client.send_each({Request("GET", url)}, 4, stop); }},
+        {"events",
+         [&client, url](auto stop) {
+             for (auto const& event : client.events(url, stop))
+                 static_cast<void>(event);
+         }},
         {"stream", [&client, url](auto stop) { return client.stream(url, stop); }},
         {"stream of a request",
          [&client, url](auto stop) { return client.stream(Request(Verb::get, url), stop); }},
