@@ -97,7 +97,7 @@ public:
             leave();
     }
 
-    /// pulling: null is the end.
+    /// Gives the next item. No Pulling is the end.
     static boost::asio::awaitable<std::optional<Item>> next(Pulling* pulling) {
         if (!pulling)
             co_return std::nullopt;

@@ -213,7 +213,7 @@ public:
     /// Blocks:    until the header has come.
     [[nodiscard]] ClientStream stream(Request request, Where where = Where::current()) {
         auto& core = open();
-        if (!core.has_total_timeout() && !detail::RequestAccess::parts(request).timeout)
+        if (!core.has_total_timeout() && !detail::RequestAccess::parts(request).settings().timeout)
             request.timeout(std::chrono::nanoseconds::zero());
         auto response = core.runner().wrap_context(
             core.session().request(std::move(request)), where.stop(), where);

@@ -163,7 +163,7 @@ private:
         return false;
     }
 
-    /// left:      begins with the equals sign.
+    /// Takes the value of a parameter, which begins with the equals sign.
     static std::string take_value(std::string_view& left) {
         left.remove_prefix((std::min)(left.find_first_not_of(" \t", 1), left.size()));
         std::string value;

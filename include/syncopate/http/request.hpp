@@ -161,7 +161,7 @@ public:
 
     /// Sets a limit of time instead of SessionOptions::total_timeout(). Zero or less: no limit.
     Request& timeout(std::chrono::nanoseconds value) {
-        parts_.timeout = value;
+        parts_.change_settings().timeout = value;
         return *this;
     }
 
@@ -196,7 +196,7 @@ public:
 
     /// Sets a limit instead of SessionOptions::max_redirects(). Zero: the redirect itself is the response.
     Request& max_redirects(std::size_t value) {
-        parts_.max_redirects = value;
+        parts_.change_settings().max_redirects = value;
         return *this;
     }
 

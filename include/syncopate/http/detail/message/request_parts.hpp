@@ -21,6 +21,8 @@ namespace syncopate::inline v0_1::http::detail {
 /// What few requests set. It lies apart, so that the frame of a request's coroutine stays small, and is shared by copies.
 /// Nothing: the session's options hold.
 struct RequestSettings {
+    std::optional<std::chrono::nanoseconds> timeout;
+    std::optional<std::size_t> max_redirects;
     std::optional<std::chrono::nanoseconds> connect_timeout;
     std::optional<std::chrono::nanoseconds> read_timeout;
     std::optional<bool> decompress;
@@ -44,9 +46,6 @@ struct RequestParts {
     std::string content_type;
     /// The value of Authorization, or empty.
     std::string authorization;
-    /// These: nothing where the session's options hold.
-    std::optional<std::chrono::nanoseconds> timeout;
-    std::optional<std::size_t> max_redirects;
     /// Null: as if nothing were set in it.
     std::shared_ptr<RequestSettings const> own_settings;
     ProgressFunction on_progress;

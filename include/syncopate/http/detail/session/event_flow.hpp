@@ -45,7 +45,7 @@ public:
         if (!request_.headers().contains("Cache-Control"))
             request_.header("Cache-Control", "no-store");
         // The stream has no end: only silence is limited.
-        if (!RequestAccess::parts(request_).timeout)
+        if (!RequestAccess::parts(request_).settings().timeout)
             request_.timeout(std::chrono::nanoseconds::zero());
     }
 

@@ -20,7 +20,6 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -47,7 +46,7 @@ protected:
         std::shared_ptr<SessionCore> core, SessionLoopPointer loop, RequestParts const& request)
         : core_(std::move(core)), loop_(std::move(loop)), request_(request),
           trace_(core_->options().trace()), credentials_(Credentials::make(*core_, request)) {
-        auto const limit = request.timeout.value_or(core_->options().total_timeout());
+        auto const limit = request.settings().timeout.value_or(core_->options().total_timeout());
         if (limit.count() > 0)
             total_ = deadline_from(trace_.start(), limit);
         if (request.settings().proxy)
@@ -63,7 +62,7 @@ protected:
     Deadline total() const noexcept { return total_; }
     /// Whether nobody has set that.
     bool has_usual_total() const noexcept {
-        return !request_.timeout && !options().has_total_timeout();
+        return !request_.settings().timeout && !options().has_total_timeout();
     }
     Url const& url() const noexcept { return trace_.url(); }
     Credentials* credentials() const noexcept { return credentials_.get(); }
@@ -83,9 +82,6 @@ protected:
             return use_own_proxy();
         proxy_ = core_->proxy_for(url);
     }
-
-    /// The redirects that led to the target.
-    void set_hop(std::size_t hop) noexcept { hop_ = static_cast<std::uint32_t>(hop); }
 
     /// The target's key in the pool.
     std::string_view pool_key() const noexcept {
@@ -113,8 +109,10 @@ protected:
     /// Waits for what the lease lacks: the permit, and the connection to the target.
     ///
     /// key:       the target's in the pool.
+    /// hop:       the redirects that led to the target.
     /// Returns:   the deadline for the connection to be ready, if it was made here.
-    asio::awaitable<Deadline> complete(Lease& lease, std::string_view key, Connections wanted) {
+    asio::awaitable<Deadline> complete(
+        Lease& lease, std::string_view key, Connections wanted, std::size_t hop = 0) {
         if (!lease)
             lease = co_await loop_->pool.lease(std::string(key), total_, *loop_->deadline_timer);
         if (wanted == Connections::fresh_only)
@@ -122,7 +120,7 @@ protected:
         if (lease.has_connection())
             co_return total_;
         auto const deadline = connect_deadline();
-        ConnectFlow connecting(core_, loop_, url(), proxy_, hop_);
+        ConnectFlow connecting(core_, loop_, url(), proxy_, hop);
         auto connection = co_await connecting.run(deadline, total_);
         lease.set_connection(std::move(connection));
         co_return deadline;
@@ -172,8 +170,6 @@ private:
     Proxy const* proxy_ = nullptr;
     std::unique_ptr<OwnProxy> own_proxy_;             // null: the session's choice
     std::unique_ptr<Credentials> const credentials_;  // null: the request has its own, or none
-    // Last and small: what is derived from this has its first members in the gap behind it.
-    std::uint32_t hop_ = 0;
 };
 
 }  // namespace syncopate::inline v0_1::http::detail

@@ -48,7 +48,8 @@ public:
                 auto lease = flow.try_lease();
                 for (;;) {
                     if (!lease.has_connection())
-                        co_await flow.complete(lease, flow.pool_key(), Connections::any);
+                        co_await flow.complete(
+                            lease, flow.pool_key(), Connections::any, flow.history_.size());
                     flow.report_connection(lease);
                     // A cancellation that came while nothing was awaited is noticed here: nothing is sent.
                     auto const cancellation = co_await asio::this_coro::cancellation_state;
@@ -149,7 +150,7 @@ private:
         auto const& head = state_->head;
         if (credentials() && credentials()->take_challenge(head, url(), rewrite_))
             return same_request();
-        auto const most = request().max_redirects.value_or(options().max_redirects());
+        auto const most = request().settings().max_redirects.value_or(options().max_redirects());
         if (most == 0)
             return nullptr;
         auto redirect = redirect_of(head, url(), rewrite_, request().body, options());
@@ -171,7 +172,6 @@ private:
         if (std::exchange(is_same_request_, false))
             return;
         history_.push_back(Response(std::move(before)));
-        set_hop(history_.size());
     }
 
     Response end() {

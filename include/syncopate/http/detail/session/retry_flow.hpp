@@ -66,7 +66,7 @@ public:
 private:
     RetryFlow(SessionOptions const& options, Request request)
         : policy_(options.retries()), request_(std::move(request)) {
-        auto const limit = parts().timeout.value_or(options.total_timeout());
+        auto const limit = parts().settings().timeout.value_or(options.total_timeout());
         if (limit.count() > 0)
             total_ = deadline_from(Deadline::clock::now(), limit);
     }
