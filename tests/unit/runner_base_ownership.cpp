@@ -194,6 +194,17 @@ LOOP_TEST_CASE(
     CHECK(alive_after == 0);
 }
 
+// Who reads it after its end finds another value.
+struct Spoiling {
+    Spoiling() = default;
+    Spoiling(Spoiling const& other) : value(other.value) {}
+    Spoiling& operator=(Spoiling const&) = delete;
+    ~Spoiling() { *static_cast<int volatile*>(&value) = 0; }
+
+    int value = 21;
+    Tracked tracked;
+};
+
 LOOP_TEST_CASE("A named factory is copied where nobody waits for its task", TurningLoops) {
     std::promise<int> background;
     std::future<int> future;
@@ -201,18 +212,18 @@ LOOP_TEST_CASE("A named factory is copied where nobody waits for its task", Turn
         AnyLoop loop;
         {
             // The coroutines refer to the lambda that made them.
-            auto const factory = [&background, capture = Tracked(21)]() -> asio::awaitable<int> {
+            auto const factory = [&background, capture = Spoiling()]() -> asio::awaitable<int> {
                 co_await sleep_for(5ms);
-                background.set_value(capture.value());
-                co_return capture.value();
+                background.set_value(capture.value);
+                co_return capture.value;
             };
             loop.runner.start_soon(factory);
         }
         CHECK(background.get_future().get() == 21);
         {
-            auto const factory = [capture = Tracked(21)]() -> asio::awaitable<int> {
+            auto const factory = [capture = Spoiling()]() -> asio::awaitable<int> {
                 co_await sleep_for(5ms);
-                co_return capture.value();
+                co_return capture.value;
             };
             future = loop.runner.run_as_future(factory);
         }
