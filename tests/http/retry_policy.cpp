@@ -134,7 +134,7 @@ TEST_CASE("A request that must not be repeated is sent once, unless nothing of i
     CHECK(taking.requests().size() == 1);
 }
 
-TEST_CASE("A range that can be iterated once is sent once") {
+TEST_CASE("A range is iterated anew for each attempt") {
     RawServer const server(answering_in_turn({busy, ok()}));
     Client client(patient());
     std::vector<std::string> const pieces{"one", "two"};

@@ -104,7 +104,13 @@ public:
         : pool_(pool), caller_(std::move(caller)) {
         ++pool_.count_;
     }
-    ~PooledCoroutine() { --pool_.count_; }
+    ~PooledCoroutine() {
+        // A coroutine that had no memory to go on with is destroyed with its task, and what the task has left behind
+        // looks for the thread.
+        if (caller_)
+            caller_->set_thread(nullptr);
+        --pool_.count_;
+    }
 
 private:
     friend class SpawnedTask;
