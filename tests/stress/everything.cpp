@@ -932,7 +932,8 @@ private:
     /// Whoever still uses the old one destroys it.
     void exchange() { world_.exchange(below(slots)); }
 
-    static asio::awaitable<void> let_go(HeldPointer runner) {
+    static asio::awaitable<void> let_go(
+        [[maybe_unused]] HeldPointer runner) {  // its frame holds it
         Tracked const frame;
         co_await asio::post(asio::use_awaitable);
     }
