@@ -52,7 +52,8 @@ asio::awaitable<void> child(std::string inherited, int number) {
     auto const deeper = depth.set(depth.get() + 1);
     co_await asio::post(asio::use_awaitable);
     require_name(own);
-    co_await to_thread([own] {
+    // Named: GCC 12 destroys the captures of a lambda twice that is written into a co_await expression.
+    auto const in_thread = [own] {
         require_name(own);
         auto const in_worker = name.set(own + "w");
         from_thread::call([own] { require_name(own + "w"); });
@@ -61,7 +62,8 @@ asio::awaitable<void> child(std::string inherited, int number) {
             co_await asio::post(asio::use_awaitable);
             require_name(own + "w");
         });
-    });
+    };
+    co_await to_thread(in_thread);
     require_name(own);
     require(depth.get() == 1, "each counts its own depth");
 }
@@ -72,7 +74,8 @@ asio::awaitable<void> parent(std::string inherited) {
     auto const scope = name.set(own);
     co_await syncopate::gather(child(own, 1), child(own, 2), child(own, 3));
     require_name(own);
-    co_await syncopate::to_calling_thread([own] { require_name(own); });
+    auto const in_caller = [own] { require_name(own); };
+    co_await syncopate::to_calling_thread(in_caller);
     require_name(own);
 }
 
