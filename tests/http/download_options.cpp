@@ -91,6 +91,18 @@ Script serving(ServedFile const& file) {
 
 DownloadOptions const resuming = DownloadOptions().resume(true);
 
+/// A client that downloads such a file, and goes on where it broke off before.
+struct Resuming {
+    void operator()() { client.download(server.url(), path, resuming); }
+    std::string part() const { return content_of(path.string() + ".part"); }
+
+    ServedFile file;
+    RawServer const server{serving(file)};
+    TemporaryDirectory const directory;
+    fs::path const path = directory.path() / "file";
+    Client client;
+};
+
 bool is_rest(std::string const& request) {
     return request.find("\r\nRange: bytes=") != request.npos;
 }
@@ -98,16 +110,12 @@ bool is_rest(std::string const& request) {
 }  // namespace
 
 TEST_CASE("A download that broke off is gone on with by the next one") {
-    ServedFile file;
+    Resuming download;
+    auto& [file, server, directory, path, client] = download;
     file.most = 4;
-    RawServer const server(serving(file));
-    TemporaryDirectory directory;
-    auto const path = directory.path() / "file";
-    Client client;
-    auto const download = [&] { client.download(server.url(), path, resuming); };
     CHECK(code_of(download) == Errc::body_truncated);
     CHECK(!fs::exists(path));
-    CHECK(content_of(directory.path() / "file.part") == "0123");
+    CHECK(download.part() == "0123");
     CHECK(code_of(download) == Errc::body_truncated);
     std::vector<Progress> seen;
     client.download(
@@ -128,18 +136,14 @@ TEST_CASE("A download that broke off is gone on with by the next one") {
 
 TEST_CASE(
     "A file that has changed, or whose version is not known, is downloaded from its beginning") {
-    ServedFile file;
+    Resuming download;
+    auto& [file, server, directory, path, client] = download;
     file.most = 4;
-    RawServer const server(serving(file));
-    TemporaryDirectory directory;
-    auto const path = directory.path() / "file";
-    Client client;
-    auto const download = [&] { client.download(server.url(), path, resuming); };
     CHECK(code_of(download) == Errc::body_truncated);
     file.content = "abcdefghijkl";
     file.fields = "ETag: \"two\"\r\n";
     CHECK(code_of(download) == Errc::body_truncated);
-    CHECK(content_of(directory.path() / "file.part") == "abcd");
+    CHECK(download.part() == "abcd");
 
     SECTION("a weak ETag, and a time that is too fresh") {
         file.fields = "ETag: W/\"three\"\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\n"
@@ -178,36 +182,27 @@ TEST_CASE(
 }
 
 TEST_CASE("A Last-Modified that is old enough tells versions apart") {
-    ServedFile file;
-    file.most = 4;
-    file.fields = "Last-Modified: Sun, 06 Nov 1994 08:49:37 GMT\r\n";
-    RawServer const server(serving(file));
-    TemporaryDirectory directory;
-    Client client;
-    auto const download = [&] {
-        client.download(server.url(), directory.path() / "file", resuming);
-    };
+    Resuming download;
+    download.file.most = 4;
+    download.file.fields = "Last-Modified: Sun, 06 Nov 1994 08:49:37 GMT\r\n";
     CHECK(code_of(download) == Errc::body_truncated);
-    file.most = 100;
+    download.file.most = 100;
     download();
     CHECK_THAT(
-        server.requests().back(),
+        download.server.requests().back(),
         ContainsSubstring("\r\nIf-Range: Sun, 06 Nov 1994 08:49:37 GMT\r\n"));
-    CHECK(content_of(directory.path() / "file") == file.content);
+    CHECK(content_of(download.path) == download.file.content);
 }
 
 TEST_CASE("A download of which all had come is complete when the server has no more") {
-    ServedFile file;
-    RawServer const server(serving(file));
-    TemporaryDirectory directory;
-    auto const path = directory.path() / "file";
-    Client client;
-    std::ofstream(path.string() + ".part") << file.content;
-    std::ofstream(path.string() + ".part.info") << server.url() << "\n\"one\"\n";
-    client.download(server.url(), path, resuming);
-    CHECK(content_of(path) == file.content);
-    CHECK(server.requests().size() == 1);
-    CHECK(files_in(directory) == 1);
+    Resuming download;
+    auto const& path = download.path;
+    std::ofstream(path.string() + ".part") << download.file.content;
+    std::ofstream(path.string() + ".part.info") << download.server.url() << "\n\"one\"\n";
+    download();
+    CHECK(content_of(path) == download.file.content);
+    CHECK(download.server.requests().size() == 1);
+    CHECK(files_in(download.directory) == 1);
 }
 
 TEST_CASE("With a policy of retries, a download goes on by itself as long as something comes") {
