@@ -2,6 +2,8 @@
 #pragma once
 
 #include "support/audit.hpp"
+#include <syncopate/concepts.hpp>
+#include <syncopate/to_calling_thread.hpp>
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/cancellation_type.hpp>
@@ -16,6 +18,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <concepts>
 #include <list>
 #include <memory>
 #include <mutex>
@@ -191,6 +194,15 @@ auto run_and_stop(Runner& runner, Gate& started, Task&& task) {
 template <class Runner, class Task>
 auto run_and_stop(Runner& runner, Gate& started, Gate& cancelled, Task&& task) {
     std::stop_source source;
+    auto const listened_for = [&]() -> asio::awaitable<syncopate::task_result_t<Task>> {
+        // A caller that calls functions for its task listens to the token by then: the request reaches the loop
+        // before request_stop() returns.
+        co_await syncopate::to_calling_thread([] {});
+        if constexpr (std::invocable<Task&>)
+            co_return co_await task();
+        else
+            co_return co_await std::forward<Task>(task);
+    };
     std::jthread const stopper([&] {
         started.wait();
         source.request_stop();
@@ -200,7 +212,7 @@ auto run_and_stop(Runner& runner, Gate& started, Gate& cancelled, Task&& task) {
             co_return;
         });
     });
-    return runner.run(std::forward<Task>(task), source.get_token());
+    return runner.run(listened_for, source.get_token());
 }
 
 /// Tells on which thread it was destroyed. A moved-from probe tells nothing.
