@@ -372,6 +372,10 @@ TEST_CASE("Retry-After is a number of seconds, or a date") {
     CHECK(wait("Fri, 17 May 2024 12:00:30 GMT") == 30s);
     CHECK(wait("Fri, 17 May 2024 11:00:00 GMT") == 0s);
     CHECK(wait("Fri, 17 May 2024 12:00:30 GMT", "Fri, 17 May 2024 12:00:20 GMT") == 10s);
+    auto const longest = wait("99999999999999999999");
+    CHECK(wait("Fri, 01 Jan 9999 00:00:00 GMT") == longest);
+    CHECK(wait("Fri, 01 Jan 9999 00:00:00 GMT", "Mon, 01 Jan 1601 00:00:00 GMT") == longest);
+    CHECK(wait("Mon, 01 Jan 1601 00:00:00 GMT", "Fri, 01 Jan 9999 00:00:00 GMT") == 0s);
     CHECK_FALSE(wait(""));
     CHECK_FALSE(wait("-1"));
     CHECK_FALSE(wait("1.5"));

@@ -194,6 +194,15 @@ TEST_CASE("A Last-Modified that is old enough tells versions apart") {
     CHECK(content_of(download.path) == download.file.content);
 }
 
+TEST_CASE("The dates of a server may lie as far apart as dates can") {
+    syncopate::http::Headers headers;
+    headers.add("Last-Modified", "Mon, 01 Jan 1601 00:00:00 GMT");
+    headers.add("Date", "Fri, 01 Jan 9999 00:00:00 GMT");
+    CHECK(
+        syncopate::http::detail::validator_of(headers) ==
+        std::string("Mon, 01 Jan 1601 00:00:00 GMT"));
+}
+
 TEST_CASE("A download of which all had come is complete when the server has no more") {
     Resuming download;
     auto const& path = download.path;

@@ -27,7 +27,8 @@ inline std::string validator_of(Headers const& headers) {
     auto const modified = trimmed(headers["Last-Modified"]);
     auto const changed = CookieDate::parse(modified);
     auto const sent = CookieDate::parse(headers["Date"]);
-    bool const is_weak = !changed || (sent && *sent - *changed < std::chrono::seconds(1));
+    bool const is_weak =
+        !changed || (sent && seconds_between(*changed, *sent) < std::chrono::seconds(1));
     return is_weak ? std::string() : std::string(modified);
 }
 

@@ -1,4 +1,4 @@
-// CookieDate: parses the dates of Set-Cookie fields, RFC 6265, 5.1.1.
+// CookieDate: parses the dates of Set-Cookie fields, RFC 6265, 5.1.1. seconds_between(): of two such dates.
 #pragma once
 
 #include <syncopate/http/headers.hpp>
@@ -13,6 +13,13 @@
 namespace syncopate::inline v0_1::http::detail {
 
 using CookieTime = std::chrono::system_clock::time_point;
+
+/// Both may be at the ends of what the clock can represent: then their difference can be told in seconds only.
+inline std::chrono::seconds seconds_between(CookieTime earlier, CookieTime later) noexcept {
+    using std::chrono::floor;
+    using std::chrono::seconds;
+    return floor<seconds>(later) - floor<seconds>(earlier);
+}
 
 /// The parts of a date. They may come in any order, with other text between them.
 class CookieDate {
