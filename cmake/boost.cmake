@@ -1,5 +1,21 @@
 include("${CMAKE_CURRENT_LIST_DIR}/boost-minimum.cmake")
 
+if(SYNCOPATE_ASIO_STANDALONE)
+    if(SYNCOPATE_BUILD_TESTS OR SYNCOPATE_BUILD_EXAMPLES OR SYNCOPATE_BUILD_BENCHMARKS OR SYNCOPATE_BUILD_FUZZERS)
+        message(FATAL_ERROR "The tests, examples and benchmarks of syncopate need Boost: not with SYNCOPATE_ASIO_STANDALONE.\n")
+    endif()
+    if(SYNCOPATE_HTTP AND NOT SYNCOPATE_HTTP STREQUAL "AUTO")
+        message(FATAL_ERROR "syncopate::http needs Boost.Beast: SYNCOPATE_HTTP does not go with SYNCOPATE_ASIO_STANDALONE.\n")
+    endif()
+    include("${CMAKE_CURRENT_LIST_DIR}/asio.cmake")
+    if(syncopate_asio_missing)
+        message(FATAL_ERROR "With SYNCOPATE_ASIO_STANDALONE syncopate needs ${syncopate_asio_missing}.\n")
+    endif()
+    set(syncopate_asio_target syncopate_asio)
+    return()
+endif()
+set(syncopate_asio_target Boost::headers)
+
 # A parent project may have brought Boost already. Otherwise CONFIG: Boost's own package knows its
 # version and its targets; CMake's FindBoost knows only the Boosts older than itself, and is on its
 # way out.

@@ -7,6 +7,18 @@ if(SYNCOPATE_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
     set(CMAKE_CXX_COMPILER_LAUNCHER "${SYNCOPATE_CCACHE}")
 endif()
 
+option(SYNCOPATE_TEST_COMPILED "Test the library as syncopate::compiled, and not by its headers alone")
+
+# syncopate_link(TARGET LIBRARY): links what is tested, in the form in which it is tested.
+function(syncopate_link target library)
+    target_link_libraries("${target}" PRIVATE "${library}")
+    if(SYNCOPATE_TEST_COMPILED AND library STREQUAL "syncopate::http")
+        target_link_libraries("${target}" PRIVATE syncopate::compiled)
+    elseif(SYNCOPATE_TEST_COMPILED)
+        target_link_libraries("${target}" PRIVATE syncopate::compiled_core)
+    endif()
+endfunction()
+
 # With Clang only: GCC 12 fails on http.hpp when it has parsed it before. Who misses an include hears of it from
 # another compiler.
 option(SYNCOPATE_PRECOMPILE "Parse the library once for all tests and examples, with Clang")
@@ -25,7 +37,7 @@ function(syncopate_precompile target library)
         set(empty "${PROJECT_BINARY_DIR}/${precompiled}.cpp")
         file(CONFIGURE OUTPUT "${empty}" CONTENT "")
         add_library("${precompiled}" OBJECT "${empty}")
-        target_link_libraries("${precompiled}" PRIVATE "${library}")
+        syncopate_link("${precompiled}" "${library}")
         # ccache compares what is in the files, and Clang would compare their times.
         target_compile_options("${precompiled}" PRIVATE "SHELL:-Xclang -fno-pch-timestamp")
         target_precompile_headers("${precompiled}" PRIVATE ${headers})

@@ -26,16 +26,16 @@ endif()
 # Not Boost's own COMPONENTS: a component that is missing there marks the whole of Boost not found,
 # which the core does not deserve. Same version as the headers, or the two would not fit together.
 # The library does without Boost.URL; programs that link syncopate::http may use it, where it is found.
-foreach(syncopate_component IN ITEMS json url)
-    if(Boost_VERSION AND NOT TARGET Boost::${syncopate_component})
-        find_package(boost_${syncopate_component} ${Boost_VERSION} EXACT CONFIG QUIET HINTS "${Boost_DIR}/..")
+foreach(syncopate_boost_library IN ITEMS json url)
+    if(Boost_VERSION AND NOT TARGET Boost::${syncopate_boost_library})
+        find_package(boost_${syncopate_boost_library} ${Boost_VERSION} EXACT CONFIG QUIET HINTS "${Boost_DIR}/..")
     endif()
-    if(NOT TARGET Boost::${syncopate_component} AND NOT syncopate_component STREQUAL "url")
+    if(NOT TARGET Boost::${syncopate_boost_library} AND NOT syncopate_boost_library STREQUAL "url")
         list(
             APPEND syncopate_http_missing
-            "Boost.${syncopate_component} ${Boost_VERSION} (Debian 12: libboost-${syncopate_component}1.81-dev)"
+            "Boost.${syncopate_boost_library} ${Boost_VERSION} (Debian 12: libboost-${syncopate_boost_library}1.81-dev)"
         )
     endif()
 endforeach()
-unset(syncopate_component)
+unset(syncopate_boost_library)
 list(JOIN syncopate_http_missing ", " syncopate_http_missing)

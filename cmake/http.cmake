@@ -1,4 +1,4 @@
-if(NOT SYNCOPATE_HTTP)
+if(NOT SYNCOPATE_HTTP OR SYNCOPATE_ASIO_STANDALONE)
     return()
 endif()
 
@@ -21,3 +21,8 @@ target_link_libraries(
                              $<TARGET_NAME_IF_EXISTS:Boost::url> $<TARGET_NAME_IF_EXISTS:syncopate_libpsl>
                              ${CMAKE_DL_LIBS}
 )
+syncopate_as_system(syncopate_http Boost::json)
+if(WIN32)
+    # The authorities that Windows trusts.
+    target_link_libraries(syncopate_http INTERFACE crypt32)
+endif()

@@ -21,6 +21,18 @@ if(TARGET syncopate_http)
     install(EXPORT syncopate-http-targets NAMESPACE syncopate:: DESTINATION "${syncopate_package_dir}")
 endif()
 
+if(TARGET syncopate_fiber)
+    install(TARGETS syncopate_fiber EXPORT syncopate-fiber-targets)
+    install(EXPORT syncopate-fiber-targets NAMESPACE syncopate:: DESTINATION "${syncopate_package_dir}")
+endif()
+
+if(TARGET syncopate_process)
+    install(TARGETS syncopate_process EXPORT syncopate-process-targets)
+    install(
+        EXPORT syncopate-process-targets NAMESPACE syncopate:: DESTINATION "${syncopate_package_dir}"
+    )
+endif()
+
 # Below 1.0 a minor version may change the interface.
 write_basic_package_version_file(
     "${PROJECT_BINARY_DIR}/syncopate-config-version.cmake"
@@ -33,7 +45,14 @@ install(
           "${PROJECT_SOURCE_DIR}/cmake/syncopate-config.cmake"
           "${PROJECT_SOURCE_DIR}/cmake/boost-minimum.cmake"
           "${PROJECT_SOURCE_DIR}/cmake/http-dependencies.cmake"
+          "${PROJECT_SOURCE_DIR}/cmake/compiled.cmake"
+          "${PROJECT_SOURCE_DIR}/cmake/fiber-dependencies.cmake"
+          "${PROJECT_SOURCE_DIR}/cmake/process-dependencies.cmake"
     DESTINATION "${syncopate_package_dir}"
 )
+
+if(SYNCOPATE_ASIO_STANDALONE)
+    install(FILES "${PROJECT_SOURCE_DIR}/cmake/asio.cmake" DESTINATION "${syncopate_package_dir}")
+endif()
 
 include("${CMAKE_CURRENT_LIST_DIR}/packaging/pkgconfig.cmake")

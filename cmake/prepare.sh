@@ -1,8 +1,8 @@
 # Sourced by the scripts that build: installs what a fresh Debian machine lacks, and nothing else.
 #
 #   . cmake/prepare.sh
-#   prepare build tests     # groups: build, tests, compiler, examples, http, peers, packages, bench, valgrind, fuzz,
-#                               # clang-<version>, format, tidy, reference
+#   prepare build tests     # groups: build, tests, compiler, examples, http, fiber, process, peers, packages, bench, matrix, valgrind, fuzz,
+#                               # clang-<version>, format, tidy, reference, windows
 #
 # shellcheck shell=bash
 
@@ -14,10 +14,16 @@ prepare() {
             build) look_for_build ;;
             tests) look_for_tests ;;
             compiler) look_for_compiler ;;
-            examples) has_header sqlite3.h || missing libsqlite3-dev ;;
+            examples) look_for_examples ;;
             http) look_for_http ;;
+            fiber) has_library boost_context || missing libboost-context@-dev ;;
+            process) has_library boost_serialization || missing libboost-serialization@-dev ;;
             peers) look_for_peers ;;
             bench) look_for_bench ;;
+            matrix)
+                has_command debootstrap || missing debootstrap
+                has_command python3 || missing python3
+                ;;
             valgrind) has_command valgrind || missing valgrind ;;
             fuzz) has_library boost_url || missing libboost-url@-dev ;; # the peer of our URLs
             clang-*) look_for_clang "${group#clang-}" ;;
@@ -25,6 +31,7 @@ prepare() {
             format) has_command clang-format-19 || missing clang-format-19 ;;
             tidy) has_command clang-tidy-19 || missing clang-tidy-19 ;;
             reference) look_for_reference ;;
+            windows) look_for_windows ;;
             *) stop "prepare: there is no group '$group'" ;;
         esac
     done
@@ -62,6 +69,17 @@ newest_clang() {
     version=$(clang++ -dumpversion 2> /dev/null) && at_least 16 "$version" && command -v clang++
 }
 
+look_for_examples() {
+    has_header sqlite3.h || missing libsqlite3-dev
+    has_command sqlite3 || missing sqlite3
+    has_header postgresql/libpq-fe.h || missing libpq-dev
+    has_command pkg-config || missing pkg-config
+    { has_command pkg-config && pkg-config --exists glib-2.0; } || missing libglib2.0-dev
+    { has_command pkg-config && pkg-config --exists Qt5Widgets; } || missing qtbase5-dev
+    has_header httplib.h || missing libcpp-httplib-dev
+    has_command wrk || missing wrk
+}
+
 look_for_http() {
     has_header openssl/ssl.h || missing libssl-dev
     # What the demonstration verifies a real server against.
@@ -71,12 +89,17 @@ look_for_http() {
     has_library boost_json || missing libboost-json@-dev
 }
 
-# Servers and proxies that the tests of http talk to. Each test starts what it needs by itself.
+# Servers and proxies that the tests of http talk to, and other libraries' loops. Each test starts what it needs by itself.
 look_for_peers() {
+    has_command pkg-config || missing pkg-config
+    has_header uv.h || missing libuv1-dev
+    { has_command pkg-config && pkg-config --exists Qt5Core; } || missing qtbase5-dev
     [ -x /usr/sbin/nginx ] || missing nginx-light
     [ -x /usr/sbin/haproxy ] || missing haproxy
     [ -x /usr/bin/tinyproxy ] || missing tinyproxy
     [ -x /usr/sbin/squid ] || missing squid
+    [ -x /usr/bin/microsocks ] || missing microsocks
+    [ -x /usr/sbin/apache2 ] || missing apache2-bin
     [ -x /usr/bin/gunicorn ] || missing gunicorn
     [ -d /usr/lib/python3/dist-packages/httpbin ] || missing python3-httpbin
     has_command openssl || missing openssl
@@ -114,6 +137,17 @@ look_for_clang() {
 look_for_reference() {
     has_command doxygen || missing doxygen
     has_command python3 || missing python3
+}
+
+# Clang compiles for mingw-w64, with GCC's library, and Wine runs the programs.
+look_for_windows() {
+    has_command clang++-19 || missing clang-19
+    has_command ld.lld-19 || missing lld-19
+    has_command llvm-nm-19 || missing llvm-19
+    has_command x86_64-w64-mingw32-g++-posix || missing g++-mingw-w64-x86-64-posix
+    [ -e /usr/x86_64-w64-mingw32/include/zlib.h ] || missing libz-mingw-w64-dev
+    has_command wine || missing wine
+    [ -x /usr/lib/wine/wine64 ] || missing wine64
 }
 
 missing() {

@@ -20,6 +20,7 @@ cmake --build --preset "$preset" --target stress_everything
 
 echo "== Running"
 said=build/$preset/long-run.txt
+version=$(git describe --always --dirty)
 begin=$SECONDS
 status=0
 "build/$preset/tests/stress_everything" "$operations" "${@:3}" 2>&1 | tee "$said" || status=$?
@@ -37,7 +38,7 @@ closes, forks, offloads, reads and enters at random from several threads, and ch
 | | |
 | --- | --- |
 | date | $(date -u +%Y-%m-%d) |
-| version | $(git describe --always --dirty) |
+| version | $version |
 | compiler | $(g++ --version | head -n 1) |
 | processors | $(nproc) |
 | operations | $operations |

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs what is missing, builds the tests and runs all that are about the library. (What is about its sources, pages
-# and package is compiled by tests themselves: tests/project.sh.) Arguments go to ctest, and what they leave out is not
+# Installs what is missing, builds the tests and runs all that are about the library. (What is about its sources, pages,
+# examples and package: tests/project.sh.) Arguments go to ctest, and what they leave out is not
 # built:
 #   tests/run.sh -L unit               only the unit tests
 #   tests/run.sh -R "A stop request"   only the tests whose names match
@@ -9,18 +9,23 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 . cmake/prepare.sh
-prepare build tests compiler examples http peers
+prepare build tests compiler examples http fiber process peers
 
 # Without it ccache, where that is installed, keeps nothing for which headers were parsed before.
 export CCACHE_SLOPPINESS=${CCACHE_SLOPPINESS:-pch_defines,time_macros}
 jobs=$(nproc)
-project='^(headers|macros|compile_fail|consume|docs)$'
+project='^(headers|macros|compile_fail|consume|docs|example)$'
 
-# The targets that "-L LABEL" or "-R NAME" needs, one a line; nothing where that is not known.
+# The targets that "-L LABEL" or "-R NAME" needs, or all tests, one a line; nothing where that is not known.
 targets_for() {
-    [ $# -eq 2 ] || return 0
-    if [ "$1" = -L ] && [[ $2 =~ ^(unit|model|http|process|stress)$ ]]; then
+    if [ $# -eq 0 ]; then
+        printf 'tests_%s\n' unit model http process stress
+    elif [ $# -ne 2 ]; then
+        return
+    elif [ "$1" = -L ] && [[ $2 =~ ^(unit|model|http|process|stress)$ ]]; then
         echo "tests_$2"
+    elif [ "$1" = -L ] && [ "$2" = example ]; then
+        echo examples
     elif [ "$1" = -L ] && [[ $2 =~ ^(headers|macros|layers|compile_fail|consume|reference)$ ]]; then
         echo syncopate_test_support # They run no program of the build's.
     elif [ "$1" = -R ] && ! ctest --preset dev -N -R "$2" | grep -E ': (example |demo |docs:|macros:)' > /dev/null; then

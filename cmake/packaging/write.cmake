@@ -1,7 +1,7 @@
 # Fills in the recipes of this folder for one address and one revision.
 #
 #   cmake -D ADDRESS=https://example.org/syncopate.git -D REVISION=v0.1.0 -D OUTPUT=recipes -P cmake/packaging/write.cmake
-cmake_minimum_required(VERSION 3.25)
+cmake_minimum_required(VERSION 3.22)
 
 foreach(name IN ITEMS ADDRESS REVISION OUTPUT)
     if("${${name}}" STREQUAL "")

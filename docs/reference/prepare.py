@@ -145,7 +145,7 @@ def prepared(lines, subject):
             out[number] = line.replace("protected", "private")
         elif line.startswith("struct std::"):
             out[number - 1 : number + 1] = ["", ""]
-        elif re.fullmatch(r"namespace syncopate(::http)? \{", line):
+        elif re.fullmatch(r"namespace syncopate(::http)? \{", line) and lines[number + 2] != "}":  # not one name alone
             out[number] += f" /** @addtogroup {subject} */ /** @{{ */"
         elif re.fullmatch(r"\}  // namespace syncopate(::http)?", line):
             out[number] = "/** @} */ " + out[number]

@@ -5,9 +5,10 @@
 #include <boost/asio/detached.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/read.hpp>
-#include <boost/beast/http/status.hpp>
 #include <boost/beast/http/write.hpp>
+#include <boost/none.hpp>
 
 #include <utility>
 
@@ -42,16 +43,18 @@ asio::awaitable<void> HttpServer::accept_connections() {
 asio::awaitable<void> HttpServer::serve(Socket socket) {
     beast::flat_buffer buffer;
     for (;;) {
-        Request request;
+        beast::http::request_parser<beast::http::string_body> parser;
+        parser.body_limit(boost::none);
         auto const [error, size] = co_await beast::http::async_read(
-            socket, buffer, request, asio::as_tuple(asio::use_awaitable));
+            socket, buffer, parser, asio::as_tuple(asio::use_awaitable));
         if (error)
             break;
-        beast::http::response<beast::http::string_body> response{
-            beast::http::status::ok, request.version()};
-        response.body() = answer_(request);
-        if (response.body().empty())
-            response.result(beast::http::status::not_found);
+        auto answer = answer_(parser.get());
+        beast::http::response<beast::http::string_body> response;
+        response.result(answer.status);
+        for (auto const& [name, value] : answer.fields)
+            response.set(name, value);
+        response.body() = std::move(answer.body);
         response.prepare_payload();
         co_await beast::http::async_write(socket, response, asio::use_awaitable);
     }

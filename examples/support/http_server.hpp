@@ -11,15 +11,30 @@
 #include <functional>
 #include <string>
 #include <thread>
+#include <utility>
+#include <vector>
 
 namespace example {
 
 using Request = boost::beast::http::request<boost::beast::http::string_body>;
 
+/// A body alone is a response, too: 200, or 404 if it is empty.
+struct Response {
+    using Fields = std::vector<std::pair<std::string, std::string>>;
+
+    Response(std::string text) : status(text.empty() ? 404 : 200), body(std::move(text)) {}
+    Response(unsigned its_status, Fields its_fields, std::string text = "")
+        : status(its_status), fields(std::move(its_fields)), body(std::move(text)) {}
+
+    unsigned status;
+    Fields fields;
+    std::string body;
+};
+
 class HttpServer {
 public:
-    /// Gives the body of the response; an empty one becomes 404. Called on the server's thread.
-    using Answer = std::function<std::string(Request const&)>;
+    /// Called on the server's thread.
+    using Answer = std::function<Response(Request const&)>;
 
     explicit HttpServer(Answer answer);
     HttpServer(HttpServer const&) = delete;

@@ -2,9 +2,10 @@
 // AsCompleted: the iterable that it makes.
 #pragma once
 
+#include <syncopate/asio.hpp>
 #include <syncopate/detail/group/completion_queue.hpp>
 
-#include <boost/asio/awaitable.hpp>
+#include SYNCOPATE_ASIO(awaitable.hpp)
 
 #include <memory>
 #include <optional>
@@ -28,7 +29,7 @@ public:
     using value_type = std::conditional_t<std::is_void_v<T>, std::monostate, T>;
 
     /// Starts nothing yet.
-    explicit AsCompleted(std::vector<boost::asio::awaitable<T>> tasks)
+    explicit AsCompleted(std::vector<asio::awaitable<T>> tasks)
         : queue_(std::make_unique<detail::CompletionQueue<T>>(std::move(tasks))) {}
     AsCompleted(AsCompleted&&) noexcept = default;
     AsCompleted& operator=(AsCompleted&&) noexcept = default;
@@ -39,15 +40,13 @@ public:
     ///
     /// Throws:    what that task throws. The others go on, and the next call gives the next result.
     /// Cancel:    ends the wait by operation_aborted. The tasks go on, and no result is lost.
-    boost::asio::awaitable<std::optional<value_type>> anext() {
+    asio::awaitable<std::optional<value_type>> anext() {
         return detail::CompletionQueue<T>::next(queue_.get());
     }
 
     /// Cancels the tasks that are left, and waits until they have ended. Their results are destroyed, and their
     /// failures reported.
-    boost::asio::awaitable<void> aclose() {
-        return detail::CompletionQueue<T>::close(queue_.get());
-    }
+    asio::awaitable<void> aclose() { return detail::CompletionQueue<T>::close(queue_.get()); }
 
 private:
     std::unique_ptr<detail::CompletionQueue<T>> queue_;  // null: moved from, and at its end
@@ -64,7 +63,7 @@ private:
 /// Semantics: asyncio.as_completed as an asynchronous iterator; but it gives results and no futures, and the
 ///            tasks end with it.
 template <class T>
-AsCompleted<T> as_completed(std::vector<boost::asio::awaitable<T>> tasks) {
+AsCompleted<T> as_completed(std::vector<asio::awaitable<T>> tasks) {
     return AsCompleted<T>(std::move(tasks));
 }
 

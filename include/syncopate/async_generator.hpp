@@ -1,13 +1,14 @@
 // AsyncGenerator: a coroutine that yields items and awaits on the way, as Python's asynchronous generators do.
 #pragma once
 
+#include <syncopate/asio.hpp>
 #include <syncopate/concepts.hpp>
 #include <syncopate/detail/iteration/async_generator.hpp>
 #include <syncopate/detail/iteration/drain.hpp>
 #include <syncopate/detail/iteration/generator_core.hpp>
 #include <syncopate/detail/iteration/leftover.hpp>
 
-#include <boost/asio/awaitable.hpp>
+#include SYNCOPATE_ASIO(awaitable.hpp)
 
 #include <concepts>
 #include <coroutine>
@@ -37,8 +38,8 @@ concept GeneratorItem = std::is_object_v<T> && !std::is_array_v<T> && !std::is_c
 /// ```
 ///
 /// The body may `co_yield` a T, and `co_await` any `asio::awaitable`, any Asio operation with
-/// `asio::deferred` (with the results of `use_awaitable`), and `asio::this_coro::executor`,
-/// `cancellation_state`, `reset_cancellation_state()` and `throw_if_cancelled()`. It runs in the task that
+/// `asio::deferred` (with the results of `use_awaitable`), another library's awaitable as as_awaitable() takes
+/// it, and `asio::this_coro::executor`, `cancellation_state`, `reset_cancellation_state()` and `throw_if_cancelled()`. It runs in the task that
 /// awaits anext(), as a function that the task calls would, and so has that task's executor and
 /// cancellation state.
 ///
@@ -80,7 +81,7 @@ public:
     ///            progress -> std::logic_error; that one goes on.
     /// Cancel:    cancels the operation that the body awaits. If the awaiting task is destroyed half-way, the
     ///            generator is closed.
-    boost::asio::awaitable<std::optional<T>> anext() {
+    asio::awaitable<std::optional<T>> anext() {
         using NextItem = detail::NextItem<T, promise_type>;
         if (leftover_ && !leftover_->empty()) [[unlikely]]
             return NextItem::after(leftover_.get(), core_.get());
@@ -92,7 +93,7 @@ public:
     /// Afterwards anext() gives nothing. Does nothing for a generator that is closed. Lazy, as anext() is.
     ///
     /// Throws:    an anext() is in progress -> std::logic_error.
-    boost::asio::awaitable<void> aclose() {
+    asio::awaitable<void> aclose() {
         return detail::NextItem<T, promise_type>::close(leftover_.get(), core_.get());
     }
 
@@ -104,7 +105,7 @@ private:
     // See DrainableIterable. Not for a derived class, which may have an anext() of its own.
     template <std::same_as<AsyncGenerator> Generator, class Sink>
     friend detail::Drained drain_ready(
-        Generator& generator, boost::asio::any_io_executor const& executor, Sink sink) {
+        Generator& generator, asio::any_io_executor const& executor, Sink sink) {
         while (generator.leftover_ && !generator.leftover_->empty())
             if (!sink(generator.leftover_->take()))
                 return detail::Drained::stopped;

@@ -1,13 +1,14 @@
 // BlockingPortal: lets synchronous code call into an event loop that somebody else runs.
 #pragma once
 
+#include <syncopate/asio.hpp>
 #include <syncopate/detail/loop/portal_loop.hpp>
 #include <syncopate/options.hpp>
 #include <syncopate/runner_base.hpp>
 
-#include <boost/asio/any_io_executor.hpp>
-#include <boost/asio/execution/executor.hpp>
-#include <boost/asio/execution_context.hpp>
+#include SYNCOPATE_ASIO(any_io_executor.hpp)
+#include SYNCOPATE_ASIO(execution/executor.hpp)
+#include SYNCOPATE_ASIO(execution_context.hpp)
 
 #include <concepts>
 #include <memory>
@@ -17,8 +18,8 @@ namespace syncopate::inline v0_1 {
 
 /// An executor of Asio's, as `asio::any_io_executor` takes it.
 template <class E>
-concept PortalExecutor = boost::asio::execution::is_executor<E>::value &&
-                         std::convertible_to<E, boost::asio::any_io_executor>;
+concept PortalExecutor =
+    asio::execution::is_executor<E>::value && std::convertible_to<E, asio::any_io_executor>;
 
 /// Lets synchronous code call into a loop that it does not own: an io_context, a strand, a thread_pool.
 /// Its operations are those of RunnerBase.
@@ -38,7 +39,7 @@ class BlockingPortal : public RunnerBase {
 public:
     /// The settings, which are the same for every runner.
     using Options = syncopate::Options;
-    using executor_type = boost::asio::any_io_executor;
+    using executor_type = asio::any_io_executor;
 
     /// Makes a portal to the execution context of this executor.
     ///
@@ -49,7 +50,7 @@ public:
         : BlockingPortal(Made(), detail::PortalLoop::create(executor, std::move(options))) {}
 
     /// Makes a portal to this execution context, which must outlive the portal's close().
-    template <std::derived_from<boost::asio::execution_context> Context>
+    template <std::derived_from<asio::execution_context> Context>
     explicit BlockingPortal(Context& context, Options options = {})
         : BlockingPortal(context.get_executor(), std::move(options)) {}
 

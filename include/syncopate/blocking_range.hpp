@@ -14,6 +14,8 @@
 
 namespace syncopate::inline v0_1 {
 
+class RunnerBase;
+
 /// Has the loop produce items ahead of the consumer of a range, so that many cross between the threads at a
 /// time.
 struct ReadAhead {

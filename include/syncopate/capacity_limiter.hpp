@@ -1,9 +1,14 @@
 // CapacityLimiter: a number of tokens, for which the tasks of any loop wait in turn.
 #pragma once
 
+#include <syncopate/asio.hpp>
+#include <syncopate/detail/loop/suspension.hpp>
+#include <syncopate/detail/task/task_id.hpp>
 #include <syncopate/detail/work/token_counter.hpp>
 
-#include <boost/asio/awaitable.hpp>
+#include SYNCOPATE_ASIO(any_io_executor.hpp)
+#include SYNCOPATE_ASIO(awaitable.hpp)
+#include SYNCOPATE_ASIO(this_coro.hpp)
 
 #include <concepts>
 #include <cstddef>
@@ -38,28 +43,33 @@ public:
     public:
         Token(Token&& other) noexcept = default;
         Token& operator=(Token&& other) noexcept {
-            Token(std::move(other)).counter_.swap(counter_);
+            Token taken(std::move(other));
+            taken.counter_.swap(counter_);
+            std::swap(taken.task_, task_);
             return *this;
         }
         ~Token() {
             if (counter_)
-                counter_->give_back();
+                counter_->give_back(task_);
         }
 
     private:
         friend class CapacityLimiter;
-        explicit Token(std::shared_ptr<detail::TokenCounter> counter) noexcept
-            : counter_(std::move(counter)) {}
+        Token(std::shared_ptr<detail::TokenCounter> counter, detail::TaskId task) noexcept
+            : counter_(std::move(counter)), task_(task) {}
 
         std::shared_ptr<detail::TokenCounter> counter_;
+        detail::TaskId task_;  // that has taken it, as far as that is known
     };
 
     /// The limiter's numbers at one moment.
     struct Statistics {
-        std::size_t total_tokens;  ///< as constructed, or as set_total_tokens() says
-        std::size_t
-            borrowed_tokens;  ///< that are held now; may exceed the total after that has shrunk
-        std::size_t tasks_waiting;  ///< in acquire()
+        /// As constructed, or as set_total_tokens() says.
+        std::size_t total_tokens;
+        /// Those that are held now: more than the total after that has shrunk.
+        std::size_t borrowed_tokens;
+        /// Those that wait in acquire().
+        std::size_t tasks_waiting;
     };
 
     /// Makes a limiter with this number of tokens.
@@ -78,16 +88,17 @@ public:
     /// Cancel:    ends the wait by operation_aborted; no token is lost.
     /// Threads:   from a task of any loop, which need not outlive the limiter.
     /// Semantics: `anyio.CapacityLimiter.acquire`.
-    boost::asio::awaitable<Token> acquire() { return acquire_from(counter_); }
+    asio::awaitable<Token> acquire() { return acquire_from(counter_); }
 
     /// Gives a token if one is free and no task waits; std::nullopt otherwise. Does not block.
     ///
     /// Semantics: `anyio.CapacityLimiter.acquire_nowait`, which throws WouldBlock instead.
     std::optional<Token> try_acquire() {
         counter_->require_here();
-        if (!counter_->try_take())
+        auto const task = detail::Suspension::task_here();
+        if (!counter_->try_take(task))
             return std::nullopt;
-        return Token(counter_);
+        return Token(counter_, task);
     }
 
     /// Gives the limiter's numbers.
@@ -116,12 +127,13 @@ private:
         return static_cast<std::size_t>(count);
     }
 
-    static boost::asio::awaitable<Token> acquire_from(
-        std::shared_ptr<detail::TokenCounter> counter) {
+    static asio::awaitable<Token> acquire_from(std::shared_ptr<detail::TokenCounter> counter) {
         counter->require_here();
-        if (!counter->try_take())
-            co_await detail::TokenCounter::wait(counter);
-        co_return Token(std::move(counter));
+        asio::any_io_executor const executor = co_await asio::this_coro::executor;
+        auto task = detail::Suspension::task_of(executor);
+        if (!counter->try_take(task))
+            task = co_await detail::TokenCounter::wait(counter);
+        co_return Token(std::move(counter), task);
     }
 
     std::shared_ptr<detail::TokenCounter> const counter_;

@@ -1,11 +1,12 @@
 // Channel: a queue of limited length between threads and the coroutines of any loops.
 #pragma once
 
+#include <syncopate/asio.hpp>
 #include <syncopate/detail/channel/channel_items.hpp>
 #include <syncopate/detail/wait/deadline.hpp>
 #include <syncopate/detail/wait/kept_for_ever.hpp>
 
-#include <boost/asio/awaitable.hpp>
+#include SYNCOPATE_ASIO(awaitable.hpp)
 
 #include <chrono>
 #include <concepts>
@@ -166,16 +167,16 @@ public:
     ///
     /// Throws:    Errc::channel_closed, also if that comes while it waits.
     /// Cancel:    ends the wait by operation_aborted. The item has not been sent then, and is destroyed.
-    boost::asio::awaitable<void> async_send(T item) { return items_->async_send(std::move(item)); }
+    asio::awaitable<void> async_send(T item) { return items_->async_send(std::move(item)); }
 
     /// Receives the oldest item; nothing if the channel is closed and has no more.
     ///
     /// Cancel:    ends the wait by operation_aborted. The item, if there is one by then, is the next receiver's. So
     ///            race() can wait for several channels.
-    boost::asio::awaitable<std::optional<T>> async_receive() { return items_->async_receive(); }
+    asio::awaitable<std::optional<T>> async_receive() { return items_->async_receive(); }
 
     /// The same: a channel is an AsyncIterable.
-    boost::asio::awaitable<std::optional<T>> anext() { return items_->async_receive(); }
+    asio::awaitable<std::optional<T>> anext() { return items_->async_receive(); }
 
     // From everywhere.
 

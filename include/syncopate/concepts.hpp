@@ -1,11 +1,12 @@
 // Task, AsyncContext, AsyncIterable: the concepts of what the bridge takes, and the types of what each gives.
 #pragma once
 
+#include <syncopate/asio.hpp>
 #include <syncopate/detail/error/requirements.hpp>
 
-#include <boost/asio/async_result.hpp>
-#include <boost/asio/awaitable.hpp>
-#include <boost/asio/use_awaitable.hpp>
+#include SYNCOPATE_ASIO(async_result.hpp)
+#include SYNCOPATE_ASIO(awaitable.hpp)
+#include SYNCOPATE_ASIO(use_awaitable.hpp)
 
 #include <concepts>
 #include <exception>
@@ -21,7 +22,7 @@ namespace detail {
 template <class T>
 struct AwaitableTraits : std::false_type {};
 template <class T>
-struct AwaitableTraits<boost::asio::awaitable<T>> : std::true_type {
+struct AwaitableTraits<asio::awaitable<T>> : std::true_type {
     using value_type = T;
 };
 
@@ -54,11 +55,93 @@ concept TaskFactory = std::invocable<std::remove_reference_t<F>&> &&
 /// A deferred Asio operation, such as `timer.async_wait(asio::deferred)`.
 template <class Op>
 concept DeferredOperation = !Awaitable<Op> && !TaskFactory<Op> && !std::is_lvalue_reference_v<Op> &&
-                            boost::asio::is_async_operation<std::remove_cvref_t<Op>>::value;
+                            asio::is_async_operation<std::remove_cvref_t<Op>>::value;
 
-/// The argument of `run()`: an `asio::awaitable<T>` rvalue, a task factory, or a deferred Asio operation.
+namespace detail {
+
+// What `co_await` calls, in the order of the language: a member operator, a free one, the object itself.
+template <class A>
+concept HasMemberCoAwait = requires(A&& operand) { std::forward<A>(operand).operator co_await(); };
+template <class A>
+concept HasFreeCoAwait = requires(A&& operand) { operator co_await(std::forward<A>(operand)); };
+
+template <class A>
+struct AwaiterOf {
+    using type = A&&;
+};
+template <HasMemberCoAwait A>
+struct AwaiterOf<A> {
+    using type = decltype(std::declval<A>().operator co_await());
+};
+template <HasFreeCoAwait A>
+    requires(!HasMemberCoAwait<A>)
+struct AwaiterOf<A> {
+    using type = decltype(operator co_await(std::declval<A>()));
+};
+
+template <class A>
+concept HasAwaiter = requires(std::remove_reference_t<typename AwaiterOf<A>::type>& awaiter) {
+    { awaiter.await_ready() } -> std::convertible_to<bool>;
+    awaiter.await_resume();
+};
+
+// asio::experimental::coro.
+template <class C>
+concept ResumableCoroutine = HasMemberCoAwait<C> && requires(C& coroutine) {
+    { coroutine.async_resume(asio::use_awaitable) } -> Awaitable;
+};
+
+// awaitable<T&> does not exist in Asio.
+template <class R>
+struct ForeignValue {
+    using type = std::remove_cvref_t<R>;
+};
+template <class R>
+struct ForeignValue<R&> {
+    using type = std::reference_wrapper<R>;
+};
+
+template <class A>
+struct ForeignTraits : std::false_type {};
+template <HasAwaiter A>
+    requires(!ResumableCoroutine<A>)
+struct ForeignTraits<A> : std::true_type {
+    using Awaiter = std::remove_reference_t<typename AwaiterOf<A>::type>;
+    using type = typename ForeignValue<decltype(std::declval<Awaiter&>().await_resume())>::type;
+};
+template <ResumableCoroutine C>
+struct ForeignTraits<C> : std::true_type {
+    using type = awaitable_result_t<decltype(std::declval<C&>().async_resume(asio::use_awaitable))>;
+};
+template <class T, class Executor>
+struct ForeignTraits<asio::awaitable<T, Executor>> : std::true_type {
+    using type = T;
+};
+
+}  // namespace detail
+
+/// Another coroutine library's awaitable, as an rvalue: whatever a C++20 coroutine of somebody else's can `co_await`, an
+/// `asio::awaitable` with another executor type, an `asio::experimental::coro`.
+template <class A>
+concept ForeignAwaitable =
+    !Awaitable<A> && !TaskFactory<A> && !DeferredOperation<A> && !std::is_lvalue_reference_v<A> &&
+    !std::is_const_v<std::remove_reference_t<A>> &&
+    std::move_constructible<std::remove_reference_t<A>> &&
+    detail::ForeignTraits<std::remove_reference_t<A>>::value;
+
+/// A callable without arguments that returns a foreign awaitable, or a deferred operation. Owned, used in place or
+/// copied as a TaskFactory.
+template <class F>
+concept ForeignFactory = std::invocable<std::remove_reference_t<F>&> && !TaskFactory<F> &&
+                         !DeferredOperation<F> && !ForeignAwaitable<F> &&
+                         (ForeignAwaitable<std::invoke_result_t<std::remove_reference_t<F>&>> ||
+                          DeferredOperation<std::invoke_result_t<std::remove_reference_t<F>&>>);
+
+/// The argument of `run()`: an `asio::awaitable<T>` rvalue, a deferred Asio operation, a foreign awaitable, or a
+/// callable that returns one of these.
 template <class T>
-concept Task = Awaitable<T> || TaskFactory<T> || DeferredOperation<T>;
+concept Task = Awaitable<T> || TaskFactory<T> || DeferredOperation<T> || ForeignAwaitable<T> ||
+               ForeignFactory<T>;
 
 namespace detail {
 
@@ -74,14 +157,21 @@ struct TaskResult<F> {
 };
 template <DeferredOperation Op>
 struct TaskResult<Op> {
-    using type = awaitable_result_t<decltype(std::declval<std::remove_cvref_t<Op>>()(
-        boost::asio::use_awaitable))>;
+    using type =
+        awaitable_result_t<decltype(std::declval<std::remove_cvref_t<Op>>()(asio::use_awaitable))>;
 };
+template <ForeignAwaitable A>
+struct TaskResult<A> {
+    using type = typename ForeignTraits<std::remove_reference_t<A>>::type;
+};
+template <ForeignFactory F>
+struct TaskResult<F> : TaskResult<std::invoke_result_t<std::remove_reference_t<F>&>> {};
 
 }  // namespace detail
 
 /// The result of a task: void, or a T, which may be move-only and need not be default-constructible. For a
-/// deferred operation it is the result of `co_await` with `use_awaitable`.
+/// deferred operation it is the result of `co_await` with `use_awaitable`; for a foreign awaitable that of its
+/// `co_await`, or a `std::reference_wrapper` where that is an lvalue.
 template <Task T>
 using task_result_t = typename detail::TaskResult<T>::type;
 
@@ -95,8 +185,8 @@ template <class C>
 concept AsyncContext = requires(std::remove_reference_t<C>& context, std::exception_ptr error) {
     { context.aenter() } -> Awaitable;
     { context.aexit(error) } -> Awaitable;
-    requires std::same_as<decltype(context.aexit(error)), boost::asio::awaitable<void>> ||
-                 std::same_as<decltype(context.aexit(error)), boost::asio::awaitable<bool>>;
+    requires std::same_as<decltype(context.aexit(error)), asio::awaitable<void>> ||
+                 std::same_as<decltype(context.aexit(error)), asio::awaitable<bool>>;
 };
 
 namespace detail {
@@ -124,12 +214,15 @@ template <Awaitable A>
 struct GivenBy<A, false> {
     using type = awaitable_result_t<A>;
 };
-template <TaskFactory F>
+template <class F>
+    requires(TaskFactory<F> || ForeignAwaitable<F> || ForeignFactory<F>)
 struct GivenBy<F, false> {
     using type = task_result_t<F>;
 };
 template <class F>
-    requires(std::invocable<std::remove_reference_t<F>&> && !TaskFactory<F>)
+    requires(
+        std::invocable<std::remove_reference_t<F>&> && !TaskFactory<F> && !ForeignAwaitable<F> &&
+        !ForeignFactory<F>)
 struct GivenBy<F, false> {
     using type = std::invoke_result_t<std::remove_reference_t<F>&>;
 };
@@ -157,7 +250,7 @@ using context_value_t = typename detail::ContextValue<
 /// A context whose aexit() returns bool: it can suppress the exception that leaves its scope.
 template <class C>
 concept SuppressingContext = AsyncContext<C> && requires(std::remove_reference_t<C>& context) {
-    { context.aexit(std::exception_ptr()) } -> std::same_as<boost::asio::awaitable<bool>>;
+    { context.aexit(std::exception_ptr()) } -> std::same_as<asio::awaitable<bool>>;
 };
 
 namespace detail {
@@ -217,7 +310,7 @@ using iterable_t = std::remove_reference_t<typename detail::IterableOf<S>::type>
 /// An iterable with an aclose().
 template <class I>
 concept ClosableIterable = AsyncIterable<I> && requires(std::remove_reference_t<I>& iterable) {
-    { iterable.aclose() } -> std::same_as<boost::asio::awaitable<void>>;
+    { iterable.aclose() } -> std::same_as<asio::awaitable<void>>;
 };
 
 }  // namespace syncopate::inline v0_1

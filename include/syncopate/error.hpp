@@ -35,7 +35,7 @@ enum class Errc {
     loop_failed,
     /// What `aexit` is told when its scope is left because of an exception that is still in flight.
     scope_unwound,
-    /// A worker thread ended before its work did.
+    /// A worker, a thread or a process, ended before its work did.
     worker_lost,
     /// Only a worker thread of `to_thread` may do this.
     not_in_worker,
@@ -63,7 +63,7 @@ public:
         case Errc::forked: return "belongs to the process before the fork";
         case Errc::loop_failed: return "the event loop failed";
         case Errc::scope_unwound: return "an exception passed through the scope";
-        case Errc::worker_lost: return "the worker thread was lost";
+        case Errc::worker_lost: return "the worker was lost";
         case Errc::not_in_worker: return "not called from a worker thread";
         case Errc::no_calling_thread: return "no thread is blocked on this task";
         case Errc::never_ready: return "the task ended before it was ready";
@@ -105,6 +105,11 @@ public:
         : std::system_error(make_error_code(Errc::would_deadlock)),
           cycle_(std::make_shared<std::string const>(std::move(cycle))) {}
 
+    // No moves: what was moved from would have nothing left to tell.
+    DeadlockError(DeadlockError const&) = default;
+    DeadlockError& operator=(DeadlockError const&) = default;
+    ~DeadlockError() override = default;
+
     /// Who waits for whom, by the names of the loops. The code's own message would only repeat it.
     char const* what() const noexcept override { return cycle_->c_str(); }
 
@@ -122,6 +127,11 @@ public:
     explicit TaskGroupError(std::vector<std::exception_ptr> errors)
         : std::runtime_error(describe(errors)),
           errors_(std::make_shared<std::vector<std::exception_ptr> const>(std::move(errors))) {}
+
+    // No moves: what was moved from would have nothing left to tell.
+    TaskGroupError(TaskGroupError const&) = default;
+    TaskGroupError& operator=(TaskGroupError const&) = default;
+    ~TaskGroupError() override = default;
 
     /// Every failure, as the same object: the body's, if it failed, and then those of the children, in
     /// the order in which they came up.

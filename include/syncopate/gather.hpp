@@ -1,6 +1,7 @@
 // gather(): runs several tasks side by side, and gives all their results.
 #pragma once
 
+#include <syncopate/asio.hpp>
 #include <syncopate/concepts.hpp>
 #include <syncopate/detail/group/child.hpp>
 #include <syncopate/detail/group/nursery.hpp>
@@ -8,8 +9,8 @@
 #include <syncopate/detail/task/outcome.hpp>
 #include <syncopate/detail/task/owned_or_ref.hpp>
 
-#include <boost/asio/awaitable.hpp>
-#include <boost/asio/this_coro.hpp>
+#include SYNCOPATE_ASIO(awaitable.hpp)
+#include SYNCOPATE_ASIO(this_coro.hpp)
 
 #include <algorithm>
 #include <cstddef>
@@ -37,8 +38,8 @@ auto take_gathered(Outcome<T>& outcome) {
 }
 
 template <Task... Ts>
-boost::asio::awaitable<std::tuple<gather_result_t<Ts>...>> gather_tuple(OwnedOrRef<Ts>... tasks) {
-    Nursery nursery(co_await boost::asio::this_coro::executor);
+asio::awaitable<std::tuple<gather_result_t<Ts>...>> gather_tuple(OwnedOrRef<Ts>... tasks) {
+    Nursery nursery(co_await asio::this_coro::executor);
     std::tuple<Outcome<task_result_t<Ts>>...> outcomes;
     auto const begin = [&]() noexcept {
         std::apply(
@@ -61,9 +62,9 @@ boost::asio::awaitable<std::tuple<gather_result_t<Ts>...>> gather_tuple(OwnedOrR
 }
 
 template <class T>
-boost::asio::awaitable<std::conditional_t<std::is_void_v<T>, void, std::vector<T>>> gather_vector(
-    std::vector<boost::asio::awaitable<T>> tasks) {
-    Nursery nursery(co_await boost::asio::this_coro::executor);
+asio::awaitable<std::conditional_t<std::is_void_v<T>, void, std::vector<T>>> gather_vector(
+    std::vector<asio::awaitable<T>> tasks) {
+    Nursery nursery(co_await asio::this_coro::executor);
     std::vector<Outcome<T>> outcomes(tasks.size());
     auto const begin = [&]() noexcept {
         for (std::size_t i = 0; i < tasks.size(); ++i)
@@ -101,7 +102,7 @@ boost::asio::awaitable<std::conditional_t<std::is_void_v<T>, void, std::vector<T
 /// Semantics: asyncio.gather without return_exceptions, which however leaves the other tasks running
 ///            when one has failed.
 template <Task... Ts>
-boost::asio::awaitable<std::tuple<gather_result_t<Ts>...>> gather(Ts&&... tasks) {
+asio::awaitable<std::tuple<gather_result_t<Ts>...>> gather(Ts&&... tasks) {
     return detail::gather_tuple<Ts...>(detail::OwnedOrRef<Ts>(std::forward<Ts>(tasks))...);
 }
 
@@ -115,8 +116,8 @@ boost::asio::awaitable<std::tuple<gather_result_t<Ts>...>> gather(Ts&&... tasks)
 /// Threads:   as with a list of tasks.
 /// Semantics: `asyncio.gather(*tasks)`.
 template <class T>
-boost::asio::awaitable<std::conditional_t<std::is_void_v<T>, void, std::vector<T>>> gather(
-    std::vector<boost::asio::awaitable<T>> tasks) {
+asio::awaitable<std::conditional_t<std::is_void_v<T>, void, std::vector<T>>> gather(
+    std::vector<asio::awaitable<T>> tasks) {
     return detail::gather_vector(std::move(tasks));
 }
 

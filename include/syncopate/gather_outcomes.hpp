@@ -1,6 +1,7 @@
 // gather_outcomes(): runs several tasks side by side to their ends, and tells how each has ended. Outcome: how.
 #pragma once
 
+#include <syncopate/asio.hpp>
 #include <syncopate/concepts.hpp>
 #include <syncopate/detail/group/child.hpp>
 #include <syncopate/detail/group/nursery.hpp>
@@ -9,8 +10,8 @@
 #include <syncopate/detail/task/outcome.hpp>
 #include <syncopate/detail/task/owned_or_ref.hpp>
 
-#include <boost/asio/awaitable.hpp>
-#include <boost/asio/this_coro.hpp>
+#include SYNCOPATE_ASIO(awaitable.hpp)
+#include SYNCOPATE_ASIO(this_coro.hpp)
 
 #include <concepts>
 #include <cstddef>
@@ -101,7 +102,7 @@ public:
     OutcomeChild(Nursery& nursery, OwnedOrRef<T> task, detail::Outcome<Result>& outcome)
         : TaskChild<T>(nursery, std::move(task)), outcome_(outcome) {}
 
-    boost::asio::awaitable<void> begin() { return this->run_task(&outcome_); }
+    asio::awaitable<void> begin() { return this->run_task(&outcome_); }
 
     void complete(std::exception_ptr error) noexcept {
         if (error)
@@ -148,9 +149,9 @@ void report_failure(detail::Outcome<T> const& outcome) noexcept {
 }
 
 template <Task... Ts>
-boost::asio::awaitable<std::tuple<syncopate::Outcome<task_result_t<Ts>>...>> gather_outcome_tuple(
+asio::awaitable<std::tuple<syncopate::Outcome<task_result_t<Ts>>...>> gather_outcome_tuple(
     OwnedOrRef<Ts>... tasks) {
-    Nursery nursery(co_await boost::asio::this_coro::executor);
+    Nursery nursery(co_await asio::this_coro::executor);
     std::tuple<detail::Outcome<task_result_t<Ts>>...> outcomes;
     auto const begin = [&]() noexcept {
         std::apply(
@@ -177,15 +178,15 @@ boost::asio::awaitable<std::tuple<syncopate::Outcome<task_result_t<Ts>>...>> gat
 }
 
 template <class T>
-boost::asio::awaitable<std::vector<syncopate::Outcome<T>>> gather_outcome_vector(
-    std::vector<boost::asio::awaitable<T>> tasks) {
-    using Started = OutcomeChild<boost::asio::awaitable<T>>;
-    Nursery nursery(co_await boost::asio::this_coro::executor);
+asio::awaitable<std::vector<syncopate::Outcome<T>>> gather_outcome_vector(
+    std::vector<asio::awaitable<T>> tasks) {
+    using Started = OutcomeChild<asio::awaitable<T>>;
+    Nursery nursery(co_await asio::this_coro::executor);
     std::vector<detail::Outcome<T>> outcomes(tasks.size());
     auto const begin = [&]() noexcept {
         for (std::size_t i = 0; i < tasks.size(); ++i)
             Started::start(
-                nursery, OwnedOrRef<boost::asio::awaitable<T>>(std::move(tasks[i])), outcomes[i]);
+                nursery, OwnedOrRef<asio::awaitable<T>>(std::move(tasks[i])), outcomes[i]);
     };
     co_await nursery.supervise(begin);
     nursery.throw_failure();
@@ -222,7 +223,7 @@ boost::asio::awaitable<std::vector<syncopate::Outcome<T>>> gather_outcome_vector
 /// Threads:   on a coroutine's own executor, which must not run it on two threads at a time.
 /// Semantics: asyncio.gather with return_exceptions.
 template <Task... Ts>
-boost::asio::awaitable<std::tuple<Outcome<task_result_t<Ts>>...>> gather_outcomes(Ts&&... tasks) {
+asio::awaitable<std::tuple<Outcome<task_result_t<Ts>>...>> gather_outcomes(Ts&&... tasks) {
     return detail::gather_outcome_tuple<Ts...>(detail::OwnedOrRef<Ts>(std::forward<Ts>(tasks))...);
 }
 
@@ -230,8 +231,7 @@ boost::asio::awaitable<std::tuple<Outcome<task_result_t<Ts>>...>> gather_outcome
 ///
 /// Returns:   a vector in the order of the tasks.
 template <class T>
-boost::asio::awaitable<std::vector<Outcome<T>>> gather_outcomes(
-    std::vector<boost::asio::awaitable<T>> tasks) {
+asio::awaitable<std::vector<Outcome<T>>> gather_outcomes(std::vector<asio::awaitable<T>> tasks) {
     return detail::gather_outcome_vector(std::move(tasks));
 }
 

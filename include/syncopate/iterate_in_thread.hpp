@@ -2,17 +2,21 @@
 // IteratedInThread: that iterable.
 #pragma once
 
+#include <syncopate/asio.hpp>
 #include <syncopate/blocking_range.hpp>
 #include <syncopate/channel.hpp>
+#include <syncopate/detail/error/forced_unwind.hpp>
 #include <syncopate/detail/group/child.hpp>
 #include <syncopate/detail/group/nursery.hpp>
 #include <syncopate/detail/task/cancellation.hpp>
 #include <syncopate/detail/task/owned_or_ref.hpp>
+#include <syncopate/detail/work/function_work.hpp>
+#include <syncopate/detail/work/offload.hpp>
+#include <syncopate/detail/workers/pool_selection.hpp>
 #include <syncopate/on_cancel.hpp>
-#include <syncopate/to_thread.hpp>
 
-#include <boost/asio/awaitable.hpp>
-#include <boost/asio/this_coro.hpp>
+#include SYNCOPATE_ASIO(awaitable.hpp)
+#include SYNCOPATE_ASIO(this_coro.hpp)
 
 #include <algorithm>
 #include <concepts>
@@ -21,6 +25,7 @@
 #include <memory>
 #include <optional>
 #include <ranges>
+#include <source_location>
 #include <utility>
 
 namespace syncopate::inline v0_1 {
@@ -38,14 +43,17 @@ struct PulledRange {
     PulledRange(R&& from, std::size_t ahead)
         : range(std::forward<R>(from)), items((std::max<std::size_t>)(ahead, 1)) {}
 
-    /// On the worker: hands on what the range gives, until that ends, fails, or nobody wants more.
-    void pull() noexcept {
+    /// On the worker: hands on what the range gives, until that ends, fails, or nobody wants more. Only
+    /// pthread_exit() leaves it otherwise: then PullingChild closes the channel.
+    void pull() {
         try {
             for (auto&& item : range.get()) {
                 if (items.is_closed())
                     break;
                 items.send(Item(std::forward<decltype(item)>(item)));
             }
+        } catch (ForcedUnwind const&) {
+            throw;
         } catch (...) {
             if (!items.is_closed())
                 error = std::current_exception();
@@ -59,16 +67,40 @@ struct PulledRange {
     std::exception_ptr error;
 };
 
+/// What the worker is to do.
+template <class R>
+struct Pull {
+    std::shared_ptr<PulledRange<R>> pulled;
+
+    void operator()() const { pulled->pull(); }
+};
+
+/// Where the loop ends, nobody takes items any more, but the iterable may go on to live: the worker is not to wait for
+/// room, since the end of the loop waits for it.
+template <class R>
+class PullingWork final : public FunctionWork<Pull<R>> {
+public:
+    template <class... Args>
+    explicit PullingWork(Pull<R>&& pull, Args&&... args)
+        : FunctionWork<Pull<R>>(Pull<R>(pull), std::forward<Args>(args)...),
+          pulled_(std::move(pull.pulled)) {}
+
+private:
+    void loop_has_ended() noexcept override { pulled_->items.close(); }
+
+    std::shared_ptr<PulledRange<R>> const pulled_;
+};
+
 /// The coroutine that waits for the worker.
 template <class R>
-class PullingChild final : public TaskChild<boost::asio::awaitable<void>> {
-    using Task = boost::asio::awaitable<void>;
+class PullingChild final : public TaskChild<asio::awaitable<void>> {
+    using Task = asio::awaitable<void>;
 
 public:
     PullingChild(Nursery& nursery, Task task, std::shared_ptr<PulledRange<R>> pulled)
         : TaskChild<Task>(nursery, OwnedOrRef<Task>(std::move(task))), pulled_(std::move(pulled)) {}
 
-    boost::asio::awaitable<void> begin() { return this->run_task(nullptr); }
+    asio::awaitable<void> begin() { return this->run_task(nullptr); }
     /// An error says that the worker has not been asked, or has not begun.
     void complete(std::exception_ptr error) noexcept {
         if (error && !pulled_->items.is_closed()) {
@@ -97,12 +129,12 @@ public:
             leave();
     }
 
-    /// Gives the next item. No Pulling is the end.
-    static boost::asio::awaitable<std::optional<Item>> next(Pulling* pulling) {
-        if (!pulling)
+    /// Gives the next item. No Pulling is the end, and so is one that has been left.
+    static asio::awaitable<std::optional<Item>> next(Pulling* pulling) {
+        if (!pulling || pulling->is_left_)
             co_return std::nullopt;
         if (!std::exchange(pulling->is_started_, true)) {
-            pulling->nursery_.open(co_await boost::asio::this_coro::executor);
+            pulling->nursery_.open(co_await asio::this_coro::executor);
             pulling->start();
         }
         auto const pulled = pulling->pulled_;
@@ -112,9 +144,10 @@ public:
         co_return item;
     }
 
-    static boost::asio::awaitable<void> close(Pulling* pulling) {
+    static asio::awaitable<void> close(Pulling* pulling) {
         if (!pulling)
             co_return;
+        pulling->is_left_ = true;
         auto const leave = [pulling]() noexcept { pulling->leave(); };
         if (std::exchange(pulling->is_started_, true))
             co_await pulling->nursery_.supervise(leave);
@@ -124,9 +157,11 @@ public:
 
 private:
     void start() {
-        auto pull = [pulled = pulled_] { pulled->pull(); };
         try {
-            nursery_.start<PullingChild<R>>(to_thread(std::move(pull), on_cancel_), pulled_);
+            nursery_.start<PullingChild<R>>(
+                offload<Pull<R>, DefaultPool, PullingWork<R>>(
+                    Pull<R>{pulled_}, DefaultPool(), on_cancel_, std::source_location::current()),
+                pulled_);
         } catch (...) {
             pulled_->items.close();
             throw;
@@ -141,6 +176,7 @@ private:
     std::shared_ptr<PulledRange<R>> const pulled_;
     OnCancel const on_cancel_;
     bool is_started_ = false;
+    bool is_left_ = false;
     Nursery nursery_;  // destroyed first
 };
 
@@ -168,13 +204,11 @@ public:
     ///
     /// Throws:    what the range throws, after the items before it; as to_thread().
     /// Cancel:    ends the wait by operation_aborted. No item is lost.
-    boost::asio::awaitable<std::optional<value_type>> anext() {
-        return Pulling::next(pulling_.get());
-    }
+    asio::awaitable<std::optional<value_type>> anext() { return Pulling::next(pulling_.get()); }
 
     /// Leaves the range: the worker stops at its next item, or at once if it waits for room. Waits for it, unless
-    /// OnCancel::abandon was given.
-    boost::asio::awaitable<void> aclose() { return Pulling::close(pulling_.get()); }
+    /// OnCancel::abandon was given. Then nothing more comes, also of what the worker has read ahead.
+    asio::awaitable<void> aclose() { return Pulling::close(pulling_.get()); }
 
 private:
     std::unique_ptr<Pulling> pulling_;  // null: moved from, and at its end

@@ -8,6 +8,7 @@
 #include <syncopate/detail/call/loop_object.hpp>
 #include <syncopate/detail/call/task_call.hpp>
 #include <syncopate/detail/loop/loop.hpp>
+#include <syncopate/detail/task/inheriting_function.hpp>
 #include <syncopate/detail/task/owned_or_ref.hpp>
 #include <syncopate/detail/wait/deadline.hpp>
 #include <syncopate/error.hpp>
@@ -52,7 +53,8 @@ public:
     /// Makes the object.
     ///
     /// runner:    may be closed, and destroyed, before this.
-    /// args:      of a constructor of T. If there is no such constructor, the loop's executor comes first.
+    /// args:      of a constructor of T. If there is no such constructor, or none are given and T has an executor_type,
+    ///            the loop's executor comes first.
     /// Throws:    what the constructor throws; as the runner's wrap_context().
     template <class... Args>
         requires detail::MadeOnLoop<T, Args...>
@@ -98,6 +100,23 @@ public:
             loop_->throw_error(Errc::cancelled);
         return detail::FutureCall<Use>::start(
             *loop_, Use(slot_, detail::owned(std::forward<F>(function))), std::move(stop), where);
+    }
+
+    /// Starts a task that nobody waits for, such as the one that keeps a client connected. It lasts no longer than the
+    /// object: before that is destroyed, the task is cancelled and awaited.
+    ///
+    /// function:  as for run(). It, and what it holds, lives as long as the task; an lvalue is copied.
+    /// Blocks:    until the task is suspended for the first time.
+    /// Throws:    nothing of the task's: its failure goes to Options::on_error, unless it is operation_aborted, by
+    ///            whomever it was cancelled. Otherwise as RunnerBase::call().
+    template <detail::LoopObjectFunction<T> F>
+    void start_soon(F&& function, Where where = Where::current()) {
+        using Use = detail::ObjectTask<T, std::decay_t<F>>;
+        auto start = [&] {
+            slot_->start_child(*loop_, Use(slot_, detail::owned(std::forward<F>(function))));
+        };
+        using Start = detail::InheritingFunction<decltype(start)&>;
+        detail::FunctionCall<Start>(*loop_, Start(start), where).run();
     }
 
     /// Calls a plain function with the object on the loop, and gives what it returns.

@@ -1,12 +1,13 @@
 // OnThread: a blocking object for coroutines: it is made, used and destroyed on a thread of its own.
 #pragma once
 
+#include <syncopate/asio.hpp>
 #include <syncopate/blocking_function.hpp>
 #include <syncopate/on_cancel.hpp>
 #include <syncopate/to_thread.hpp>
 #include <syncopate/worker_pool.hpp>
 
-#include <boost/asio/awaitable.hpp>
+#include SYNCOPATE_ASIO(awaitable.hpp)
 
 #include <chrono>
 #include <concepts>
@@ -69,7 +70,7 @@ public:
     ///            throws that. Otherwise as run_in_executor().
     /// Cancel:    as run_in_executor().
     template <ThreadObjectFunction<T> F>
-    boost::asio::awaitable<std::invoke_result_t<std::decay_t<F>&, T&>> run(
+    asio::awaitable<std::invoke_result_t<std::decay_t<F>&, T&>> run(
         F&& function,
         OnCancel on_cancel = OnCancel::wait,
         std::source_location where = std::source_location::current()) {

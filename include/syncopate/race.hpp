@@ -1,6 +1,7 @@
 // race(): runs several tasks side by side until the first has ended, and cancels the others.
 #pragma once
 
+#include <syncopate/asio.hpp>
 #include <syncopate/concepts.hpp>
 #include <syncopate/detail/group/nursery.hpp>
 #include <syncopate/detail/group/racer.hpp>
@@ -8,8 +9,8 @@
 #include <syncopate/detail/task/outcome.hpp>
 #include <syncopate/detail/task/owned_or_ref.hpp>
 
-#include <boost/asio/awaitable.hpp>
-#include <boost/asio/this_coro.hpp>
+#include SYNCOPATE_ASIO(awaitable.hpp)
+#include SYNCOPATE_ASIO(this_coro.hpp)
 
 #include <concepts>
 #include <cstddef>
@@ -80,8 +81,8 @@ Result take_won(std::size_t winner, std::index_sequence<Is...>, Outcomes& outcom
 }
 
 template <Task... Ts>
-boost::asio::awaitable<race_result_t<Ts...>> run_race(OwnedOrRef<Ts>... tasks) {
-    Nursery nursery(co_await boost::asio::this_coro::executor);
+asio::awaitable<race_result_t<Ts...>> run_race(OwnedOrRef<Ts>... tasks) {
+    Nursery nursery(co_await asio::this_coro::executor);
     std::tuple<Outcome<task_result_t<Ts>>...> outcomes;
     Finish finish;
     auto const begin = [&]() noexcept {
@@ -101,16 +102,16 @@ boost::asio::awaitable<race_result_t<Ts...>> run_race(OwnedOrRef<Ts>... tasks) {
 }
 
 template <class T>
-boost::asio::awaitable<T> run_race_of(std::vector<boost::asio::awaitable<T>> tasks) {
+asio::awaitable<T> run_race_of(std::vector<asio::awaitable<T>> tasks) {
     if (tasks.empty())
         throw std::invalid_argument("race: of no tasks none is ever the first to end");
-    Nursery nursery(co_await boost::asio::this_coro::executor);
+    Nursery nursery(co_await asio::this_coro::executor);
     std::vector<Outcome<T>> outcomes(tasks.size());
     Finish finish;
     auto const begin = [&]() noexcept {
         for (std::size_t i = 0; i < tasks.size() && !nursery.is_cancelled(); ++i)
-            nursery.start_or_fail<Racer<boost::asio::awaitable<T>>>(
-                OwnedOrRef<boost::asio::awaitable<T>>(std::move(tasks[i])), outcomes[i], finish, i);
+            nursery.start_or_fail<Racer<asio::awaitable<T>>>(
+                OwnedOrRef<asio::awaitable<T>>(std::move(tasks[i])), outcomes[i], finish, i);
     };
     co_await nursery.supervise(begin);
     require_winner(nursery, finish);
@@ -136,7 +137,7 @@ boost::asio::awaitable<T> run_race_of(std::vector<boost::asio::awaitable<T>> tas
 /// Semantics: Boost.Cobalt's race, but the first task is preferred to the others. `asyncio.wait` with
 ///            FIRST_COMPLETED leaves the other tasks running.
 template <Task T, Task... Ts>
-boost::asio::awaitable<race_result_t<T, Ts...>> race(T&& task, Ts&&... tasks) {
+asio::awaitable<race_result_t<T, Ts...>> race(T&& task, Ts&&... tasks) {
     return detail::run_race<T, Ts...>(
         detail::OwnedOrRef<T>(std::forward<T>(task)),
         detail::OwnedOrRef<Ts>(std::forward<Ts>(tasks))...);
@@ -146,7 +147,7 @@ boost::asio::awaitable<race_result_t<T, Ts...>> race(T&& task, Ts&&... tasks) {
 ///
 /// Throws:    std::invalid_argument if there are none; otherwise as with a list of tasks.
 template <class T>
-boost::asio::awaitable<T> race(std::vector<boost::asio::awaitable<T>> tasks) {
+asio::awaitable<T> race(std::vector<asio::awaitable<T>> tasks) {
     return detail::run_race_of(std::move(tasks));
 }
 

@@ -1,7 +1,9 @@
 // Ready: a task that somebody has started tells by it that it is ready.
 #pragma once
 
-#include <boost/asio/awaitable.hpp>
+#include <syncopate/asio.hpp>
+
+#include SYNCOPATE_ASIO(awaitable.hpp)
 
 #include <memory>
 #include <type_traits>
@@ -64,6 +66,6 @@ private:
 /// The argument of `start<V>()`: a callable that takes a Ready<V> and returns `awaitable<void>`.
 template <class F, class V>
 concept StartFunction =
-    std::is_invocable_r_v<boost::asio::awaitable<void>, std::remove_reference_t<F>&, Ready<V>>;
+    std::is_invocable_r_v<asio::awaitable<void>, std::remove_reference_t<F>&, Ready<V>>;
 
 }  // namespace syncopate::inline v0_1

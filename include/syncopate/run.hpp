@@ -2,6 +2,7 @@
 #pragma once
 
 #include <syncopate/concepts.hpp>
+#include <syncopate/detail/error/wrong_calls.hpp>
 #include <syncopate/options.hpp>
 #include <syncopate/runner.hpp>
 
@@ -9,6 +10,8 @@
 #include <utility>
 
 namespace syncopate::inline v0_1 {
+
+using detail::wrong_calls::run;
 
 /// Runs a task on a new loop, on the calling thread, and gives what it returns.
 ///

@@ -11,6 +11,8 @@
 #include <syncopate/detail/call/task_call.hpp>
 #include <syncopate/detail/context/context_holder.hpp>
 #include <syncopate/detail/context/with_context.hpp>
+#include <syncopate/detail/error/wrong_calls.hpp>
+#include <syncopate/detail/iteration/foreign_iterable.hpp>
 #include <syncopate/detail/iteration/read_ahead.hpp>
 #include <syncopate/detail/iteration/step_source.hpp>
 #include <syncopate/detail/loop/loop.hpp>
@@ -59,15 +61,21 @@ struct LoopAccess;
 /// Errc::loop_failed if the io_context was stopped or destroyed under the call; std::system_error
 /// where the system has no thread to start the loop on, and then the next use tries again; Errc::forked in
 /// the child of a fork, from all members of a runner that was used before it. The destructor does nothing there.
-class RunnerBase {
+class RunnerBase : private detail::WrongCalls {
 public:
+    using WrongCalls::run;
+    using WrongCalls::run_as_future;
+    using WrongCalls::run_for;
+    using WrongCalls::start_soon;
+
     /// Where a call is made: the file and the line, for messages.
     using Where = std::source_location;
 
     /// Runs a task on the loop and gives what it returns.
     ///
-    /// task:      an `asio::awaitable<T>` rvalue, a callable that returns one (called on the loop), or
-    ///            a deferred Asio operation, of which the result is what `use_awaitable` gives.
+    /// task:      an `asio::awaitable<T>` rvalue, a deferred Asio operation, of which the result is what
+    ///            `use_awaitable` gives, or another library's awaitable, as as_awaitable() takes it; or a callable
+    ///            that returns one of these (called on the loop).
     /// Blocks:    until the task has ended.
     /// Throws:    what the task throws.
     /// Semantics: `asyncio.run_coroutine_threadsafe(coro, loop).result()`.
@@ -299,6 +307,33 @@ public:
                 *loop_, std::forward<S>(source), read_ahead.count, std::move(stop), where));
     }
 
+    /// The same for what another library iterates over: a generator whose begin() and ++ are awaited, as cppcoro's; an
+    /// `asio::experimental::coro` that yields; an `asio::experimental::channel`, up to its close(); anything with an
+    /// anext() that returns a foreign awaitable of an optional. Or a callable that returns one of them, or a task.
+    ///
+    /// source:    as above. A range of an lvalue can be left, and another one goes on behind the last item.
+    template <detail::ForeignIterableSource S>
+    auto wrap_iter(S&& source, Where where = Where::current()) {
+        return wrap_iter(detail::as_iterable(std::forward<S>(source)), where);
+    }
+    /// The same, with a stop token.
+    template <detail::ForeignIterableSource S>
+    auto wrap_iter(S&& source, std::stop_token stop, Where where = Where::current()) {
+        return wrap_iter(detail::as_iterable(std::forward<S>(source)), std::move(stop), where);
+    }
+    /// The same, with items produced ahead of the consumer.
+    template <detail::ForeignIterableSource S>
+    auto wrap_iter(S&& source, ReadAhead read_ahead, Where where = Where::current()) {
+        return wrap_iter(detail::as_iterable(std::forward<S>(source)), read_ahead, where);
+    }
+    /// The same, with both.
+    template <detail::ForeignIterableSource S>
+    auto wrap_iter(
+        S&& source, ReadAhead read_ahead, std::stop_token stop, Where where = Where::current()) {
+        return wrap_iter(
+            detail::as_iterable(std::forward<S>(source)), read_ahead, std::move(stop), where);
+    }
+
     /// Leaves all contexts, newest first, cancels what still runs, and ends the loop. Calls in flight
     /// end with Errc::runner_closed, and so does every later one. Again: nothing.
     ///
@@ -307,11 +342,7 @@ public:
     ///            Errc::timed_out after Options::close_timeout, naming what still runs; closing goes on,
     ///            and close() may be called again, which cancels again what has dealt with the first request.
     /// Threads:   any but the loop's own; several at once.
-    void close() {
-        if (!loop_->close_until(detail::deadline_after(loop_->options().close_timeout())))
-            loop_->throw_close_timed_out();
-        rethrow_exit_error();
-    }
+    void close();
 
     /// The same, with its own limit. Returns false if something still ran when the time was up.
     template <class Rep, class Period>
@@ -330,59 +361,32 @@ public:
     /// Threads:   any, the loop's own as well, also while a handler blocks the loop, and after close(). The loop
     ///            does not begin or end a task meanwhile: 10,000 tasks hold it up for one or two milliseconds.
     /// Semantics: `asyncio.all_tasks`.
-    std::vector<TaskInfo> tasks() const { return loop_->tasks(); }
+    std::vector<TaskInfo> tasks() const;
 
     /// Writes the same in words, a line for each task, and the functions that the pool of the loop's to_thread()
     /// is at. For people: what it looks like changes.
     ///
     /// Threads:   as for tasks(). Nothing is locked while it writes.
-    void dump(std::ostream& out) const { out << loop_->dump(); }
+    void dump(std::ostream& out) const;
 
     /// Tells what the runner has done so far, in numbers.
     ///
     /// Throws:    std::bad_alloc.
     /// Threads:   as for tasks().
-    Stats stats() const { return loop_->stats(); }
+    Stats stats() const;
 
 protected:
-    explicit RunnerBase(std::shared_ptr<detail::Loop> loop)
-        : loop_(std::move(loop)), watch_(std::in_place, loop_) {}
+    explicit RunnerBase(std::shared_ptr<detail::Loop> loop);
 
     /// Goes on with another loop. The one from before the fork is left alone.
-    void replace_forked(std::shared_ptr<detail::Loop> loop) {
-        watch_.emplace(loop);
-        detail::keep_for_ever(std::exchange(loop_, std::move(loop)));
-    }
+    void replace_forked(std::shared_ptr<detail::Loop> loop);
     RunnerBase(RunnerBase const&) = delete;
     RunnerBase& operator=(RunnerBase const&) = delete;
 
     /// Closes however long it takes, and reports each close_timeout that passes: a coroutine cannot be
     /// abandoned, because it may refer to frames that would be gone. On the loop's own thread it does
     /// not wait. In the child of a fork it does nothing.
-    ~RunnerBase() {
-        if (!loop_->is_usable_here()) {
-            detail::keep_for_ever(std::move(loop_));
-            return;
-        }
-        auto const limit = loop_->options().close_timeout();
-        auto deadline = detail::deadline_after(limit);
-        for (bool closed = false; !closed;) {
-            try {
-                closed = loop_->close_until(deadline, detail::BlockingWait::Refuse::cycles);
-                if (!closed)
-                    loop_->throw_close_timed_out();
-            } catch (DeadlockError const&) {
-                loop_->abandon();
-                closed = true;
-            } catch (...) {
-                loop_->report(std::current_exception());
-                // A limit of zero has elapsed once and for all.
-                deadline = limit.count() > 0 ? detail::deadline_after(limit) : detail::no_deadline;
-            }
-        }
-        if (auto error = loop_->take_last_exit_error())
-            loop_->report(std::move(error));
-    }
+    ~RunnerBase();
 
 private:
     friend struct detail::LoopAccess;
@@ -410,10 +414,7 @@ private:
         return holder;
     }
 
-    void rethrow_exit_error() {
-        if (auto error = loop_->take_exit_error())
-            std::rethrow_exception(std::move(error));
-    }
+    void rethrow_exit_error();
 
     std::shared_ptr<detail::Loop> loop_;
     std::optional<detail::StallWatch> watch_;
@@ -431,3 +432,7 @@ struct LoopAccess {
 }  // namespace detail
 
 }  // namespace syncopate::inline v0_1
+
+#ifndef SYNCOPATE_SEPARATE_COMPILATION
+#include <syncopate/impl/runner_base.ipp>
+#endif

@@ -1,6 +1,7 @@
 // shield(): runs a task that is not cancelled with the one that awaits it.
 #pragma once
 
+#include <syncopate/asio.hpp>
 #include <syncopate/concepts.hpp>
 #include <syncopate/detail/group/nursery.hpp>
 #include <syncopate/detail/group/supervised_task.hpp>
@@ -8,8 +9,8 @@
 #include <syncopate/detail/task/outcome.hpp>
 #include <syncopate/detail/task/owned_or_ref.hpp>
 
-#include <boost/asio/awaitable.hpp>
-#include <boost/asio/this_coro.hpp>
+#include SYNCOPATE_ASIO(awaitable.hpp)
+#include SYNCOPATE_ASIO(this_coro.hpp)
 
 #include <utility>
 
@@ -18,10 +19,9 @@ namespace syncopate::inline v0_1 {
 namespace detail {
 
 template <Task T>
-boost::asio::awaitable<task_result_t<T>> shield(OwnedOrRef<T> task) {
+asio::awaitable<task_result_t<T>> shield(OwnedOrRef<T> task) {
     SupervisedTask<T> shielded(
-        co_await boost::asio::this_coro::executor, std::move(task),
-        Nursery::OnParentCancel::shield);
+        co_await asio::this_coro::executor, std::move(task), Nursery::OnParentCancel::shield);
     co_await shielded.run();
     shielded.throw_failure();
     if (shielded.is_cancelled_by_parent())
@@ -44,7 +44,7 @@ boost::asio::awaitable<task_result_t<T>> shield(OwnedOrRef<T> task) {
 /// Threads:   on a coroutine's own executor, which must not run it on two threads at a time.
 /// Semantics: anyio's CancelScope(shield=True). asyncio.shield, in contrast, leaves the task behind.
 template <Task T>
-boost::asio::awaitable<task_result_t<T>> shield(T&& task) {
+asio::awaitable<task_result_t<T>> shield(T&& task) {
     return detail::shield(detail::OwnedOrRef<T>(std::forward<T>(task)));
 }
 

@@ -1,12 +1,13 @@
 // sleep(): suspends a task for a time, while its loop goes on.
 #pragma once
 
+#include <syncopate/asio.hpp>
 #include <syncopate/detail/wait/deadline.hpp>
 
-#include <boost/asio/awaitable.hpp>
-#include <boost/asio/deferred.hpp>
-#include <boost/asio/steady_timer.hpp>
-#include <boost/asio/this_coro.hpp>
+#include SYNCOPATE_ASIO(awaitable.hpp)
+#include SYNCOPATE_ASIO(deferred.hpp)
+#include SYNCOPATE_ASIO(steady_timer.hpp)
+#include SYNCOPATE_ASIO(this_coro.hpp)
 
 #include <chrono>
 
@@ -14,9 +15,9 @@ namespace syncopate::inline v0_1 {
 
 namespace detail {
 
-inline boost::asio::awaitable<void> sleep_until(Deadline deadline) {
-    boost::asio::steady_timer timer(co_await boost::asio::this_coro::executor, deadline);
-    co_await timer.async_wait(boost::asio::deferred);
+inline asio::awaitable<void> sleep_until(Deadline deadline) {
+    asio::steady_timer timer(co_await asio::this_coro::executor, deadline);
+    co_await timer.async_wait(asio::deferred);
 }
 
 }  // namespace detail
@@ -30,7 +31,7 @@ inline boost::asio::awaitable<void> sleep_until(Deadline deadline) {
 /// Cancel:    ends it at once, by operation_aborted.
 /// Semantics: asyncio.sleep.
 template <class Rep, class Period>
-boost::asio::awaitable<void> sleep(std::chrono::duration<Rep, Period> duration) {
+asio::awaitable<void> sleep(std::chrono::duration<Rep, Period> duration) {
     return detail::sleep_until(detail::deadline_after(duration));
 }
 

@@ -1,7 +1,9 @@
 // The umbrella: includes every public header but http's.
 #pragma once
 
+#include <syncopate/as_awaitable.hpp>
 #include <syncopate/as_completed.hpp>
+#include <syncopate/asio.hpp>
 #include <syncopate/async_generator.hpp>
 #include <syncopate/blocking_function.hpp>
 #include <syncopate/blocking_operations.hpp>

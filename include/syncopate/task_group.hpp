@@ -2,6 +2,7 @@
 // left.
 #pragma once
 
+#include <syncopate/asio.hpp>
 #include <syncopate/concepts.hpp>
 #include <syncopate/detail/group/child.hpp>
 #include <syncopate/detail/group/nursery.hpp>
@@ -13,8 +14,8 @@
 #include <syncopate/error.hpp>
 #include <syncopate/ready.hpp>
 
-#include <boost/asio/awaitable.hpp>
-#include <boost/asio/this_coro.hpp>
+#include SYNCOPATE_ASIO(awaitable.hpp)
+#include SYNCOPATE_ASIO(this_coro.hpp)
 
 #include <concepts>
 #include <exception>
@@ -44,7 +45,7 @@ class GroupChild final : public TaskChild<T> {
 public:
     GroupChild(Nursery& nursery, OwnedOrRef<T> task) : TaskChild<T>(nursery, std::move(task)) {}
 
-    boost::asio::awaitable<void> begin() { return this->run_task(nullptr); }
+    asio::awaitable<void> begin() { return this->run_task(nullptr); }
     void complete(std::exception_ptr error) noexcept {
         if (this->is_failure(error))
             this->nursery().fail(std::move(error));
@@ -52,7 +53,7 @@ public:
 };
 
 template <TaskGroupBody F>
-boost::asio::awaitable<task_group_result_t<F>> run_task_group(OwnedOrRef<F> body);
+asio::awaitable<task_group_result_t<F>> run_task_group(OwnedOrRef<F> body);
 
 }  // namespace detail
 
@@ -120,7 +121,7 @@ public:
     ///            task then throws.
     /// Semantics: anyio's start, with a Ready in place of its task_status.
     template <class V, StartFunction<V> F>
-    boost::asio::awaitable<V> start(F&& function) {
+    asio::awaitable<V> start(F&& function) {
         using Owned = std::decay_t<F>;
         return detail::start_child<V, Owned>(
             nursery_, detail::OwnedOrRef<Owned>(detail::owned(std::forward<F>(function))));
@@ -135,16 +136,14 @@ public:
 
     /// Enters the group, as a context does: tasks can be started from now on. A group that has been left may
     /// be entered again.
-    boost::asio::awaitable<void> aenter() {
-        nursery_.open(co_await boost::asio::this_coro::executor);
-    }
+    asio::awaitable<void> aenter() { nursery_.open(co_await asio::this_coro::executor); }
 
     /// Leaves the group, as a context does: waits until all children have ended.
     ///
     /// error:     if there is one, the children are cancelled first.
     /// Throws:    children have failed -> TaskGroupError.
     /// Cancel:    cancels the children, waits until all have ended, and ends by operation_aborted.
-    boost::asio::awaitable<void> aexit(std::exception_ptr error) {
+    asio::awaitable<void> aexit(std::exception_ptr error) {
         auto const begin = [&]() noexcept {
             if (error)
                 nursery_.cancel();
@@ -155,7 +154,7 @@ public:
 
 private:
     template <TaskGroupBody F>
-    friend boost::asio::awaitable<task_group_result_t<F>> detail::run_task_group(
+    friend asio::awaitable<task_group_result_t<F>> detail::run_task_group(
         detail::OwnedOrRef<F> body);
 
     /// Closes the group after the last child has ended, and throws what the group ends with, if anything.
@@ -184,7 +183,7 @@ public:
     BodyChild(Nursery& nursery, TaskGroup& group, OwnedOrRef<F>& body, Outcome<Result>& outcome)
         : Child(nursery), group_(group), body_(body), outcome_(outcome) {}
 
-    boost::asio::awaitable<void> begin() {
+    asio::awaitable<void> begin() {
         if constexpr (std::is_void_v<Result>)
             return awaitable_from(body_.get(), group_);
         else
@@ -199,7 +198,7 @@ public:
     }
 
 private:
-    boost::asio::awaitable<void> begin_with_result() {
+    asio::awaitable<void> begin_with_result() {
         outcome_.emplace(co_await awaitable_from(body_.get(), group_));
     }
 
@@ -210,10 +209,10 @@ private:
 };
 
 template <TaskGroupBody F>
-boost::asio::awaitable<task_group_result_t<F>> run_task_group(OwnedOrRef<F> body) {
+asio::awaitable<task_group_result_t<F>> run_task_group(OwnedOrRef<F> body) {
     using Result = task_group_result_t<F>;
     TaskGroup group;
-    group.nursery_.open(co_await boost::asio::this_coro::executor);
+    group.nursery_.open(co_await asio::this_coro::executor);
     Outcome<Result> outcome;
     auto const begin = [&]() noexcept {
         group.nursery_.template start_or_fail<BodyChild<F>>(group, body, outcome);
@@ -249,7 +248,7 @@ boost::asio::awaitable<task_group_result_t<F>> run_task_group(OwnedOrRef<F> body
 /// Threads:   on a coroutine's own executor, which must not run it on two threads at a time.
 /// Semantics: anyio's `async with create_task_group()`, in which the body is a task like the others.
 template <TaskGroupBody F>
-boost::asio::awaitable<task_group_result_t<F>> with_task_group(F&& body) {
+asio::awaitable<task_group_result_t<F>> with_task_group(F&& body) {
     return detail::run_task_group<F>(detail::OwnedOrRef<F>(std::forward<F>(body)));
 }
 

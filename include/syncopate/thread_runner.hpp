@@ -1,15 +1,19 @@
 // ThreadRunner: an event loop on a thread of its own, for synchronous code on all other threads.
 #pragma once
 
-#include <syncopate/detail/loop/thread_loop.hpp>
+#include <syncopate/asio.hpp>
 #include <syncopate/options.hpp>
 #include <syncopate/runner_base.hpp>
 
-#include <boost/asio/io_context.hpp>
+#include SYNCOPATE_ASIO(io_context.hpp)
 
-#include <utility>
+#include <memory>
 
 namespace syncopate::inline v0_1 {
+
+namespace detail {
+class ThreadLoop;
+}
 
 /// Owns an io_context and the thread that runs it, and lets the other threads call into it. Its
 /// operations are those of RunnerBase.
@@ -25,13 +29,12 @@ class ThreadRunner : public RunnerBase {
 public:
     /// The settings, which are the same for every runner.
     using Options = syncopate::Options;
-    using executor_type = boost::asio::io_context::executor_type;
+    using executor_type = asio::io_context::executor_type;
 
     /// Makes a runner with the default options.
     ThreadRunner() : ThreadRunner(Options()) {}
     /// Makes a runner with these options. Its thread is not started here, but by the first use.
-    explicit ThreadRunner(Options options)
-        : ThreadRunner(detail::ThreadLoop::create(std::move(options))) {}
+    explicit ThreadRunner(Options options);
 
     /// Gives the io_context, running, for objects that need one. It lives as long as the runner, but runs
     /// nothing after close(). The exception of a handler goes to Options::on_error, and does not end the
@@ -39,10 +42,7 @@ public:
     ///
     /// Throws:    Errc::runner_closed after close(); std::system_error if the system has no thread for the
     ///            loop.
-    boost::asio::io_context& get_loop() {
-        thread_loop_->prepare();
-        return thread_loop_->context();
-    }
+    asio::io_context& get_loop();
 
     /// Gives the executor of get_loop().
     ///
@@ -57,20 +57,16 @@ public:
     ///
     /// Throws:    std::system_error if the system has no descriptors for the loop; the runner is as before then.
     /// Threads:   none other may use the runner meanwhile. Not in a handler of pthread_atfork().
-    void restart_after_fork() {
-        if (!thread_loop_->was_forked())
-            return;
-        auto fresh = detail::ThreadLoop::create(thread_loop_->options());
-        auto* const thread_loop = fresh.get();
-        replace_forked(std::move(fresh));
-        thread_loop_ = thread_loop;
-    }
+    void restart_after_fork();
 
 private:
-    explicit ThreadRunner(std::shared_ptr<detail::ThreadLoop> loop)
-        : RunnerBase(loop), thread_loop_(loop.get()) {}
+    explicit ThreadRunner(std::shared_ptr<detail::ThreadLoop> loop);
 
     detail::ThreadLoop* thread_loop_;
 };
 
 }  // namespace syncopate::inline v0_1
+
+#ifndef SYNCOPATE_SEPARATE_COMPILATION
+#include <syncopate/impl/thread_runner.ipp>
+#endif

@@ -1,14 +1,15 @@
 // fail_after(), move_on_after(): run a task with a time limit, after which it is cancelled.
 #pragma once
 
+#include <syncopate/asio.hpp>
 #include <syncopate/concepts.hpp>
 #include <syncopate/detail/group/supervised_task.hpp>
 #include <syncopate/detail/task/owned_or_ref.hpp>
 #include <syncopate/detail/wait/deadline.hpp>
 #include <syncopate/error.hpp>
 
-#include <boost/asio/awaitable.hpp>
-#include <boost/asio/this_coro.hpp>
+#include SYNCOPATE_ASIO(awaitable.hpp)
+#include SYNCOPATE_ASIO(this_coro.hpp)
 
 #include <chrono>
 #include <optional>
@@ -34,9 +35,9 @@ Deadline task_deadline(Duration delay) {
 }
 
 template <class Duration, Task T>
-boost::asio::awaitable<task_result_t<T>> fail_after(Duration delay, OwnedOrRef<T> task) {
+asio::awaitable<task_result_t<T>> fail_after(Duration delay, OwnedOrRef<T> task) {
     auto const deadline = task_deadline(delay);
-    TimedTask<T> timed(co_await boost::asio::this_coro::executor, std::move(task), deadline);
+    TimedTask<T> timed(co_await asio::this_coro::executor, std::move(task), deadline);
     co_await timed.run();
     if (!timed.check_completed())
         throw std::system_error(make_error_code(Errc::timed_out), "fail_after");
@@ -44,10 +45,10 @@ boost::asio::awaitable<task_result_t<T>> fail_after(Duration delay, OwnedOrRef<T
 }
 
 template <class Duration, Task T>
-boost::asio::awaitable<move_on_result_t<T>> move_on_after(Duration delay, OwnedOrRef<T> task) {
+asio::awaitable<move_on_result_t<T>> move_on_after(Duration delay, OwnedOrRef<T> task) {
     using Result = task_result_t<T>;
     auto const deadline = task_deadline(delay);
-    TimedTask<T> timed(co_await boost::asio::this_coro::executor, std::move(task), deadline);
+    TimedTask<T> timed(co_await asio::this_coro::executor, std::move(task), deadline);
     co_await timed.run();
     bool const is_completed = timed.check_completed();
     if constexpr (std::is_void_v<Result>) {
@@ -79,8 +80,7 @@ boost::asio::awaitable<move_on_result_t<T>> move_on_after(Duration delay, OwnedO
 /// Semantics: anyio.fail_after, asyncio.timeout. The task is not a part of the awaiting one: this_coro's
 ///            cancellation state is its own.
 template <class Rep, class Period, Task T>
-boost::asio::awaitable<task_result_t<T>> fail_after(
-    std::chrono::duration<Rep, Period> delay, T&& task) {
+asio::awaitable<task_result_t<T>> fail_after(std::chrono::duration<Rep, Period> delay, T&& task) {
     return detail::fail_after(delay, detail::OwnedOrRef<T>(std::forward<T>(task)));
 }
 
@@ -93,7 +93,7 @@ boost::asio::awaitable<task_result_t<T>> fail_after(
 /// Threads:   as for fail_after().
 /// Semantics: anyio.move_on_after, whose scope tells by `cancelled_caught`.
 template <class Rep, class Period, Task T>
-boost::asio::awaitable<move_on_result_t<T>> move_on_after(
+asio::awaitable<move_on_result_t<T>> move_on_after(
     std::chrono::duration<Rep, Period> delay, T&& task) {
     return detail::move_on_after(delay, detail::OwnedOrRef<T>(std::forward<T>(task)));
 }

@@ -1,6 +1,7 @@
 // to_calling_thread(): has the thread that is blocked in run() call a function for the task it waits for.
 #pragma once
 
+#include <syncopate/asio.hpp>
 #include <syncopate/blocking_function.hpp>
 #include <syncopate/detail/loop/work_executor.hpp>
 #include <syncopate/detail/task/caller_executor.hpp>
@@ -9,8 +10,8 @@
 #include <syncopate/detail/work/offload.hpp>
 #include <syncopate/on_cancel.hpp>
 
-#include <boost/asio/any_io_executor.hpp>
-#include <boost/asio/awaitable.hpp>
+#include SYNCOPATE_ASIO(any_io_executor.hpp)
+#include SYNCOPATE_ASIO(awaitable.hpp)
 
 #include <source_location>
 #include <type_traits>
@@ -22,7 +23,7 @@ namespace detail {
 
 /// Selects the thread that is blocked on the task with this executor, for offload().
 struct BlockedCaller {
-    WorkExecutor* operator()(boost::asio::any_io_executor const& executor) const {
+    WorkExecutor* operator()(asio::any_io_executor const& executor) const {
         auto const caller = caller_of(executor);
         auto const* const thread = caller ? caller->serving_thread() : nullptr;
         if (!thread)
@@ -58,7 +59,7 @@ struct BlockedCaller {
 /// Threads:   in a task whose executor runs one handler at a time.
 /// Semantics: asgiref's `sync_to_async(thread_sensitive=True)`; JoinableTaskFactory's main thread.
 template <BlockingFunction F>
-boost::asio::awaitable<blocking_result_t<F>> to_calling_thread(
+asio::awaitable<blocking_result_t<F>> to_calling_thread(
     F&& function, std::source_location where = std::source_location::current()) {
     return detail::offload(
         std::decay_t<F>(std::forward<F>(function)), detail::BlockedCaller(), OnCancel::wait, where);

@@ -1,6 +1,7 @@
 // to_thread(), run_in_executor(): another thread calls blocking code for a coroutine, and the loop goes on.
 #pragma once
 
+#include <syncopate/asio.hpp>
 #include <syncopate/blocking_function.hpp>
 #include <syncopate/capacity_limiter.hpp>
 #include <syncopate/detail/work/offload.hpp>
@@ -8,8 +9,8 @@
 #include <syncopate/on_cancel.hpp>
 #include <syncopate/worker_pool.hpp>
 
-#include <boost/asio/awaitable.hpp>
-#include <boost/asio/thread_pool.hpp>
+#include SYNCOPATE_ASIO(awaitable.hpp)
+#include SYNCOPATE_ASIO(thread_pool.hpp)
 
 #include <functional>
 #include <source_location>
@@ -36,7 +37,7 @@ namespace syncopate::inline v0_1 {
 ///            io_context with one thread, or on a strand. The coroutine goes on there.
 /// Semantics: `loop.run_in_executor`; cancellation as in `anyio.to_thread.run_sync`.
 template <BlockingFunction F>
-boost::asio::awaitable<blocking_result_t<F>> run_in_executor(
+asio::awaitable<blocking_result_t<F>> run_in_executor(
     WorkerPool& pool,
     F&& function,
     OnCancel on_cancel = OnCancel::wait,
@@ -53,8 +54,8 @@ boost::asio::awaitable<blocking_result_t<F>> run_in_executor(
 ///            process where a function ends a thread of such a pool by pthread_exit(). There is
 ///            no deadlock detection: where all threads of the pool wait for this work, they do so for ever.
 template <BlockingFunction F>
-boost::asio::awaitable<blocking_result_t<F>> run_in_executor(
-    boost::asio::thread_pool& pool,
+asio::awaitable<blocking_result_t<F>> run_in_executor(
+    asio::thread_pool& pool,
     F&& function,
     OnCancel on_cancel = OnCancel::wait,
     std::source_location where = std::source_location::current()) {
@@ -71,7 +72,7 @@ boost::asio::awaitable<blocking_result_t<F>> run_in_executor(
 ///
 /// Semantics: `asyncio.to_thread`; cancellation as in `anyio.to_thread.run_sync`.
 template <BlockingFunction F>
-boost::asio::awaitable<blocking_result_t<F>> to_thread(
+asio::awaitable<blocking_result_t<F>> to_thread(
     F&& function,
     OnCancel on_cancel = OnCancel::wait,
     std::source_location where = std::source_location::current()) {
@@ -82,7 +83,7 @@ boost::asio::awaitable<blocking_result_t<F>> to_thread(
 namespace detail {
 
 template <BlockingFunction F>
-boost::asio::awaitable<blocking_result_t<F>> offload_limited(
+asio::awaitable<blocking_result_t<F>> offload_limited(
     F function, CapacityLimiter& limiter, OnCancel on_cancel, std::source_location where) {
     void const* const counter = counter_of(limiter);
     auto token = co_await limiter.acquire();
@@ -106,7 +107,7 @@ boost::asio::awaitable<blocking_result_t<F>> offload_limited(
 /// Cancel:    ends the wait for the token by operation_aborted; afterwards as run_in_executor().
 /// Semantics: `anyio.to_thread.run_sync(..., limiter=limiter)`.
 template <BlockingFunction F>
-boost::asio::awaitable<blocking_result_t<F>> to_thread(
+asio::awaitable<blocking_result_t<F>> to_thread(
     F&& function,
     CapacityLimiter& limiter,
     OnCancel on_cancel = OnCancel::wait,

@@ -1,20 +1,22 @@
 // with_context(): runs a function of a coroutine inside an asynchronous context: async with.
 #pragma once
 
+#include <syncopate/asio.hpp>
 #include <syncopate/concepts.hpp>
 #include <syncopate/detail/context/entered_context.hpp>
 #include <syncopate/detail/context/nested_error.hpp>
 #include <syncopate/detail/group/supervised_task.hpp>
+#include <syncopate/detail/loop/foreign_task.hpp>
 #include <syncopate/detail/loop/unhandled.hpp>
 #include <syncopate/detail/task/awaitable_of.hpp>
 #include <syncopate/detail/task/cancellation.hpp>
 #include <syncopate/detail/task/outcome.hpp>
 #include <syncopate/detail/task/owned_or_ref.hpp>
 
-#include <boost/asio/awaitable.hpp>
-#include <boost/asio/cancellation_state.hpp>
-#include <boost/asio/cancellation_type.hpp>
-#include <boost/asio/this_coro.hpp>
+#include SYNCOPATE_ASIO(awaitable.hpp)
+#include SYNCOPATE_ASIO(cancellation_state.hpp)
+#include SYNCOPATE_ASIO(cancellation_type.hpp)
+#include SYNCOPATE_ASIO(this_coro.hpp)
 
 #include <concepts>
 #include <exception>
@@ -61,7 +63,7 @@ namespace detail {
 
 /// Calls the body, and awaits what it returns. The outcome holds its exception, too.
 template <class S, class Body>
-boost::asio::awaitable<void> run_body(
+asio::awaitable<void> run_body(
     EnteredContext<S>& context, OwnedOrRef<Body>& body, Outcome<BodyResult<S, Body>>& outcome) {
     using Called = CalledBody<S, Body>;
     using Result = BodyResult<S, Body>;
@@ -86,9 +88,9 @@ boost::asio::awaitable<void> run_body(
 /// In a coroutine of its own, whose cancellation state it may reset: a request to stop that has ended the body has
 /// been dealt with, and does not cut aexit short. One that the body has not taken is left for aexit.
 template <ContextSource S, ContextBody<S> Body>
-boost::asio::awaitable<context_body_result_t<S, Body>> run_in_context(
+asio::awaitable<context_body_result_t<S, Body>> run_in_context(
     OwnedOrRef<S> source, OwnedOrRef<Body> body) {
-    namespace this_coro = boost::asio::this_coro;
+    namespace this_coro = asio::this_coro;
     using Result = BodyResult<S, Body>;
     EnteredContext<S> context(std::move(source));
     std::exception_ptr error;
@@ -99,7 +101,7 @@ boost::asio::awaitable<context_body_result_t<S, Body>> run_in_context(
     // A body that is cancelled before it can begin counts as one that was.
     co_await this_coro::throw_if_cancelled(false);
     auto const cancellation = co_await this_coro::cancellation_state;
-    if (cancellation.cancelled() != boost::asio::cancellation_type::none) {
+    if (cancellation.cancelled() != asio::cancellation_type::none) {
         outcome.fail(cancellation_error());
     } else {
         co_await this_coro::throw_if_cancelled(true);
@@ -141,11 +143,11 @@ boost::asio::awaitable<context_body_result_t<S, Body>> run_in_context(
 }
 
 template <ContextSource S, ContextBody<S> Body>
-boost::asio::awaitable<context_body_result_t<S, Body>> with_context(
+asio::awaitable<context_body_result_t<S, Body>> with_context(
     OwnedOrRef<S> source, OwnedOrRef<Body> body) {
-    using Scope = boost::asio::awaitable<context_body_result_t<S, Body>>;
+    using Scope = asio::awaitable<context_body_result_t<S, Body>>;
     SupervisedTask<Scope> scope(
-        co_await boost::asio::this_coro::executor,
+        co_await asio::this_coro::executor,
         OwnedOrRef<Scope>(run_in_context<S, Body>(std::move(source), std::move(body))));
     co_await scope.run();
     if (!scope.check_completed())
@@ -179,7 +181,7 @@ boost::asio::awaitable<context_body_result_t<S, Body>> with_context(
 /// Semantics: Python's `async with`. The body is not a part of the awaiting task: this_coro's cancellation state is
 ///            its own.
 template <ContextSource S, ContextBody<S> Body>
-boost::asio::awaitable<context_body_result_t<S, Body>> with_context(S&& source, Body&& body) {
+asio::awaitable<context_body_result_t<S, Body>> with_context(S&& source, Body&& body) {
     return detail::with_context<S, Body>(
         detail::OwnedOrRef<S>(std::forward<S>(source)),
         detail::OwnedOrRef<Body>(std::forward<Body>(body)));

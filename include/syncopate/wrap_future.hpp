@@ -1,14 +1,15 @@
 // wrap_future(): awaits a std::future or a std::shared_future.
 #pragma once
 
+#include <syncopate/asio.hpp>
+#include <syncopate/detail/intrusive_pointer.hpp>
 #include <syncopate/detail/task/cancellation.hpp>
 #include <syncopate/detail/work/future_watcher.hpp>
 #include <syncopate/to_thread.hpp>
 
-#include <boost/asio/any_io_executor.hpp>
-#include <boost/asio/awaitable.hpp>
-#include <boost/asio/this_coro.hpp>
-#include <boost/smart_ptr/intrusive_ptr.hpp>
+#include SYNCOPATE_ASIO(any_io_executor.hpp)
+#include SYNCOPATE_ASIO(awaitable.hpp)
+#include SYNCOPATE_ASIO(this_coro.hpp)
 
 #include <chrono>
 #include <concepts>
@@ -31,7 +32,7 @@ using FutureResult = std::
 template <class Future>
 class FutureWaitFor final : public FutureWait {
 public:
-    FutureWaitFor(boost::asio::any_io_executor const& executor, Future future)
+    FutureWaitFor(asio::any_io_executor const& executor, Future future)
         : FutureWait(executor), future_(std::move(future)) {}
 
     /// After the coroutine has gone on.
@@ -46,7 +47,7 @@ private:
 };
 
 template <class T, class Future>
-boost::asio::awaitable<FutureResult<T>> wrap_future(Future future) {
+asio::awaitable<FutureResult<T>> wrap_future(Future future) {
     if (!future.valid())
         throw std::future_error(std::future_errc::no_state);
     auto const status = future.wait_for(std::chrono::seconds(0));
@@ -58,8 +59,8 @@ boost::asio::awaitable<FutureResult<T>> wrap_future(Future future) {
         };
         co_return co_await to_thread(std::move(get));
     }
-    boost::asio::any_io_executor const executor = co_await boost::asio::this_coro::executor;
-    boost::intrusive_ptr<FutureWaitFor<Future>> const wait(
+    asio::any_io_executor const executor = co_await asio::this_coro::executor;
+    IntrusivePointer<FutureWaitFor<Future>> const wait(
         new FutureWaitFor<Future>(executor, std::move(future)));
     co_await wait->wait();
     if (wait->error())
@@ -88,7 +89,7 @@ boost::asio::awaitable<FutureResult<T>> wrap_future(Future future) {
 ///            milliseconds.
 /// Semantics: asyncio.wrap_future, which however cancels the future, too.
 template <class T>
-boost::asio::awaitable<detail::FutureResult<T>> wrap_future(std::future<T> future) {
+asio::awaitable<detail::FutureResult<T>> wrap_future(std::future<T> future) {
     return detail::wrap_future<T>(std::move(future));
 }
 
@@ -97,7 +98,7 @@ boost::asio::awaitable<detail::FutureResult<T>> wrap_future(std::future<T> futur
 /// Returns:   a copy of its value; std::reference_wrapper for a reference.
 template <class T>
     requires(std::is_void_v<T> || std::is_reference_v<T> || std::copy_constructible<T>)
-boost::asio::awaitable<detail::FutureResult<T>> wrap_future(std::shared_future<T> future) {
+asio::awaitable<detail::FutureResult<T>> wrap_future(std::shared_future<T> future) {
     return detail::wrap_future<T>(std::move(future));
 }
 

@@ -2,22 +2,32 @@
 //
 //   counted WORK COUNT
 
+#include "counted_portals.hpp"
 #include "peers.hpp"
+#include <syncopate/channel.hpp>
+#include <syncopate/fiber.hpp>
 #include <syncopate/from_thread.hpp>
 #include <syncopate/gather.hpp>
+#include <syncopate/guest_runner.hpp>
 #include <syncopate/task_group.hpp>
 #include <syncopate/timeout.hpp>
 #include <syncopate/to_thread.hpp>
 
 #include <boost/asio/awaitable.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
 
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <deque>
 #include <exception>
 #include <functional>
 #include <future>
 #include <map>
+#include <mutex>
 #include <stop_token>
 #include <string>
 #include <system_error>
@@ -61,11 +71,109 @@ void read_ahead(int count) {
     }
 }
 
+/// A hop an item.
+template <syncopate::AsyncGenerator<int> (*Items)(int)>
+void item_by_item(int count) {
+    syncopate::Runner runner;
+    for ([[maybe_unused]] int const item : runner.wrap_iter(Items(count))) {
+    }
+}
+
 void read_ahead_awaited(int count) {
     syncopate::Runner runner;
     for ([[maybe_unused]] int const item :
          runner.wrap_iter(await_up_to(count), syncopate::ReadAhead{1024})) {
     }
+}
+
+/// Items from this thread to a coroutine, which is the slower of the two.
+void channel_item(int count) {
+    syncopate::Channel<int> channel{1024};
+    syncopate::ThreadRunner runner;
+    auto const receive = [&]() -> asio::awaitable<void> {
+        for (;;) {
+            auto const item = co_await channel.async_receive();
+            if (!item)
+                co_return;
+        }
+    };
+    auto const received = runner.run_as_future(receive);
+    for (int i = 0; i < count; ++i)
+        channel.send(i);
+    channel.close();
+    received.wait();
+}
+
+/// Synchronous code on the loop's own thread.
+void fiber_call(int count) {
+    syncopate::Runner runner;
+    runner.run(syncopate::to_fiber([&] {
+        for (int i = 0; i < count; ++i)
+            static_cast<void>(runner.run(twice(i)));
+    }));
+}
+
+/// What a coroutine does instead.
+asio::awaitable<void> await_each(int count) {
+    auto const executor = co_await asio::this_coro::executor;
+    for (int i = 0; i < count; ++i)
+        static_cast<void>(co_await asio::co_spawn(executor, twice(i), asio::use_awaitable));
+}
+
+void spawned_in_task(int count) {
+    syncopate::Runner runner;
+    runner.run(await_each(count));
+}
+
+/// Somebody's main loop, on one thread. It does not wait: it has something to do.
+class Host {
+public:
+    void post(std::function<void()> function) {
+        std::lock_guard const lock(mutex_);
+        queue_.push_back(std::move(function));
+    }
+    void turn() {
+        std::unique_lock lock(mutex_);
+        if (queue_.empty())
+            return;
+        auto const function = std::move(queue_.front());
+        queue_.pop_front();
+        lock.unlock();
+        function();
+    }
+
+private:
+    std::mutex mutex_;
+    std::deque<std::function<void()>> queue_;
+};
+
+void host_hop(int count) {
+    Host host;
+    int hops = 0;
+    while (hops < count) {
+        host.post([&] { ++hops; });
+        host.turn();
+    }
+}
+
+asio::awaitable<void> hop(int count) {
+    for (int i = 0; i < count; ++i)
+        co_await asio::post(asio::use_awaitable);
+}
+
+void own_thread_hop(int count) {
+    syncopate::Runner runner;
+    runner.run(hop(count));
+}
+
+/// Through the host's queue and back into the task.
+void guest_hop(int count) {
+    Host host;
+    syncopate::GuestRunner guest(
+        [&](std::function<void()> function) { host.post(std::move(function)); },
+        [&] { host.turn(); });
+    guest.run(hop(count));
+    guest.close();
 }
 
 /// Submitted one after another, while nobody waits.
@@ -145,6 +253,16 @@ int stopped_call(syncopate::Runner& runner, int i) {
     }
 }
 
+int timed(syncopate::Runner& runner, int i) {
+    return runner.run_for(std::chrono::hours(1), twice(i));
+}
+
+/// With a token that stays as it is.
+int stoppable(syncopate::Runner& runner, int i) {
+    static std::stop_source const source;
+    return runner.run(twice(i), source.get_token());
+}
+
 struct Context {
     asio::awaitable<int> aenter() { return twice(1); }
     asio::awaitable<void> aexit(std::exception_ptr) { co_return; }
@@ -174,9 +292,21 @@ std::map<std::string, std::function<void(int)>> const works = {
      [](int count) {
          on_own_thread(count, [](auto& runner, int i) { return runner.call([i] { return i; }); });
      }},
+    {"item_by_item", item_by_item<count_to>},
+    {"item_awaited", item_by_item<await_up_to>},
+    {"own_thread_timed", [](int count) { on_own_thread(count, timed); }},
+    {"own_thread_stoppable", [](int count) { on_own_thread(count, stoppable); }},
     {"read_ahead", read_ahead},
     {"read_ahead_awaited", read_ahead_awaited},
+    {"channel_item", channel_item},
     {"burst", burst},
+    {"fiber_call", fiber_call},
+    {"spawned_in_task", spawned_in_task},
+    {"host_hop", host_hop},
+    {"own_thread_hop", own_thread_hop},
+    {"guest_hop", guest_hop},
+    {"portal_call", portal_call},
+    {"portal_of_strand", portal_of_strand},
     {"group_of_two", in_one_task<group_of_two>},
     {"gather_two", in_one_task<gather_two>},
     {"in_time", in_one_task<in_time>},

@@ -2,7 +2,7 @@
 # Installs what is missing, builds the benchmarks, runs them beside their peers, and renders the results.
 #
 #   tests/bench/run.sh             into build/bench/results.json, .md and .svg; some 10 minutes
-#   tests/bench/run.sh --publish   also into docs/costs.md and docs/speed.svg
+#   tests/bench/run.sh --publish   also into docs/costs.md, docs/speed.svg and docs/results/process-pool.md
 #   tests/bench/run.sh --quick     each once and briefly, to see that all of them work
 #
 # Nothing else should run on the machine meanwhile.
@@ -10,15 +10,15 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
 . cmake/prepare.sh
-prepare build bench
+prepare build fiber process bench
 
-repetitions=7 min_time=0.05 processes=3 publish=()
+repetitions=7 min_time=0.05 processes=3 publish=() page=build/bench/process-pool.md
 case ${1-} in
     --quick)
         repetitions=1 min_time=0.001 processes=1
         export SYNCOPATE_BENCH_LONG=16777216
         ;;
-    --publish) publish=(--publish) ;;
+    --publish) publish=(--publish) page=docs/results/process-pool.md ;;
     "") ;;
     *) stop "usage: tests/bench/run.sh [--quick | --publish]" ;;
 esac
@@ -54,5 +54,7 @@ for ((process = 1; process <= processes; ++process)); do
 done
 echo "== Running: the Python peers"
 python3 tests/bench/python_peers.py "$repetitions" > "$results/python.json"
+echo "== Running: ProcessPool beside Python's"
+python3 tests/bench/process_pool.py build/bench/tests/bench/bench_process_pool "$repetitions" "$page"
 
 python3 tests/bench/render.py "${publish[@]}" "$results"

@@ -24,5 +24,5 @@ if(HTTP)
     configure(
         find_package --fresh -D "${prefix}" -D "WANTED_VERSION=${wanted}" -D WANTED_COMPONENTS=http
     )
-    build_and_run(http_consumer)
+    build_and_run(http_consumer compiled_consumer)
 endif()

@@ -1,5 +1,7 @@
 // The names that the fragments of the pages use without saying where they come from. They are compiled only, so
 // nothing here needs a body.
+#include <syncopate/fiber.hpp>
+#include <syncopate/guest_runner.hpp>
 #include <syncopate/syncopate.hpp>
 
 #include <boost/asio/co_spawn.hpp>
@@ -11,7 +13,9 @@
 #include <boost/asio/use_future.hpp>
 
 #include <chrono>
+#include <coroutine>
 #include <cstdlib>
+#include <functional>
 #include <future>
 #include <iostream>
 #include <memory>
@@ -42,6 +46,13 @@ int compute();
 template <class... Ts>
 void use(Ts const&... things);
 
+// What another library's coroutines await.
+struct Answer {
+    bool await_ready() const;
+    void await_suspend(std::coroutine_handle<> waiting);
+    int await_resume() const;
+};
+
 // A database: sessions, transactions, and rows that come one by one; and its blocking cousin.
 struct Row {
     int id;
@@ -63,6 +74,7 @@ AsyncGenerator<Row> rows();
 Row query(int id);
 extern int id;
 extern Row row;
+void post_to_window(std::function<void()> function);
 struct Bar {
     void advance();
 };

@@ -261,6 +261,10 @@ TEST_CASE("The cookies of a client can be read, set, saved and loaded") {
         client.cookies().store(server.url(), "lang=en; Path=/; Secure");
         CHECK(client.get(server.url()).is_ok());
         CHECK(client.cookies().size() == 2);
+        auto cookies = client.cookies();
+        auto others = std::move(cookies);
+        // NOLINTNEXTLINE(bugprone-use-after-move,hicpp-invalid-access-moved)
+        CHECK(cookies.size() == others.size());
         CHECK(client.cookies().header_for(server.url()) == "lang=en; login=42");
         Strings names;
         for (Cookie const& cookie : client.cookies())
@@ -324,7 +328,10 @@ TEST_CASE("An error status tells the status, the header, the URL and the time to
         response.raise_for_status();
         FAIL("it is no error");
     } catch (StatusError const& error) {
-        StatusError const copy = error;
+        StatusError thrown = error;
+        StatusError const copy = std::move(thrown);
+        // NOLINTNEXTLINE(bugprone-use-after-move,hicpp-invalid-access-moved)
+        CHECK(thrown.status() == 503);
         CHECK(copy.code() == Errc::error_status);
         CHECK(copy.code().value() == 503);
         CHECK(copy.code() != std::error_code(404, error_category()));
@@ -629,6 +636,29 @@ TEST_CASE("The JSON of a response is kept, so that a loop may go over it") {
     CHECK(&copy.json() == &response.json());
     boost::json::value const taken = client.get(server.url()).raise_for_status().json();
     CHECK(taken == response.json());
+}
+
+TEST_CASE("What is taken out of the JSON of a temporary response is kept") {
+    RawServer const server(answering(ok(
+        R"({"names": ["a longer name than fits into a value", "b"], "sizes": [1, 2.5, true]})")));
+    Client client;
+    std::string names;
+    for (auto const& name : client.get(server.url()).json().at("names").as_array())
+        names += name.as_string();
+    CHECK(names == "a longer name than fits into a valueb");
+    for (auto const& [key, value] : client.get(server.url()).json().as_object())
+        CHECK(value.is_array());
+    auto const& first = client.get(server.url()).json().at("names").at(0).as_string();
+    auto const& sizes = client.get(server.url()).json().at("sizes");
+    auto const& size = client.get(server.url()).json().at("sizes").at(1).as_double();
+    CHECK(first == "a longer name than fits into a value");
+    CHECK(sizes.at(0).as_int64() + sizes.at(0).to_number<int>() == 2);
+    CHECK(sizes.at(2).as_bool());
+    CHECK(size == 2.5);
+    auto value = client.get(server.url()).json();
+    value.as_object()["more"] = value.at("sizes");
+    CHECK(&value.at("sizes") == &value.as_object().at("sizes"));
+    CHECK(value.at("more").as_array().size() == 3);
 }
 
 TEST_CASE("get_each stops when its client is closed") {

@@ -282,6 +282,9 @@ TEST_CASE("Of several addresses the allowed ones are tried, each after it was ch
     SessionOnLoop client(Options(options).on_connect(refusing({"127.0.0.2", "::ffff:127.0.0.3"})));
     CHECK(client.text(name_url(server, "a.test")) == "there");
     CHECK(calls == Strings{"0 127.0.0.2", "0 ::ffff:127.0.0.3", "0 127.0.0.1"});
+    calls.clear();
+    CHECK(client.text(name_url(server, "a.test.")) == "there");
+    CHECK(calls == Strings{"0 127.0.0.2", "0 ::ffff:127.0.0.3", "0 127.0.0.1"});
 
     // One that is refused says why also if the others only do not answer.
     SessionOnLoop none(Options(options).on_connect(refusing({"127.0.0.1", "::ffff:127.0.0.3"})));

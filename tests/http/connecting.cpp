@@ -806,7 +806,8 @@ std::string userinfo_of(RawServer const& proxy) {
 asio::awaitable<std::string> read_through(std::string proxy_url) {
     Proxy const proxy(std::move(proxy_url));
     auto socket = co_await connected(only_ipv4, proxy.port());
-    co_await open_tunnel(socket, "a.test:443", proxy);
+    auto const answer = co_await ask_for_tunnel(socket, "a.test:443", proxy, proxy.authorization());
+    require_open(answer, proxy);
     std::string data;
     boost::system::error_code end;
     co_await asio::async_read(

@@ -461,6 +461,12 @@ TEST_CASE("A line of a file that is no cookie is passed over") {
                            "\tFALSE\t/\tFALSE\t0\ta\t1\n"
                            "h.net\tFALSE\t/\tFALSE\t0\ta\t1; b=2\n"
                            "h.net\tFALSE\t/\tFALSE\t0\ta\t1\x1b\n"
+                           "h.net\tFALSE\t/\tFALSE\t0\ta \t1\n"
+                           "h.net\tFALSE\t/\tFALSE\t0\ta=b\t1\n"
+                           "h.net\tFALSE\t/\tFALSE\t0\ta;b\t1\n"
+                           "h.net\tFALSE\t/\tFALSE\t0\tlarge\t"
+                        << std::string(4096, 'x')
+                        << "\n"
                            ".com\tTRUE\t/\tFALSE\t0\ta\t1\n"
                            ".127.0.0.1\tTRUE\t/\tFALSE\t0\ta\t1\n"
                            "h.net\tFALSE\t/\tFALSE\t1000\texpired\t1\n"
@@ -476,6 +482,11 @@ TEST_CASE("A line of a file that is no cookie is passed over") {
     CHECK(code_of([&] {
               jar.save(directory.path() / "none" / "file");
           }) == std::errc::no_such_file_or_directory);
+    auto const folder = directory.path() / "folder";
+    std::filesystem::create_directory(folder);
+    CHECK(code_of([&] { jar.save(folder); }) == std::errc::is_a_directory);
+    for (auto const& each : std::filesystem::directory_iterator(directory.path()))
+        CHECK_FALSE(each.path().filename().string().starts_with(".cookies"));
 }
 
 TEST_CASE("A jar has 3000 cookies, and the one that was not used for longest makes room") {

@@ -5,6 +5,7 @@
 #include "support/raw_server.hpp"
 #include "support/temporary_directory.hpp"
 #include <syncopate/http/client.hpp>
+#include <syncopate/http/detail/client/download_version.hpp>
 #include <syncopate/http/download_options.hpp>
 #include <syncopate/http/error.hpp>
 #include <syncopate/http/options.hpp>
@@ -178,6 +179,19 @@ TEST_CASE(
         CHECK(odd.requests().size() == 3);
         CHECK(content_of(directory.path() / "odd") == "0123");
     }
+    SECTION("the rest is of another version") {
+        auto const whole = response("200 OK", "ETag: \"o\"\r\n", "0123");
+        RawServer const odd(Scripts{
+            answering_once(whole.substr(0, whole.size() - 2)),
+            answering_once(
+                response("206 P", "ETag: \"p\"\r\nContent-Range: bytes 2-3/4\r\n", "cd")),
+            answering_once(response("200 OK", "ETag: \"p\"\r\n", "abcd"))});
+        auto const part = [&] { client.download(odd.url(), directory.path() / "odd", resuming); };
+        CHECK(code_of(part) == Errc::body_truncated);
+        part();
+        CHECK(is_rest(odd.requests().at(1)));
+        CHECK(content_of(directory.path() / "odd") == "abcd");
+    }
     CHECK((!fs::exists(path) || content_of(path) == file.content));
 }
 
@@ -250,7 +264,8 @@ TEST_CASE("A download has its greatest size, announced or not") {
     auto const path = directory.path() / "file";
     Client client;
     auto const limited = DownloadOptions().max_size(5);
-    RawServer const announced(answering(ok("123456")));
+    RawServer const announced(
+        answering_until_closed("HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n"));
     auto const message =
         message_of<std::system_error>([&] { client.download(announced.url(), path, limited); });
     CHECK_THAT(message, ContainsSubstring("127.0.0.1") && ContainsSubstring("more than 5 bytes"));
@@ -263,6 +278,22 @@ TEST_CASE("A download has its greatest size, announced or not") {
     RawServer const fitting(answering(ok("12345")));
     client.download(Request("GET", fitting.url()), path, limited);
     CHECK(content_of(path) == "12345");
+}
+
+TEST_CASE("A part that the program asks for by itself is not gone on with") {
+    auto const part = response("206 Part", "Content-Range: bytes 2-3/10\r\n", "23");
+    RawServer const server(
+        Scripts{answering_once(part.substr(0, part.size() - 1)), answering_once(part)});
+    TemporaryDirectory directory;
+    auto const path = directory.path() / "file";
+    Client client;
+    auto const download = [&] {
+        client.download(Request("GET", server.url()).header("Range", "bytes=2-3"), path, resuming);
+    };
+    CHECK(code_of(download) == Errc::body_truncated);
+    CHECK(files_in(directory) == 0);
+    download();
+    CHECK(content_of(path) == "23");
 }
 
 TEST_CASE("A download is the file as the server has it, unless the request asks for encodings") {

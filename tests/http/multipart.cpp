@@ -123,6 +123,18 @@ TEST_CASE("The data may hold any bytes") {
         std::string::npos);
 }
 
+TEST_CASE("A form that was moved from is a new one") {
+    Multipart form;
+    form.field("a", "1");
+    auto const moved = std::move(form);
+    // NOLINTBEGIN(bugprone-use-after-move,hicpp-invalid-access-moved)
+    form.field("b", "2");
+    CHECK(form.content_type().size() == moved.content_type().size());
+    CHECK(form.content_type() != moved.content_type());
+    CHECK_THAT(body_of(form), !Catch::Matchers::ContainsSubstring("name=\"a\""));
+    // NOLINTEND(bugprone-use-after-move,hicpp-invalid-access-moved)
+}
+
 TEST_CASE("A quotation mark in a name is escaped, and what else is not ASCII is not") {
     auto const body = body_of(Multipart().file("a\"b\\%", "ü\".txt", ""));
     CHECK_THAT(body, Catch::Matchers::ContainsSubstring(R"(name="a%22b\%"; filename="ü%22.txt")"));

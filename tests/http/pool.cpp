@@ -6,6 +6,9 @@
 #include "support/tasks.hpp"
 #include <syncopate/async_generator.hpp>
 #include <syncopate/gather.hpp>
+#include <syncopate/http/detail/connection/connection.hpp>
+#include <syncopate/http/detail/connection/socket.hpp>
+#include <syncopate/http/detail/message/input_buffer.hpp>
 #include <syncopate/http/error.hpp>
 #include <syncopate/http/options.hpp>
 #include <syncopate/http/request.hpp>
@@ -15,14 +18,21 @@
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/buffer.hpp>
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/cancellation_type.hpp>
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/error.hpp>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/address.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/socket_base.hpp>
 #include <boost/asio/strand.hpp>
 #include <boost/asio/thread_pool.hpp>
 #include <boost/asio/use_future.hpp>
+#include <boost/asio/write.hpp>
+#include <boost/system/error_code.hpp>
 
 #include <chrono>
 #include <cstddef>
@@ -65,6 +75,65 @@ asio::awaitable<void> fetch_and_note(
 syncopate::AsyncGenerator<std::string> two_pieces() {
     co_yield std::string("one");
     co_yield std::string("two");
+}
+
+// ---- What a connection reads while nobody waits for it
+
+TEST_CASE(
+    "A connection takes what comes while its reader is busy, and keeps no loop running for that") {
+    using syncopate::http::detail::Connection;
+    using syncopate::http::detail::ConnectionPointer;
+    using syncopate::http::detail::InputBuffer;
+    asio::io_context context;
+    asio::ip::tcp::acceptor acceptor(context, {asio::ip::address_v4::loopback(), 0});
+    asio::ip::tcp::socket peer(context);
+    peer.connect(acceptor.local_endpoint());
+    ConnectionPointer const connection(
+        new Connection(syncopate::http::detail::Socket(acceptor.accept())));
+    auto const send = [&](std::string const& text) {
+        asio::write(peer, asio::buffer(text));
+        connection->socket().wait(asio::socket_base::wait_read);
+    };
+    auto const turn_loop = [&] {
+        context.restart();
+        context.poll();
+        return context.stopped();  // nothing is pending
+    };
+    connection->read_soon();
+    CHECK(turn_loop());
+    CHECK(connection->input().empty());
+    send("one");
+    connection->read_soon();
+    CHECK(connection->input().empty());
+    CHECK(turn_loop());
+    CHECK(connection->input().view() == "one");
+    send("two");
+    connection->read_available();
+    CHECK(connection->input().view() == "onetwo");
+
+    connection->read_soon();
+    connection->start_read();  // takes its place
+    CHECK_FALSE(turn_loop());
+    send("three");
+    connection->read_available();
+    CHECK(connection->input().view() == "onetwo");
+    CHECK(turn_loop());
+    CHECK(connection->input().view() == "onetwothree");
+
+    peer.non_blocking(true);
+    std::string const much(InputBuffer::largest, 'x');
+    for (int i = 0; i < 20; ++i) {
+        boost::system::error_code is_full;
+        peer.write_some(asio::buffer(much), is_full);
+        connection->read_available();
+    }
+    CHECK(connection->input().view().size() == InputBuffer::largest);
+    peer.close();
+    while (!connection->read_error()) {
+        connection->input().consume(connection->input().view().size());
+        connection->read_available();
+    }
+    CHECK(connection->read_error() == asio::error::eof);
 }
 
 // ---- Which connection a request gets

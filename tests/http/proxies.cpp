@@ -150,6 +150,19 @@ TEST_CASE("A SOCKS proxy is told a user and a password, which no server and no m
     CHECK(told == bytes({5, 2, 0, 2, 1, 4}) + "user" + bytes({5}) + "p@:ss");
 }
 
+TEST_CASE("A SOCKS proxy is not told a user whose length does not fit into a byte") {
+    RawServer const proxy([](Peer& peer) {
+        peer.read_exactly(4);
+        peer.send(bytes({5, 2}));
+        peer.wait_for_close();
+    });
+    SessionOnLoop client(
+        SessionOptions().proxy(url_of(proxy, "socks5h", std::string(256, 'u') + ":p@")));
+    auto const get = [&] { return client.text("http://a.test/"); };
+    CHECK(code_of(get) == Errc::proxy_failed);
+    CHECK_THAT(message_of<std::system_error>(get), ContainsSubstring("more than 255 bytes"));
+}
+
 TEST_CASE("A SOCKS proxy that refuses is named with its reason") {
     auto const [reply, reason] = GENERATE(table<std::string, std::string>(
         {{bytes({5, 0, 5, 2, 0, 1, 0, 0, 0, 0, 0, 0}), "not allowed by its rules: a.test:80"},
@@ -157,6 +170,7 @@ TEST_CASE("A SOCKS proxy that refuses is named with its reason") {
          {bytes({5, 0, 5, 99, 0, 1, 0, 0, 0, 0, 0, 0}), "does not explain: a.test:80"},
          {bytes({5, 0, 5, 0, 0, 9}), "no SOCKS5 proxy"},
          {bytes({5, 255}), "it wants a user and a password"},
+         {bytes({5, 2}), "it wants a user and a password"},
          {"HTTP/1.1 400 Bad Request\r\n\r\n", "no SOCKS5 proxy"},
          {"", "End of file"}}));
     RawServer proxy([answer = reply](Peer& peer) {

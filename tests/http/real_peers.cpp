@@ -51,6 +51,9 @@ char const* const haproxy_program = "/usr/sbin/haproxy";
 char const* const tinyproxy_program = "/usr/bin/tinyproxy";
 char const* const squid_program = "/usr/sbin/squid";
 char const* const squid_password_program = "/usr/lib/squid/basic_ncsa_auth";
+char const* const squid_digest_program = "/usr/lib/squid/digest_file_auth";
+char const* const microsocks_program = "/usr/bin/microsocks";
+char const* const apache_program = "/usr/sbin/apache2";
 char const* const setpriv_program = "/usr/bin/setpriv";
 char const* const gunicorn_program = "/usr/bin/gunicorn";
 char const* const httpbin_folder = "/usr/lib/python3/dist-packages/httpbin";
@@ -94,6 +97,15 @@ std::string filled(
             text.replace(at, mark.size(), value);
     }
     return text;
+}
+
+/// A server that is started by root becomes another user, and would then outlive this process if that is killed.
+Strings command_as(std::string const& user, Strings command) {
+    if (::geteuid() == 0)
+        command.insert(
+            command.begin(), {setpriv_program, "--reuid=" + user, "--regid=" + user,
+                              "--clear-groups", "--pdeathsig=TERM", "--"});
+    return command;
 }
 
 /// Counts the requests that got a new connection, and those that got a used one.
@@ -497,7 +509,7 @@ TEST_CASE("A POST succeeds after haproxy has closed the connection") {
 namespace {
 
 /// Where it asks for a password, the user is "user", and the password "right".
-enum class Password { none, required };
+enum class Password { none, required, by_digest };
 
 class Tinyproxy {
 public:
@@ -520,6 +532,7 @@ private:
 
 char const* const squid_configuration = R"(
 http_port 127.0.0.1:{port}
+https_port 127.0.0.1:{tls_port} tls-cert={folder}/certificate.pem tls-key={folder}/key.pem
 {access}
 cache deny all
 cache_mem 1 MB
@@ -535,9 +548,18 @@ max_filedescriptors 1024
 shutdown_lifetime 0 seconds
 )";
 
-char const* const squid_password_configuration = R"(
-auth_param basic program {program} {folder}/passwords
+char const* const squid_basic_configuration = R"(
+auth_param basic program {basic} {folder}/passwords
 auth_param basic children 1
+)";
+// A nonce is good for a few requests.
+char const* const squid_digest_configuration = R"(
+auth_param digest program {digest} -c {folder}/digests
+auth_param digest children 1
+auth_param digest realm squid
+auth_param digest nonce_max_count 4
+)";
+char const* const squid_users_configuration = R"(
 acl known proxy_auth REQUIRED
 http_access allow known
 http_access deny all
@@ -546,26 +568,33 @@ http_access deny all
 class Squid {
 public:
     explicit Squid(Password password) {
-        // As `openssl passwd -1 -salt loopback right` has it.
+        // As `openssl passwd -1 -salt loopback right` has it, and MD5 of "user:squid:right".
         folder_.write("passwords", "user:$1$loopback$Et1w8zfaQ3/nJenSgZ5Du0\n");
-        auto const* const access =
-            password == Password::required ? squid_password_configuration : "http_access allow all";
+        folder_.write("digests", "user:squid:2b78baa942c8f7bbe0b909505844c728\n");
+        std::string access = "http_access allow all";
+        if (password != Password::none)
+            access = std::string(
+                         password == Password::required ? squid_basic_configuration
+                                                        : squid_digest_configuration) +
+                     squid_users_configuration;
         folder_.write(
             "squid.conf", filled(
                               squid_configuration, {{"access", access},
                                                     {"folder", folder_.path().string()},
-                                                    {"program", squid_password_program},
-                                                    {"port", std::to_string(port)}}));
-        Strings command{squid_program, "-N", "-f", "squid.conf"};
-        // It would become another user by itself, and then outlive this process if that is killed.
-        if (::geteuid() == 0)
-            command.insert(
-                command.begin(), {setpriv_program, "--reuid=proxy", "--regid=proxy",
-                                  "--clear-groups", "--pdeathsig=TERM", "--"});
-        process_.emplace(folder_.path(), command);
+                                                    {"basic", squid_password_program},
+                                                    {"digest", squid_digest_program},
+                                                    {"port", std::to_string(port)},
+                                                    {"tls_port", std::to_string(tls_port)}}));
+        auto const certificate = authority().issue();
+        folder_.write("certificate.pem", certificate.chain);
+        folder_.write("key.pem", certificate.key);
+        process_.emplace(
+            folder_.path(), command_as("proxy", {squid_program, "-N", "-f", "squid.conf"}));
         process_->wait_for_port(port);
+        process_->wait_for_port(tls_port);
     }
 
+    std::uint16_t const tls_port = free_port();
     std::uint16_t const port = free_port();
 
 private:
@@ -647,6 +676,7 @@ TEST_CASE("Requests and tunnels go through squid") {
     Nginx const nginx;
     Squid const proxy(Password::none);
     check_passage(nginx, through(proxy.port));
+    check_passage(nginx, trusting().proxy("https://localhost:" + std::to_string(proxy.tls_port)));
 }
 
 TEST_CASE("squid is told a name and a password") {
@@ -657,6 +687,167 @@ TEST_CASE("squid is told a name and a password") {
     check_passage(nginx, through(proxy.port, "user:right@"));
     check_refusal(nginx, through(proxy.port, "user:wrong@"), 407);
     check_refusal(nginx, through(proxy.port), 407);
+}
+
+TEST_CASE("squid is told who asks by Digest authentication") {
+    if (are_missing({nginx_program, squid_program, squid_digest_program, setpriv_program}))
+        return;
+    Nginx const nginx;
+    Squid const proxy(Password::by_digest);
+    check_passage(nginx, through(proxy.port, "user:right@"));
+    auto const by_tls = "https://user:right@localhost:" + std::to_string(proxy.tls_port);
+    check_passage(nginx, trusting().allow_proxy_basic(false).proxy(by_tls));
+    check_refusal(nginx, through(proxy.port, "user:wrong@"), 407);
+    check_refusal(nginx, through(proxy.port), 407);
+}
+
+TEST_CASE("Requests and tunnels go through microsocks, which is told a name and a password") {
+    if (are_missing({nginx_program, microsocks_program}))
+        return;
+    Nginx const nginx;
+    TemporaryDirectory const folder;
+    auto const port = free_port();
+    ChildProcess const process(
+        folder.path(), Strings{
+                           microsocks_program, "-i", "127.0.0.1", "-p", std::to_string(port), "-u",
+                           "user", "-P", "right"});
+    process.wait_for_port(port);
+    auto const by = [&](std::string const& scheme_and_user) {
+        return trusting().proxy(scheme_and_user + "127.0.0.1:" + std::to_string(port));
+    };
+    check_passage(nginx, by("socks5h://user:right@"));
+    check_passage(nginx, by("socks5://user:right@"));
+    for (auto const* const refused : {"socks5h://user:wrong@", "socks5h://"}) {
+        Client client(by(refused));
+        CHECK(code_of([&] { return client.get(nginx.url("/host")); }) == Errc::proxy_failed);
+    }
+}
+
+// --- Apache
+
+namespace {
+
+char const* const apache_modules[] = {"mpm_event",  "authn_core",  "authn_file", "authz_core",
+                                      "authz_user", "auth_digest", "filter",     "brotli",
+                                      "mime",       "ssl"};
+
+char const* const apache_configuration = R"(
+ServerRoot {folder}
+ServerName localhost
+DefaultRuntimeDir {folder}
+PidFile pid
+Mutex file:{folder}
+ErrorLog error.log
+TypesConfig /dev/null
+AddType text/plain .txt
+AddOutputFilterByType BROTLI_COMPRESS text/plain
+Listen 127.0.0.1:{port}
+Listen 127.0.0.1:{tls_port}
+DocumentRoot files
+<Location /digest>
+    AuthType Digest
+    AuthName realm
+    AuthDigestProvider file
+    AuthUserFile passwords
+    Require valid-user
+</Location>
+<VirtualHost 127.0.0.1:{tls_port}>
+    SSLEngine on
+    SSLCertificateFile certificate.pem
+    SSLCertificateKeyFile key.pem
+    SSLCACertificateFile authority.pem
+    <Location /private>
+        SSLVerifyClient require
+    </Location>
+</VirtualHost>
+)";
+
+/// Serves one text at each of its paths: to everybody, by Digest, and to who has a certificate.
+class Apache {
+public:
+    Apache() {
+        auto const certificate = authority().issue();
+        folder_.write("certificate.pem", certificate.chain);
+        folder_.write("key.pem", certificate.key);
+        folder_.write("authority.pem", authority().certificate());
+        // The MD5 sum of "user:realm:right".
+        folder_.write("passwords", "user:realm:ef93cccbd8260c4327795d33a4299e1b\n");
+        for (auto const* const place : {"files", "files/digest", "files/private"}) {
+            fs::create_directory(folder_.path() / place);
+            folder_.write(std::string(place) + "/text.txt", text);
+        }
+        std::string modules;
+        for (std::string const name : apache_modules)
+            modules +=
+                "LoadModule " + name + "_module /usr/lib/apache2/modules/mod_" + name + ".so\n";
+        folder_.write(
+            "apache.conf",
+            modules + filled(
+                          apache_configuration, {{"folder", folder_.path().string()},
+                                                 {"port", std::to_string(port_)},
+                                                 {"tls_port", std::to_string(tls_port_)}}));
+        process_.emplace(
+            folder_.path(), command_as(
+                                "www-data", {apache_program, "-X", "-f",
+                                             (folder_.path() / "apache.conf").string()}));
+        process_->wait_for_port(port_);
+        process_->wait_for_port(tls_port_);
+    }
+
+    std::string url(std::string const& target) const { return origin_of(port_) + target; }
+    std::string tls_url(std::string const& target) const {
+        return "https://localhost:" + std::to_string(tls_port_) + target;
+    }
+
+    std::string const text = numbered_text(100'000);
+
+private:
+    std::uint16_t const port_ = free_port();
+    std::uint16_t const tls_port_ = free_port();
+    PublicDirectory folder_;
+    std::optional<ChildProcess> process_;
+};
+
+}  // namespace
+
+TEST_CASE("Apache is told a name and a password by Digest, and compresses by brotli") {
+    if (are_missing({apache_program, setpriv_program}))
+        return;
+    Apache const apache;
+    Client client;
+    auto const status_for = [&](std::string const& user, std::string const& password) {
+        Request request("GET", apache.url("/digest/text.txt"));
+        return client.request(request.digest_auth(user, password)).status();
+    };
+    for (int i = 0; i < 3; ++i)
+        CHECK(status_for("user", "right") == 200);
+    CHECK(status_for("user", "wrong") == 401);
+    CHECK(status_for("nobody", "right") == 401);
+    CHECK(client.get(apache.url("/digest/text.txt")).status() == 401);
+
+    auto const response = client.get(apache.url("/text.txt"));
+    CHECK(response.headers()["Content-Encoding"] == "br");
+    CHECK((response.text() == apache.text));
+}
+
+TEST_CASE("Apache asks for a client's certificate after the handshake") {
+    if (are_missing({apache_program, setpriv_program}))
+        return;
+    Apache const apache;
+    TemporaryDirectory const directory;
+    auto const own = authority().issue_for_client("Ann");
+    ConnectionCount count;
+    Client ann(trusting()
+                   .client_certificate(
+                       directory.write("chain.pem", own.chain), directory.write("key.pem", own.key))
+                   .trace(count.trace()));
+    for (auto const* const target : {"/text.txt", "/private/text.txt", "/private/text.txt"})
+        CHECK((ann.get(apache.tls_url(target)).raise_for_status().text() == apache.text));
+    CHECK(count.created == 1);
+
+    Client nobody(trusting());
+    CHECK(nobody.get(apache.tls_url("/text.txt")).status() == 200);
+    CHECK(nobody.get(apache.tls_url("/private/text.txt")).status() == 403);
 }
 
 // --- httpbin on gunicorn

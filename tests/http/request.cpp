@@ -19,7 +19,9 @@
 #include <boost/json/value.hpp>
 
 #include <array>
+#include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <exception>
 #include <functional>
 #include <stdexcept>
@@ -118,6 +120,35 @@ TEST_CASE("A GET is what its URL and the defaults make of it") {
     CHECK(
         wire.sent(Request("GET", wire.url("?c")).query("q", "a b&c=\r\n").query("r", "")) ==
         "GET /?c&q=a%20b%26c%3D%0D%0A&r= HTTP/1.1\r\n" + wire.host() + defaults + "\r\n");
+}
+
+TEST_CASE("Any token is a method") {
+    Strings told;
+    Wire wire(Options().trace(Trace().on_request_start(
+        [&](Trace::Request const& request) { told.emplace_back(request.method); })));
+    for (std::string const& method : {"QUERY"s, "brew"s, "X-!#$%&'*+.^_`|~9"s, "M-SEARCH"s}) {
+        Request request(method, wire.url());
+        request.body("hello").timeout(std::chrono::minutes(1));
+        CHECK(request.method_name() == method);
+        CHECK((request.method() == Verb::unknown) == (method != "M-SEARCH"));
+        CHECK(
+            wire.sent(request) ==
+            method + " / HTTP/1.1\r\n" + wire.host() + defaults + "Content-Length: 5\r\n\r\nhello");
+        CHECK(told.back() == method);
+    }
+    CHECK(Request(Verb::get, "").method_name() == "GET");
+}
+
+TEST_CASE("A range names its first and its last byte") {
+    Wire wire;
+    auto const range = [&](Request request) { return line_of(wire.sent(request), "Range"); };
+    auto const request = [&] { return Request(Verb::get, wire.url()); };
+    CHECK(range(request().range(0, 0)) == "bytes=0-0");
+    CHECK(
+        range(request().header("range", "bytes=1-").range(5'000'000'000, 5'000'000'001)) ==
+        "bytes=5000000000-5000000001");
+    CHECK(range(request().range(7)) == "bytes=7-");
+    CHECK(line_of(wire.sent(request().range(7)), "Accept-Encoding") == "identity");
 }
 
 TEST_CASE("A body has its length, and a method that usually has one says that there is none") {
@@ -407,7 +438,12 @@ TEST_CASE("What would end a line, or is no token, is refused where it is set") {
     }
     for (std::string const& name : {""s, "a b"s, "a:"s, "\xc3\xa4"s, "(a)"s})
         CHECK(is_refused([&] { request().header(name, "a"); }));
-    for (std::string const& method : {"CONNECT"s, "get"s, "GET /"s, ""s, "NONSENSE"s})
+    constexpr auto negative = static_cast<std::uint64_t>(-1);
+    CHECK(is_refused([&] { request().range(1, 0); }));
+    CHECK(is_refused([&] { request().range(negative); }));
+    CHECK(is_refused([&] { request().range(0, negative); }));
+    for (std::string const& method :
+         {"CONNECT"s, "connect"s, "get"s, "Post"s, "m-search"s, "GET /"s, ""s, "<unknown>"s})
         CHECK(is_refused([&] { Request(method, "http://localhost/"); }));
 }
 

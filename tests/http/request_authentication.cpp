@@ -1,10 +1,13 @@
-// Request::digest_auth and SessionOptions::netrc: who a request says that it is from.
+// Request::digest_auth, SessionOptions::netrc, and proxies that ask for Digest: who a request says that it is from.
 
 #include "support/catch.hpp"
+#include "support/certificates.hpp"
 #include "support/errors.hpp"
 #include "support/http.hpp"
 #include "support/raw_server.hpp"
 #include "support/temporary_directory.hpp"
+#include "support/tls_settings.hpp"
+#include <syncopate/async_generator.hpp>
 #include <syncopate/http/client.hpp>
 #include <syncopate/http/detail/message/digest_auth.hpp>
 #include <syncopate/http/detail/message/netrc.hpp>
@@ -15,6 +18,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -34,7 +38,7 @@ using syncopate::http::detail::Netrc;
 std::optional<DigestChallenge> challenge_of(std::string_view field) {
     Headers headers;
     headers.add("WWW-Authenticate", field);
-    return DigestChallenge::find(headers);
+    return DigestChallenge::find(headers, "WWW-Authenticate");
 }
 
 /// What a parameter of an answer is; empty if there is none.
@@ -52,10 +56,17 @@ std::string asking(std::string const& challenge) {
     return response("401 Who", "WWW-Authenticate: " + challenge + "\r\n", "tell");
 }
 
+std::string proxy_asking(std::string const& challenge) {
+    return response("407 Who", "Proxy-Authenticate: " + challenge + "\r\n", "tell");
+}
+
 /// A server that knows one user, and checks the answers by its own arithmetic. Each nonce is good for two requests.
 class DigestServer {
 public:
-    explicit DigestServer(std::string parameters) : parameters_(std::move(parameters)) {}
+    /// ask:       makes the response that asks.
+    explicit DigestServer(
+        std::string parameters, std::function<std::string(std::string const&)> ask = asking)
+        : parameters_(std::move(parameters)), asking_(std::move(ask)) {}
 
     Script script() {
         return [this](Peer& peer) {
@@ -64,21 +75,42 @@ public:
         };
     }
 
+    /// The same of a proxy that is asked for tunnels, in which it is the server, too.
+    ///
+    /// behind:    what becomes of the connection after a refusal.
+    Script tunnel(Script server, std::function<void(Peer&)> behind) {
+        return [this, server = std::move(server), behind = std::move(behind)](Peer& peer) {
+            for (;;) {
+                auto const text = answer(peer.read_head());
+                if (text == ok("welcome"))
+                    break;
+                peer.send(text);
+                behind(peer);
+            }
+            peer.send("HTTP/1.1 200 Connected\r\n\r\n");
+            peer.accept_tls(context_.get());
+            server(peer);
+        };
+    }
+    std::string certificate() const { return authority_.certificate(); }
+
 private:
     std::string answer(std::string const& request) {
-        auto const nonce = "nonce" + std::to_string(nonces_);
-        if (request.find("Authorization: Digest ") == request.npos)
-            return asking(challenge(nonce));
-        if (part(request, "nonce") != nonce || uses_ == 2) {
+        bool const is_answer = request.find("Authorization: Digest ") != request.npos;
+        bool const is_known = part(request, "nonce") == nonce() && uses_ < 2;
+        if (!is_answer || !is_known) {
             ++nonces_;
             uses_ = 0;
-            return asking(challenge("nonce" + std::to_string(nonces_)) + ", stale=TRUE");
+            return asking_(challenge(nonce()) + (is_answer ? ", stale=TRUE" : ""));
         }
         ++uses_;
         bool const is_right = part(request, "response") == expected(request) &&
-                              part(request, "nc") == "0000000" + std::to_string(uses_);
-        return is_right ? ok("welcome") : asking(challenge(nonce));
+                              part(request, "nc") == "0000000" + std::to_string(uses_) &&
+                              request.find("Proxy-Authorization: Basic ") == request.npos;
+        return is_right ? ok("welcome") : asking_(challenge(nonce()));
     }
+
+    std::string nonce() const { return "nonce" + std::to_string(nonces_); }
 
     std::string challenge(std::string const& nonce) const {
         return "Basic realm=\"b\", Digest realm=\"a \\\"realm\\\"\", nonce=\"" + nonce + "\", " +
@@ -105,9 +137,22 @@ private:
     }
 
     std::string const parameters_;
+    std::function<std::string(std::string const&)> const asking_;
     int nonces_ = 0;
     int uses_ = 0;
+    CertificateAuthority const authority_;
+    TlsSettings settings_{
+        .certificate = authority_.issue({.alternative_names = "DNS:origin.test"})};
+    support::detail::TlsContext const context_ = support::detail::make_context(settings_);
 };
+
+std::string proxy_url(RawServer const& proxy, std::string const& user = "ann:secret@") {
+    return "http://" + user + proxy.url().substr(7);
+}
+
+syncopate::AsyncGenerator<std::string> one_piece(std::string text) {
+    co_yield text;
+}
 
 }  // namespace
 
@@ -167,8 +212,10 @@ TEST_CASE("A request answers a challenge, and the next ones do before they are a
         bool const counts = !parameters.empty();
         RawServer const server(digest.script());
         Client client;
+        // Any method is a part of what is hashed.
+        std::string const method = parameters.starts_with("algorithm") ? "QUERY" : "POST";
         auto const request =
-            Request("POST", server.url("/a?b=c")).body("order").digest_auth("ann", "secret");
+            Request(method, server.url("/a?b=c")).body("order").digest_auth("ann", "secret");
         INFO(parameters);
         CHECK(client.request(request).text() == (counts ? "welcome" : "tell"));
         if (!counts)
@@ -200,6 +247,103 @@ TEST_CASE("A challenge is not answered without end, nor on another origin") {
     CHECK(code_of([] {
               Request("GET", "http://x/").digest_auth("a\nb", "");
           }) == Errc::invalid_request);
+}
+
+TEST_CASE("A proxy's Digest challenge is answered, and the next requests answer before it asks") {
+    for (std::string const parameters :
+         {"qop=\"auth\"", "algorithm=SHA-256, qop=\"auth,auth-int\""}) {
+        DigestServer digest(parameters, proxy_asking);
+        RawServer const proxy(digest.script());
+        Client client(SessionOptions().proxy(proxy_url(proxy)));
+        auto const request = Request("POST", "http://origin.test/a?b=c").body("order");
+        INFO(parameters);
+        CHECK(client.request(request).text() == "welcome");
+        auto const first = proxy.requests();
+        REQUIRE(first.size() == 2);
+        CHECK_THAT(first[0], ContainsSubstring("Proxy-Authorization: Basic YW5uOnNlY3JldA=="));
+        CHECK(part(first[1], "uri") == "http://origin.test/a?b=c");
+        CHECK(client.request(request).text() == "welcome");
+        CHECK(proxy.requests().size() == 3);
+        CHECK(client.request(request).text() == "welcome");  // after a stale nonce
+        CHECK(proxy.requests().size() == 5);
+        CHECK(proxy.connections() == 1);
+
+        // By a request's own proxy, and never by Basic.
+        Client careful(SessionOptions().allow_proxy_basic(false));
+        auto own = request;
+        CHECK(careful.request(own.proxy(proxy_url(proxy))).text() == "welcome");
+        CHECK_THAT(proxy.requests().at(5), !ContainsSubstring("Authorization"));
+        CHECK(careful.request(own.proxy(proxy_url(proxy, "ann:guess@"))).status() == 407);
+        CHECK(proxy.requests().size() == 9);
+        CHECK(careful.request(own.proxy(proxy_url(proxy, ""))).status() == 407);
+        own.header("Proxy-Authorization", "own");
+        CHECK(careful.request(own.proxy(proxy_url(proxy))).status() == 407);
+        CHECK(proxy.requests().size() == 11);
+    }
+}
+
+TEST_CASE("Digest answers tell a proxy who asks for a tunnel, on the connection that it keeps") {
+    auto const refusing = GENERATE(0, 1, 2, 3);
+    INFO(refusing);
+    auto const refusal = [&](std::string const& challenge) {
+        auto text = proxy_asking(challenge);
+        text.replace(9, 7, refusing == 1 ? "407 Who\r\nProxy-Connection: x, Close" : "407 Who");
+        if (refusing == 2)
+            text.replace(text.find("Content-Length"), 7, "X");
+        return text;
+    };
+    DigestServer digest("qop=auth", refusal);
+    auto const behind = [&](Peer& peer) {
+        if (refusing == 1 || refusing == 2)
+            peer.wait_for_close();
+        if (refusing != 0)
+            peer.close();
+    };
+    RawServer const proxy(digest.tunnel(
+        answering(response("407 No", "Proxy-Authenticate: Digest nonce=a\r\n", "end")), behind));
+    Client client(SessionOptions().proxy(proxy_url(proxy)).ca_certificates(digest.certificate()));
+    auto const get = [&](Client& by) {
+        return by.request(Request("GET", "https://origin.test/").header("Connection", "close"))
+            .text();
+    };
+    CHECK(get(client) == "end");
+    auto const first = proxy.requests();
+    REQUIRE(first.size() == 3);
+    CHECK_THAT(first[0], ContainsSubstring("Proxy-Authorization: Basic "));
+    CHECK(part(first[1], "uri") == "origin.test:443");
+    CHECK_THAT(first[2], !ContainsSubstring("Authorization"));
+    CHECK(proxy.connections() == (refusing == 0 ? 1 : 2));
+    CHECK(get(client) == "end");
+    CHECK(proxy.requests().size() == 5);
+    CHECK(get(client) == "end");  // after a stale nonce
+    CHECK(proxy.requests().size() == 8);
+    Client wrong(SessionOptions().allow_proxy_basic(false).proxy(proxy_url(proxy, "ann:guess@")));
+    CHECK(code_of([&] { get(wrong); }) == Errc::proxy_failed);
+    CHECK(proxy.requests().size() == 10);
+    CHECK_THAT(proxy.requests().at(8), !ContainsSubstring("Authorization"));
+}
+
+TEST_CASE("No server learns a proxy's password, and a stream goes by Digest if it was held back") {
+    RawServer const server(answering(proxy_asking("Digest nonce=a, qop=auth")));
+    Client direct;
+    CHECK(direct.get(server.url()).status() == 407);
+    CHECK(server.requests().size() == 1);
+    CHECK(
+        direct.request(Request("GET", server.url()).digest_auth("ann", "secret")).status() == 407);
+
+    RawServer const proxy([](Peer& peer) {
+        auto const is_known = peer.read_head().find(" Digest ") != std::string::npos;
+        if (is_known)
+            peer.send("HTTP/1.1 100 Continue\r\n\r\n");
+        peer.send(
+            is_known ? ok(peer.read_until("0\r\n\r\n")) : proxy_asking("Digest nonce=a, qop=auth"));
+    });
+    Client client(SessionOptions().proxy(proxy_url(proxy)));
+    auto const sent = [&](Request request) {
+        return client.request(request.body_stream(one_piece("once"))).text();
+    };
+    CHECK_THAT(
+        sent(Request("PUT", "http://origin.test/").expect_continue()), ContainsSubstring("once"));
 }
 
 TEST_CASE("A netrc file has its entries by host, in whichever form they are written") {

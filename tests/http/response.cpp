@@ -1,5 +1,6 @@
 // Where a response ends, and what is no response: bytes from a server that means no good, or is broken.
 
+#include "differential/responses.hpp"
 #include "support/catch.hpp"
 #include "support/errors.hpp"
 #include "support/http.hpp"
@@ -21,6 +22,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <cstdio>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -86,6 +88,22 @@ std::string text_of(std::string bytes, Verb verb = Verb::get) {
     RawServer server(sending_all(std::move(bytes)));
     SessionOnLoop client;
     return client.text(Request(verb, server.url()));
+}
+
+/// The status and the body as the table of odd responses has them, or "refused".
+std::string outcome_of(SessionOnLoop& client, std::string url) {
+    try {
+        auto response = client.get(std::move(url));
+        auto outcome = std::to_string(response.status()) + ' ';
+        for (char const c : client.text(response)) {
+            char digits[5];
+            std::snprintf(digits, sizeof digits, "\\x%02x", static_cast<unsigned char>(c));
+            outcome += c >= ' ' && c <= '~' && c != '\\' ? std::string(1, c) : std::string(digits);
+        }
+        return outcome;
+    } catch (std::system_error const&) {
+        return "refused";
+    }
 }
 
 /// A head with these lines, and five bytes of body.
@@ -234,13 +252,19 @@ TEST_CASE("A Content-Length near the largest number is just a body that breaks o
 
 TEST_CASE("A Transfer-Encoding that is not just chunked is refused") {
     for (std::string const& value :
-         {"gzip"s, "gzip, chunked"s, "chunked, gzip"s, "chunked, chunked"s, "identity"s,
-          "xchunked"s, "chunked;q=1"s, ""s, "chunked\r\nTransfer-Encoding: chunked"s,
+         {"gzip"s, "gzip, chunked"s, "chunked, gzip"s, "chunked, chunked"s, "chunked, identity"s,
+          "identity;chunked"s, "xchunked"s, "chunked;q=1"s,
+          "chunked\r\nTransfer-Encoding: chunked"s, "chunked\r\nTransfer-Encoding: identity"s,
           "chunked\r\nTransfer-Encoding: gzip"s, "gzip\r\nTransfer-Encoding: chunked"s}) {
         CAPTURE(value);
         auto const head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: " + value + "\r\n\r\n";
         CHECK(error_at(head + "5\r\nhello\r\n0\r\n\r\n") == Errc::malformed_response);
     }
+    for (auto const* value : {"", "identity", ", ;"})
+        CHECK(
+            error_at_end_of(
+                with_lines("Content-Length: 5\r\nTransfer-Encoding: "s + value + "\r\n")) ==
+            Errc::malformed_response);
     CHECK(
         error_at("HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n") ==
         Errc::malformed_response);
@@ -248,12 +272,53 @@ TEST_CASE("A Transfer-Encoding that is not just chunked is refused") {
 
 TEST_CASE("A line of a header that RFC 9112 does not know is refused") {
     for (std::string const& line :
-         {"A: b\rC: d\r\n"s, "A: b\0c\r\n"s, "A\0: b\r\n"s, "A : b\r\n"s, "A\t: b\r\n"s, ": b\r\n"s,
-          "A\r\n"s, "A b: c\r\n"s, "A: \x01\r\n"s, "A: \x7f\r\n"s, "A\x80: b\r\n"s,
+         {"A: b\rC: d\r\n"s, "A: b\0c\r\n"s, "A\0: b\r\n"s, "A : b\r\n"s, "A\t: b\r\n"s,
+          "A b : c\r\n"s, "A  b: c\r\n"s, "A\r\n"s, "A: \x01\r\n"s, "A: \x7f\r\n"s, "A\x80: b\r\n"s,
           "A\r: b\r\n"s}) {
         CAPTURE(line);
         CHECK(error_at(with_lines(line + "Content-Length: 5\r\n")) == Errc::malformed_response);
     }
+}
+
+TEST_CASE("Odd responses are taken or refused as the table says") {
+    // A path beside the numbers of the table is where its redirects lead.
+    RawServer const server([](Peer& peer) {
+        auto const request = peer.read_request();
+        auto const digits = request.substr(5, request.find(' ', 5) - 5);
+        bool const is_number = digits.find_first_not_of("0123456789") == digits.npos;
+        peer.send(
+            is_number ? odd_responses[std::stoul(digits)].bytes : std::string_view(ok("followed")));
+        peer.shutdown_write();
+        peer.wait_for_close();
+    });
+    for (bool const is_strict : {false, true}) {
+        SessionOnLoop client(Options().strict(is_strict));
+        std::size_t number = 0;
+        for (auto const& odd : odd_responses) {
+            CAPTURE(is_strict, odd.name, odd.bytes);
+            bool const has_own = is_strict && !odd.strict_outcome.empty();
+            CHECK(
+                outcome_of(client, server.url("/" + std::to_string(number++))) ==
+                (has_own ? odd.strict_outcome : odd.outcome));
+        }
+    }
+}
+
+TEST_CASE("What is odd in a status line or a name does not leave the header as it came") {
+    syncopate::http::detail::ResponseHead head;
+    auto const bytes =
+        "HTTP/1.1 200 O\x1b[31mK\x7f\r\nA b c: d\r\n: e\r\nContent-Length: 5\r\n\r\nhello"s;
+    for (std::size_t cut = 1; cut < bytes.size(); ++cut) {
+        CAPTURE(cut);
+        head = {};
+        CHECK(parsed({bytes.substr(0, cut), bytes.substr(cut)}, head) == "hello");
+        CHECK(head.reason == "O?[31mK?");
+        CHECK(head.headers["A_b_c"] == "d");
+        CHECK(head.headers["_"] == "e");
+        CHECK(head.headers.size() == 3);
+    }
+    for (auto const* name : {"Content-Length x", "transfer-encoding x", "x Content-Length"})
+        CHECK(error_at(with_lines(name + ": 5\r\n"s)) == Errc::malformed_response);
 }
 
 TEST_CASE("A status line that is not HTTP/1 is refused") {
@@ -337,7 +402,9 @@ TEST_CASE(
     auto const encoded = [](std::string const& value) {
         return "HTTP/1.1 200 OK\r\nTransfer-Encoding: " + value + "\r\n\r\n5\r\nhello\r\n0\r\n\r\n";
     };
-    for (auto const* value : {"chunked,", ", chunked", "chunked;", ",,Chunked , ;"}) {
+    for (auto const* value :
+         {"chunked,", ", chunked", "chunked;", ";chunked", ",,Chunked , ;", "identity, chunked",
+          "\r\nTransfer-Encoding: chunked"}) {
         CAPTURE(value);
         CHECK(text_of(encoded(value)) == "hello");
         RawServer const server(sending_all(encoded(value)));
@@ -345,8 +412,7 @@ TEST_CASE(
         CHECK(error_of(client, server) == Errc::malformed_response);
     }
     for (auto const* value :
-         {"chunked;q=1", "chunked, chunked", "gzip, chunked", "chunked, gzip", "\"chunked\"",
-          ";"}) {
+         {"chunked;q=1", "chunked, chunked", "gzip, chunked", "chunked, gzip", "\"chunked\""}) {
         CAPTURE(value);
         CHECK(error_at(encoded(value)) == Errc::malformed_response);
     }
@@ -449,7 +515,8 @@ TEST_CASE("A response with any byte changed has an end") {
             RawServer server(sending_all(std::move(changed)));
             // Whichever. Nothing is to be found by the sanitizers, and nothing is left.
             error_of(client, server);
-            REQUIRE(client.connections().all == client.connections().idle);
+            auto const connections = client.connections();
+            REQUIRE(connections.all == connections.idle);
         }
     }
 }
@@ -736,6 +803,15 @@ TEST_CASE("The links of a response are those of its fields Link") {
     CHECK(links["absent"].empty());
     CHECK_FALSE(links.contains(""));
     CHECK(Links(Headers(), "https://a.test/").empty());
+
+    Headers odd;
+    odd.add("Link", "</1> odd; rel=one, </2>; title*=ISO-8859-1''%e9; title=plain ; rel=two");
+    Links const left(odd, "https://a.test/things");
+    CHECK(left.size() == 2);
+    CHECK_FALSE(left.contains("one"));
+    CHECK(left["two"] == "https://a.test/2");
+    REQUIRE(left.find("two") != nullptr);
+    CHECK(left.find("two")->parameter("title") == "plain");
 }
 
 TEST_CASE("What a server writes into Link harms nobody") {

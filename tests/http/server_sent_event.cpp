@@ -6,6 +6,7 @@
 #include <syncopate/error.hpp>
 #include <syncopate/http/client.hpp>
 #include <syncopate/http/detail/message/event_parser.hpp>
+#include <syncopate/http/detail/session/event_flow.hpp>
 #include <syncopate/http/error.hpp>
 #include <syncopate/http/options.hpp>
 #include <syncopate/http/request.hpp>
@@ -73,6 +74,7 @@ TEST_CASE("A stream of events is read as the HTML standard says, however it is c
     CHECK(
         events_in("event: add\rdata: 1\r\revent: x\r\n\r\ndata: 2\r\n\r\n") ==
         Strings{"add|1|", "message|2|"});
+    CHECK(events_in("data: a\r\ndata: b\r\n\r\n") == Strings{"message|a\nb|"});
     CHECK(
         events_in("\xef\xbb\xbf"
                   "data: 1\n\n\xef\xbb\xbf"
@@ -94,13 +96,30 @@ TEST_CASE("The time to wait is a number alone, and limited") {
 
 TEST_CASE("A line and an event have their greatest size") {
     EventParser parser({100, 150}, "server", "");
-    parser.feed("data: " + std::string(90, 'x') + "\ndata: " + std::string(90, 'x'));
-    CHECK(!parser.next());
-    parser.feed("\n");
+    auto const data = [](std::size_t size) { return "data: " + std::string(size, 'x') + "\n"; };
+    parser.feed(data(90) + data(59) + "\n" + data(90) + data(60));
+    CHECK(parser.next()->data().size() == 150);
     CHECK(code_of([&] { parser.next(); }) == Errc::body_too_large);
     EventParser other({100, 150}, "server", "");
-    other.feed(":" + std::string(101, 'x'));
+    other.feed(std::string(100, ':') + "\n");
+    CHECK(!other.next());
+    other.feed(std::string(101, ':'));
     CHECK_THAT(message_of<std::system_error>([&] { other.next(); }), ContainsSubstring("server"));
+}
+
+TEST_CASE(
+    "The wait for a stream that brings nothing doubles, up to half a minute, until there is an event") {
+    syncopate::http::detail::EventFlow flow(SessionOptions(), Request("GET", "http://127.0.0.1/"));
+    flow.parser().feed("retry: 0\n\n");
+    CHECK(!flow.parser().next());
+    CHECK(flow.next_wait() == 0ms);
+    for (auto wait = 100ms; wait < 25s; wait *= 2)
+        CHECK(flow.next_wait() == wait);
+    CHECK(flow.next_wait() == 25600ms);
+    for (int i = 0; i < 3; ++i)
+        CHECK(flow.next_wait() == 30s);
+    flow.note_event();
+    CHECK(flow.next_wait() == 0ms);
 }
 
 TEST_CASE("A client reads events as they come, and ends with a 204") {
@@ -110,12 +129,12 @@ TEST_CASE("A client reads events as they come, and ends with a 204") {
             peer.send(head + "retry: 0\nid: 7\ndata: one\n\n");
             peer.send("event: add\ndata: two\n\nid: 8\ndata: never complete\n");
         },
-        answering_once(head), answering_once(no_more)});
+        answering_once(head + "data: three\n\n"), answering_once(no_more)});
     Client client;
     Strings seen;
     for (ServerSentEvent const& event : client.events(server.url()))
         seen.push_back(event.event() + " " + event.data() + " " + event.id());
-    CHECK(seen == Strings{"message one 7", "add two 7"});
+    CHECK(seen == Strings{"message one 7", "add two 7", "message three 7"});
     auto const requests = server.requests();
     REQUIRE(requests.size() == 3);
     CHECK_THAT(requests[0], ContainsSubstring("\r\nAccept: text/event-stream\r\n"));
@@ -183,6 +202,12 @@ TEST_CASE("The answer to a POST is a stream that is not asked for again") {
     Client client;
     CHECK(data_of(client.events(Request("POST", server.url()).body("prompt"))) == Strings{"one"});
     CHECK(server.requests().size() == 1);
+    RawServer const breaking(answering_once(
+        "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nContent-Length: 99\r\n\r\ndata: 1\n\n"));
+    CHECK(code_of([&] {
+              data_of(client.events(Request("POST", breaking.url()).body("prompt")));
+          }) == Errc::body_truncated);
+    CHECK(breaking.requests().size() == 1);
 }
 
 TEST_CASE("A loop over events that is left ends the stream, also while it waits") {

@@ -261,16 +261,17 @@ std::string method_of(std::string const& request) {
 }
 
 TEST_CASE("A redirect may make GET of a request, which then has no body") {
-    auto const [status, verb] = GENERATE(table<std::string, Verb>({
-        {"301 Moved", Verb::post},
-        {"302 Found", Verb::post},
-        {"303 See Other", Verb::post},
-        {"303 See Other", Verb::put},
-        {"303 See Other", Verb::delete_},
+    auto const [status, method] = GENERATE(table<std::string, std::string>({
+        {"301 Moved", "POST"},
+        {"302 Found", "POST"},
+        {"303 See Other", "POST"},
+        {"303 See Other", "PUT"},
+        {"303 See Other", "DELETE"},
+        {"303 See Other", "QUERY"},
     }));
     RawServer server(redirecting("/next", status));
     SessionOnLoop client;
-    client.text(Request(verb, server.url()).form({{"a", "b"}}).header("Content-Language", "en"));
+    client.text(Request(method, server.url()).form({{"a", "b"}}).header("Content-Language", "en"));
     REQUIRE(server.requests().size() == 2);
     auto const second = server.requests()[1];
     CHECK(method_of(second) == "GET");
@@ -279,16 +280,17 @@ TEST_CASE("A redirect may make GET of a request, which then has no body") {
 }
 
 TEST_CASE("Another redirect sends the request again, with its body") {
-    auto const [status, verb, method] = GENERATE(table<std::string, Verb, std::string>({
-        {"307 Temporary", Verb::post, "POST"},
-        {"308 Permanent", Verb::post, "POST"},
-        {"307 Temporary", Verb::patch, "PATCH"},
-        {"301 Moved", Verb::put, "PUT"},
-        {"302 Found", Verb::delete_, "DELETE"},
+    auto const [status, method] = GENERATE(table<std::string, std::string>({
+        {"307 Temporary", "POST"},
+        {"308 Permanent", "POST"},
+        {"307 Temporary", "PATCH"},
+        {"301 Moved", "PUT"},
+        {"302 Found", "DELETE"},
+        {"301 Moved", "QUERY"},
     }));
     RawServer server(redirecting("/next", status));
     SessionOnLoop client;
-    client.text(Request(verb, server.url()).form({{"a", "b"}}));
+    client.text(Request(method, server.url()).form({{"a", "b"}}));
     REQUIRE(server.requests().size() == 2);
     auto const second = server.requests()[1];
     CHECK(method_of(second) == method);

@@ -513,7 +513,8 @@ TEST_CASE(
     });
     for (auto const& text :
          {std::string(), "sha256/" + pin.substr(8), pin.substr(8), pin + "=", pin.substr(0, 51),
-          std::string("sha1//abc="), pin + ";x", "sha256//" + std::string(43, '!') + '='}) {
+          std::string("sha1//abc="), pin + ";x", "sha256//" + std::string(43, '!') + '=',
+          "sha256//" + std::string(42, 'A') + "==", "sha256//" + std::string(47, 'A') + '='}) {
         CAPTURE(text);
         auto const options = SessionOptions().pin_public_key(text);
         CHECK(code_of([&] { Tls const tls(options); }) == std::errc::invalid_argument);

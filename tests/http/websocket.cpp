@@ -273,9 +273,25 @@ TEST_CASE("A client's WebSocket is used by synchronous code, and closed at the e
         }
         CHECK(texts == std::vector<std::string>{"two", "three"});
         CHECK(code_of([&] { socket.receive_for(1ms); }) == syncopate::Errc::timed_out);
+        std::stop_source stop;
+        std::jthread const stopping([&] { stop.request_stop(); });
+        CHECK(code_of([&] { socket.receive(stop.get_token()); }) == syncopate::Errc::cancelled);
+        CHECK(
+            code_of([&] { socket.send_text("", stop.get_token()); }) == syncopate::Errc::cancelled);
         auto moved = std::move(socket);
         CHECK(moved.headers().contains("Upgrade"));
         CHECK(moved.subprotocol().empty());
+        // NOLINTBEGIN(bugprone-use-after-move,hicpp-invalid-access-moved)
+        CHECK(!socket.is_open());
+        CHECK(socket.close_code() == 0);
+        socket.close();
+        CHECK(code_of([&] { socket.send_text(""); }) == Errc::websocket_closed);
+        CHECK(code_of([&] { socket.receive(); }) == Errc::websocket_closed);
+        CHECK(code_of([&] { socket.receive_for(1ms); }) == Errc::websocket_closed);
+        CHECK(code_of([&] { socket.headers(); }) == Errc::websocket_closed);
+        CHECK(code_of([&] { socket.subprotocol(); }) == Errc::websocket_closed);
+        CHECK(code_of([&] { socket.close_reason(); }) == Errc::websocket_closed);
+        // NOLINTEND(bugprone-use-after-move,hicpp-invalid-access-moved)
     }
     CHECK(server.wait_until_idle());
 }
@@ -415,6 +431,24 @@ TEST_CASE("A compressed message may have blocks that say they are the last, as R
     CHECK(code_of([&] { return client.runner.run(socket.anext()); }) == Errc::malformed_response);
 }
 
+TEST_CASE(
+    "A compressed message that ends within a block, or in a frame with other bits, is refused") {
+    using namespace std::string_literals;
+    auto const hello = "\xf2\x48\xcd\xc9\xc9\x07\0"s;
+    for (std::string const& sent :
+         {frame(0xc1, hello.substr(0, 3)), frame(0xe1, hello), frame(0xd1, hello),
+          frame(0x41, hello.substr(0, 3)) + frame(0xc0, hello.substr(3))}) {
+        RawServer server([&](Peer& peer) {
+            accept_websocket(peer, "Sec-WebSocket-Extensions: permessage-deflate\r\n");
+            peer.send(sent);
+            peer.wait_for_close();
+        });
+        Sockets client;
+        auto socket = client.open(WebSocketRequest(websocket_url(server)).compress(true));
+        CHECK(code_of([&] { return client.next(socket); }) == Errc::malformed_response);
+    }
+}
+
 TEST_CASE("Compression is not offered unless it is asked for") {
     RawServer server(beast_echo);
     Sockets client;
@@ -522,6 +556,7 @@ TEST_CASE("An answer about extensions is permessage-deflate with parameters that
           "permessage-deflate, permessage-deflate", "permessage-deflate; x-unknown=1",
           "permessage-deflate; x-unknown", "permessage-deflate; server_max_window_bits=99",
           "permessage-deflate; server_max_window_bits=7",
+          "permessage-deflate; server_max_window_bits=16",
           "permessage-deflate; server_max_window_bits",
           "permessage-deflate; server_max_window_bits=010",
           "permessage-deflate; server_max_window_bits=-8",

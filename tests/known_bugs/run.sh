@@ -62,7 +62,7 @@ copy_tree() {
 parse_foreign_headers() {
     [[ $("$compiler" --version) == *clang* ]] || return 0
     local header=$scratch/foreign.hpp
-    find include -name http -prune -o -name '*.hpp' ! -name 'http*' -exec sed -n '/^#include <\(syncopate\|libpsl\)/!{/^#include </p}' {} + | sort -u > "$header"
+    find include -name http -prune -o -name '*.hpp' ! -name 'http*' -exec sed -n 's/SYNCOPATE_ASIO(\(.*\))/<boost\/asio\/\1>/; /^#include <\(syncopate\|libpsl\)/!{/^#include </p}' {} + | sort -u > "$header"
     "$compiler" -std=c++20 -x c++-header -Xclang -fno-pch-timestamp "$header" -o "$header.pch" > "$log" 2>&1 \
         || return 0
     flags=(-std=c++20 -include-pch "$PWD/$header.pch")

@@ -1,7 +1,8 @@
 # cmake -D INCLUDE_DIR=<...>/include -D TABLE=<layers.txt> -P check.cmake
 #
 # Fails, and says why, when a header includes a layer that its own may not include, when headers
-# include each other in a circle, or when a header has no layer.
+# include each other in a circle, when a header has no layer, when one knows an operating system that is not there for it, or
+# when one declares a virtual function in a way that has every unit compile it.
 cmake_minimum_required(VERSION 3.25)
 
 set(problems "")
@@ -42,6 +43,13 @@ function(layer_of header result)
     set(${result} "" PARENT_SCOPE)
 endfunction()
 
+# --- the seam: the only headers that know which operating system this is; and processes, which are Linux's
+set(seam "^detail/wait/(system|system_[a-z]+|posix|file|context_shutdown|interrupt_listener|[a-z_]+_(posix|windows))\\.hpp$|^http/detail/system/|^detail/process/")
+set(system_header
+    "^((linux|sys|arpa|netinet|net|os|mach)/.*|(pthread|pthread_np|sched|unistd|signal|fcntl|poll|netdb|dlfcn|io|share|wincrypt|windows|winsock2|ws2tcpip|Availability)\\.h|csignal)$"
+)
+set(system_macro "_WIN32|_WIN64|__linux|__gnu_linux|__APPLE__|__FreeBSD__|__NetBSD__|__OpenBSD__|__unix|BOOST_ASIO_WINDOWS")
+
 # --- each header against it
 file(GLOB_RECURSE headers RELATIVE "${INCLUDE_DIR}/syncopate" "${INCLUDE_DIR}/syncopate/*")
 if(NOT headers)
@@ -63,8 +71,14 @@ foreach(header IN LISTS headers)
         set(quote "${CMAKE_MATCH_1}")
         set(included "${CMAKE_MATCH_2}")
 
+        if(included MATCHES "${system_header}" AND NOT header MATCHES "${seam}")
+            list(APPEND problems "${header} includes <${included}>, of an operating system: that is for the seam in detail/wait")
+        endif()
+
         if(included STREQUAL "boost/asio.hpp")
             list(APPEND problems "${header} includes all of Asio: include what it uses")
+        elseif(included MATCHES "^boost/" AND NOT header MATCHES "^(http/|detail/fiber/|detail/process/|asio\\.hpp|cobalt\\.hpp|detail/error/requirements\\.hpp)")
+            list(APPEND problems "${header} includes ${included}: the core has its Asio, and nothing else of Boost, from asio.hpp")
         elseif(included MATCHES "^syncopate/(.*)$")
             set(included "${CMAKE_MATCH_1}")
             list(APPEND includes_of_${header} "${included}")
@@ -77,6 +91,28 @@ foreach(header IN LISTS headers)
             endif()
         elseif(quote STREQUAL "\"")
             list(APPEND problems "${header} includes \"${included}\": write <syncopate/...>")
+        endif()
+    endforeach()
+endforeach()
+
+foreach(header IN LISTS headers)
+    file(STRINGS "${INCLUDE_DIR}/syncopate/${header}" tested REGEX "^[ \t]*#[ \t]*(if|elif).*(${system_macro})")
+    if(tested AND NOT header MATCHES "${seam}")
+        list(APPEND problems "${header} asks which operating system this is: that is for the seam in detail/wait")
+    endif()
+endforeach()
+
+# --- virtual functions that are defined elsewhere: see detail/separate.hpp. Those of request_body.hpp stand behind a header
+# that includes it, and so would be missing where it is included alone.
+foreach(header IN LISTS headers)
+    if(header STREQUAL "http/detail/message/request_body.hpp")
+        continue()
+    endif()
+    file(STRINGS "${INCLUDE_DIR}/syncopate/${header}" declared
+        REGEX "^ +([^/]*\\).* (override|final)|virtual [^={}]*);$")
+    foreach(line IN LISTS declared)
+        if(NOT line MATCHES "^ +(inline|SYNCOPATE_DECL) ")
+            list(APPEND problems "${header} declares a virtual function without inline or SYNCOPATE_DECL: ${line}")
         endif()
     endforeach()
 endforeach()

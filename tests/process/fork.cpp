@@ -4,21 +4,30 @@
 #include "support/errors.hpp"
 #include "support/stress.hpp"
 #include "support/tasks.hpp"
+#include <syncopate/as_completed.hpp>
 #include <syncopate/async_generator.hpp>
 #include <syncopate/blocking_portal.hpp>
 #include <syncopate/blocking_range.hpp>
 #include <syncopate/capacity_limiter.hpp>
+#include <syncopate/channel.hpp>
 #include <syncopate/context_guard.hpp>
 #include <syncopate/default_runner.hpp>
 #include <syncopate/error.hpp>
 #include <syncopate/from_thread.hpp>
+#include <syncopate/gather_outcomes.hpp>
+#include <syncopate/iterate_in_thread.hpp>
+#include <syncopate/on_loop.hpp>
+#include <syncopate/on_thread.hpp>
 #include <syncopate/options.hpp>
+#include <syncopate/race.hpp>
+#include <syncopate/ready.hpp>
 #include <syncopate/run.hpp>
 #include <syncopate/runner.hpp>
 #include <syncopate/thread_runner.hpp>
 #include <syncopate/to_calling_thread.hpp>
 #include <syncopate/to_thread.hpp>
 #include <syncopate/worker_pool.hpp>
+#include <syncopate/wrap_future.hpp>
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/buffer.hpp>
@@ -31,6 +40,7 @@
 #include <boost/asio/read.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
+#include <boost/asio/thread_pool.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
 #include <atomic>
@@ -251,7 +261,7 @@ void every_call_of_a_used_runner_throws_forked() {
 void guards_ranges_and_pools_throw_forked_and_are_destroyed_quietly() {
     bool was_left = false;
     bool entered_was_left = false;
-    std::stop_source stop;
+    std::stop_source stop = syncopate::detail::new_stop_source();
     {
         auto runner = std::make_unique<ThreadRunner>();
         auto pool = std::make_unique<WorkerPool>(2);
@@ -323,6 +333,108 @@ void a_limiter_throws_forked_where_it_was_used_before() {
     runner.run(syncopate::to_thread([] {}, limiter));
 }
 
+struct Number {
+    int value = 42;
+    asio::awaitable<int> get() { co_return value; }
+};
+
+std::vector<asio::awaitable<int>> two_tasks() {
+    std::vector<asio::awaitable<int>> tasks;
+    tasks.push_back(twice(1));
+    tasks.push_back(twice_later(2));
+    return tasks;
+}
+
+/// Those that have nothing but their loop.
+void require_parts_work(syncopate::RunnerBase& runner) {
+    int sum = runner.run(syncopate::race(twice_later(1), twice_later(1)));
+    auto const [one, other] = runner.run(syncopate::gather_outcomes(twice(2), twice_later(3)));
+    sum += one.value() + other.value();
+    for (int const number : runner.wrap_iter(syncopate::as_completed(two_tasks())))
+        sum += number;
+    for (int const number : runner.wrap_iter(syncopate::iterate_in_thread(std::vector{4, 5})))
+        sum += number;
+    std::promise<int> promise;
+    auto future = promise.get_future();
+    std::thread setter([&] {
+        std::this_thread::sleep_for(1ms);
+        promise.set_value(6);
+    });
+    sum += runner.run(syncopate::wrap_future(std::move(future)));
+    setter.join();
+    sum += runner.start<int>([](syncopate::Ready<int> ready) -> asio::awaitable<void> {
+        ready(7);
+        co_return;
+    });
+    syncopate::OnLoop<Number> on_loop(runner);
+    sum += on_loop.run(&Number::get);
+    syncopate::OnThread<Number> on_thread;
+    sum += runner.run(on_thread.run([](Number& number) { return number.value; }));
+    syncopate::Channel<int> channel(1);
+    runner.start_soon([&]() -> asio::awaitable<void> { co_await channel.async_send(8); });
+    sum += runner.run(channel.async_receive()).value();
+    require(sum == 2 + 4 + 6 + 2 + 4 + 4 + 5 + 6 + 7 + 42 + 42 + 8, "each part works");
+}
+
+void the_parts_throw_forked_and_are_destroyed_quietly() {
+    auto runner = std::make_unique<ThreadRunner>();
+    require_parts_work(*runner);  // the thread that looks after futures is the parent's
+    syncopate::Channel<int> unused(1);
+    std::optional<syncopate::Channel<int>> channel(std::in_place, 1);
+    require(!channel->try_receive(), "the channel is empty");
+    std::optional<syncopate::OnLoop<Number>> on_loop(std::in_place, *runner);
+    std::optional<syncopate::OnThread<Number>> on_thread(std::in_place);
+    auto const value_of = [](Number& number) { return number.value; };
+    runner->run(on_thread->run(value_of));
+    auto in_thread =
+        std::make_optional(runner->wrap_iter(syncopate::iterate_in_thread(std::vector{1, 2, 3})));
+    auto completed = std::make_optional(runner->wrap_iter(syncopate::as_completed(two_tasks())));
+    require(*in_thread->begin() == 1 && *completed->begin() == 2, "items");
+    // What waits in the parent is not waited for in the child.
+    std::promise<int> promise;
+    auto received = runner->run_as_future(channel->async_receive());
+    auto wrapped = runner->run_as_future(syncopate::wrap_future(promise.get_future()));
+    auto raced = runner->run_as_future(syncopate::race(forever(), until_cancelled()));
+    in_child(
+        "channels, and objects of a loop or a thread",
+        [&] {
+            ThreadRunner fresh;
+            require(is_forked([&] { channel->send(1); }), "send()");
+            require(is_forked([&] { channel->try_send(1); }), "try_send()");
+            require(is_forked([&] { channel->receive_for(1s); }), "receive_for()");
+            require(is_forked([&] { channel->try_receive(); }), "try_receive()");
+            require(is_forked([&] { fresh.run(channel->async_send(1)); }), "async_send()");
+            require(is_forked([&] { fresh.run(channel->async_receive()); }), "async_receive()");
+            require(is_forked([&] { channel->close(); }), "a channel's close()");
+            require(is_forked([&] { on_loop->run(&Number::get); }), "OnLoop::run()");
+            require(is_forked([&] { on_loop->call(value_of); }), "OnLoop::call()");
+            require(is_forked([&] { on_loop->close(); }), "OnLoop::close()");
+            require(is_forked([&] { fresh.run(on_thread->run(value_of)); }), "OnThread::run()");
+            require(is_forked([&] { on_thread->close(); }), "OnThread::close()");
+            require(is_forked([&] { ++in_thread->begin(); }), "iterate_in_thread()");
+            require(is_forked([&] { ++completed->begin(); }), "as_completed()");
+            auto const start = [](syncopate::Ready<void>) { return nothing(); };
+            require(is_forked([&] { runner->start<void>(start); }), "start()");
+            unused.send(1);
+            require(unused.receive() == 1, "a channel that was not used before");
+            require_parts_work(fresh);
+            completed.reset();
+            in_thread.reset();
+            on_thread.reset();
+            on_loop.reset();
+            channel.reset();
+            runner.reset();
+        },
+        End::exit);
+    promise.set_value(1);
+    channel->send(2);
+    require(wrapped.get() == 1 && received.get() == 2, "what the parent waits for comes");
+    require(on_loop->run(&Number::get) == 42, "the parent's object is there");
+    require(runner->run(on_thread->run(value_of)) == 42, "and that of a thread");
+    require(*++in_thread->begin() == 2 && *++completed->begin() == 4, "the parent's items come");
+    require_parts_work(*runner);
+}
+
 void with_context_in_the_child_does_not_leave_the_context() {
     ThreadRunner runner;
     bool was_left = false;
@@ -378,6 +490,22 @@ void what_was_not_used_before_the_fork_works_in_the_child() {
             loop.stop();
             thread.join();
         });
+        in_child("an unused portal that nobody runs", [&] {
+            require(
+                code_of([&] { portal.run(twice(21)); }) == Errc::loop_failed,
+                "nobody is waited for");
+        });
+        asio::thread_pool threads(1);
+        BlockingPortal portal_of_pool(threads);
+        in_child(
+            "an unused portal of a pool",
+            [&] {
+                require(
+                    code_of([&] { portal_of_pool.run(twice(21)); }) == Errc::forked,
+                    "the pool's threads are the parent's");
+            },
+            End::exit);
+        require_works(portal_of_pool);
     }
 }
 
@@ -774,6 +902,7 @@ int main(int argc, char** argv) {
     every_call_of_a_used_runner_throws_forked();
     guards_ranges_and_pools_throw_forked_and_are_destroyed_quietly();
     a_limiter_throws_forked_where_it_was_used_before();
+    the_parts_throw_forked_and_are_destroyed_quietly();
     with_context_in_the_child_does_not_leave_the_context();
     an_acceptor_on_an_unused_runner_accepts_in_parent_and_child();
     the_child_of_an_unused_runner_has_a_loop_of_its_own();

@@ -4,6 +4,10 @@
 
 #include "support/failing_allocations.hpp"
 #include "support/stress.hpp"
+#ifdef SYNCOPATE_TEST_FIBER
+#include <syncopate/fiber.hpp>
+#endif
+#include <syncopate/guest_runner.hpp>
 #include <syncopate/syncopate.hpp>
 
 #include <boost/asio/awaitable.hpp>
@@ -14,17 +18,26 @@
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <condition_variable>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <deque>
 #include <exception>
+#include <functional>
+#include <future>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <stop_token>
+#include <string_view>
 #include <system_error>
 #include <thread>
+#include <utility>
+#include <vector>
 
 #include <sys/wait.h>
 #include <unistd.h>
@@ -121,6 +134,61 @@ asio::awaitable<void> wait_for_token() {
     auto const token = co_await limiter.acquire();
 }
 
+asio::awaitable<int> last_of(int i) {
+    co_await nap(1h);
+    co_return i;
+}
+std::vector<asio::awaitable<int>> several_tasks() {
+    std::vector<asio::awaitable<int>> tasks;
+    tasks.push_back(later(1));
+    tasks.push_back(at_once(2));
+    return tasks;
+}
+
+asio::awaitable<void> send_to(Channel<int>& items) {
+    for (int i = 0; i < 3; ++i)
+        co_await items.async_send(i);
+    items.close();
+}
+asio::awaitable<void> receive_all(Channel<int>& items) {
+    for (;;) {
+        auto const item = co_await items.async_receive();
+        if (!item)
+            break;
+        co_await nap();
+    }
+}
+asio::awaitable<void> send_and_receive() {
+    Channel<int> items(1);
+    co_await gather(send_to(items), receive_all(items));
+}
+/// Closes it where the other end has failed.
+struct Closing {
+    Channel<int>& items;
+    ~Closing() { items.close(); }
+};
+template <class Runner>
+void send_from_thread(Runner& runner) {
+    Channel<int> items(1);
+    std::jthread const sender([&items] {
+        Closing const closing{items};
+        try {
+            for (int i = 0; i < 3; ++i)
+                items.send(i);
+        } catch (...) {
+            // The channel was closed, or memory has run out here.
+        }
+    });
+    Closing const closing{items};
+    runner.run(receive_all(items));
+}
+
+/// Keeps a promise: a broken one takes memory in its destructor.
+struct Keeping {
+    std::promise<int>& promise;
+    ~Keeping() { promise.set_value(1); }
+};
+
 template <class Runner>
 struct Scenario {
     char const* name;
@@ -186,6 +254,48 @@ constexpr Scenario<Runner> scenarios[] = {
              if (i == 3)
                  break;
      }},
+    {"race", [](Runner& runner) { runner.run(race(later(1), last_of(2))); }},
+    {"gather_outcomes",
+     [](Runner& runner) { runner.run(gather_outcomes(later(1), at_once(2), nap())); }},
+    {"as_completed",
+     [](Runner& runner) {
+         for (int i : runner.wrap_iter(as_completed(several_tasks())))
+             if (i == 3)
+                 break;
+     }},
+    {"start", [](Runner& runner) { runner.template start<int>(serve); }},
+    {"Channel", [](Runner& runner) { runner.run(send_and_receive()); }},
+    {"Channel, from a thread", [](Runner& runner) { send_from_thread(runner); }},
+    {"wrap_future",
+     [](Runner& runner) {
+         std::promise<int> promise;
+         auto future = promise.get_future();
+         std::jthread const setter([&] { promise.set_value(1); });
+         runner.run(wrap_future(std::move(future)));
+     }},
+    {"wrap_future, cancelled",
+     [](Runner& runner) {
+         std::promise<int> promise;
+         Keeping const keeping{promise};
+         runner.run_for(1ms, wrap_future(promise.get_future()));
+     }},
+    {"OnLoop",
+     [](Runner& runner) {
+         OnLoop<int> number(runner, 1);
+         number.run([](int& i) { return later(i); });
+         number.call([](int& i) { ++i; });
+     }},
+    {"OnThread",
+     [](Runner& runner) {
+         OnThread<int> number(1);
+         runner.run(number.run([](int& i) { return ++i; }));
+     }},
+    {"iterate_in_thread",
+     [](Runner& runner) {
+         for (int i : runner.wrap_iter(iterate_in_thread(std::vector{1, 2, 3, 4}, ReadAhead{1})))
+             if (i == 3)
+                 break;
+     }},
     {"enter_context and close",
      [](Runner& runner) {
          runner.enter_context(Context());
@@ -246,14 +356,59 @@ Status status_of(F f) {
     return WIFEXITED(status) ? static_cast<Status>(WEXITSTATUS(status)) : terminated;
 }
 
+/// What a scenario is tried with.
+template <class Runner>
+struct Tried {
+    Runner runner{silent()};
+};
+
+/// A host's loop, on a thread of its own. It throws where it has no memory to queue a function.
+class Host {
+public:
+    ~Host() {
+        post([this] { is_over_ = true; });
+        thread_.join();
+    }
+    void post(std::function<void()> function) {
+        std::lock_guard const lock(mutex_);
+        queue_.push_back(std::move(function));
+        changed_.notify_all();
+    }
+
+private:
+    void turn() {
+        while (!is_over_) {
+            std::unique_lock lock(mutex_);
+            changed_.wait(lock, [this] { return !queue_.empty(); });
+            auto const function = std::move(queue_.front());
+            queue_.pop_front();
+            lock.unlock();
+            function();
+        }
+    }
+
+    std::mutex mutex_;
+    std::condition_variable changed_;
+    std::deque<std::function<void()>> queue_;
+    bool is_over_ = false;
+    std::thread thread_{[this] { turn(); }};
+};
+
+template <>
+struct Tried<GuestRunner> {
+    Host host;
+    GuestRunner runner{
+        [this](std::function<void()> function) { host.post(std::move(function)); }, {}, silent()};
+};
+
 /// Tries each point. Returns whether each was survived.
 template <class Runner>
 bool sweep(char const* kind, Scenario<Runner> const& scenario) {
     bool is_well = true;
     for (long point = 0;; ++point) {
         Status const status = status_of([&] {
-            Runner runner(silent());
-            return try_point(scenario, runner, point);
+            Tried<Runner> tried;
+            return try_point(scenario, tried.runner, point);
         });
         if (status == not_reached)
             return is_well;
@@ -318,6 +473,39 @@ bool sweep_portal() {
     }
 }
 
+/// A guest's executor is as large as a portal's. So here are those that await nothing of Asio's that copies it.
+constexpr std::string_view for_guests[] = {
+    "call",         "to_thread",    "CapacityLimiter", "to_calling_thread",
+    "wrap_context", "with_context", "OnThread",        "wrap_future"};
+
+bool sweep_guest() {
+    bool is_well = true;
+    for (auto const& scenario : scenarios<GuestRunner>)
+        if (std::ranges::count(for_guests, std::string_view(scenario.name)) != 0)
+            is_well = sweep<GuestRunner>("GuestRunner", scenario) && is_well;
+    return is_well;
+}
+
+#ifdef SYNCOPATE_TEST_FIBER
+
+/// Synchronous code on the loop's own thread, and how it is cancelled.
+template <class Runner>
+bool sweep_fibers(char const* kind) {
+    constexpr Scenario<Runner> calls = {
+        "to_fiber", [](Runner& runner) {
+            runner.run(gather(to_fiber([&] { runner.run(later(1)); }), to_fiber([&] {
+                                  runner.run([] { return offloaded(); });
+                              })));
+        }};
+    constexpr Scenario<Runner> cancelled = {
+        "to_fiber, cancelled",
+        [](Runner& runner) { runner.run_for(1ms, to_fiber([&] { runner.run(nap(1h)); })); }};
+    bool const is_well = sweep(kind, calls);
+    return sweep(kind, cancelled) && is_well;
+}
+
+#endif
+
 }  // namespace
 
 int main() {
@@ -325,5 +513,10 @@ int main() {
     is_well = sweep("ThreadRunner", future) && is_well;
     is_well = sweep_all<Runner>("Runner") && is_well;
     is_well = sweep_portal() && is_well;
+    is_well = sweep_guest() && is_well;
+#ifdef SYNCOPATE_TEST_FIBER
+    is_well = sweep_fibers<ThreadRunner>("ThreadRunner") && is_well;
+    is_well = sweep_fibers<Runner>("Runner") && is_well;
+#endif
     return is_well ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -2,13 +2,16 @@
 #include "support/errors.hpp"
 #include "support/stress.hpp"
 #include "support/tasks.hpp"
+#include <syncopate/blocking_portal.hpp>
 #include <syncopate/blocking_range.hpp>
 #include <syncopate/error.hpp>
 #include <syncopate/options.hpp>
+#include <syncopate/runner_base.hpp>
 #include <syncopate/thread_runner.hpp>
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/post.hpp>
+#include <boost/asio/thread_pool.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
 #include <atomic>
@@ -20,6 +23,7 @@
 #include <stop_token>
 #include <system_error>
 #include <thread>
+#include <utility>
 #include <vector>
 
 namespace {
@@ -28,7 +32,9 @@ namespace asio = boost::asio;
 using namespace std::chrono_literals;
 using support::RandomPause;
 using support::require;
+using syncopate::BlockingPortal;
 using syncopate::Errc;
+using syncopate::RunnerBase;
 using syncopate::ThreadRunner;
 
 struct Counts {
@@ -73,7 +79,7 @@ private:
 constexpr unsigned call_kinds = 12;
 
 // One call. What it gives is right, or it throws.
-void call(ThreadRunner& runner, unsigned kind, Counts& counts) {
+void call(RunnerBase& runner, unsigned kind, Counts& counts) {
     auto const read = [](auto range) {
         int expected = 0;
         for (int item : range) {
@@ -131,8 +137,13 @@ public:
             require(support::code_of(error) == Errc::runner_closed, "nothing else is reported");
         };
         {
-            ThreadRunner runner(syncopate::Options().on_error(on_error));
-            runner_ = &runner;
+            auto options = syncopate::Options().on_error(on_error);
+            std::optional<ThreadRunner> own;
+            std::optional<BlockingPortal> portal;
+            if (random.below(3) != 0)
+                runner_ = &own.emplace(std::move(options));
+            else
+                runner_ = &portal.emplace(host_, std::move(options));
             calls_ = 0;
             done_ = 0;
             // 0: while the others start the thread of the loop.
@@ -168,7 +179,7 @@ private:
     }
 
     // Makes one call. False: it was refused.
-    bool goes_on(ThreadRunner& runner, RandomPause& pause, unsigned kind) {
+    bool goes_on(RunnerBase& runner, RandomPause& pause, unsigned kind) {
         if (auto const number = calls_++; number == first_closer_ || number == second_closer_) {
             pause();
             runner.close();
@@ -184,8 +195,9 @@ private:
         return true;
     }
 
+    asio::thread_pool host_{2};
     // Written between the rounds.
-    ThreadRunner* runner_ = nullptr;
+    RunnerBase* runner_ = nullptr;
     unsigned first_closer_ = 0;
     unsigned second_closer_ = 0;
 

@@ -15,9 +15,11 @@
 #include "support/thread_sanitizer.hpp"
 #include <syncopate/blocking_portal.hpp>
 #include <syncopate/blocking_range.hpp>
+#include <syncopate/channel.hpp>
 #include <syncopate/context_guard.hpp>
 #include <syncopate/error.hpp>
 #include <syncopate/label.hpp>
+#include <syncopate/on_loop.hpp>
 #include <syncopate/options.hpp>
 #include <syncopate/runner.hpp>
 #include <syncopate/runner_base.hpp>
@@ -78,6 +80,7 @@ using namespace std::chrono_literals;
 using namespace support;
 using syncopate::BlockingPortal;
 using syncopate::BlockingRange;
+using syncopate::Channel;
 using syncopate::ContextGuard;
 using syncopate::Errc;
 using syncopate::Options;
@@ -420,6 +423,10 @@ private:
 
     unsigned below(unsigned limit) { return static_cast<unsigned>(random_() % limit); }
 
+    static constexpr Permitted in_background_permitted{true, true, false};
+    // The own loop is turned only now and then: what waits there for a turn keeps nothing that others wait for.
+    static constexpr Permitted alone{false, false, false};
+
     void operate() {
         static constexpr Operation operations[] = {
             {"run", 20, &Caller::run_task},
@@ -440,6 +447,8 @@ private:
             {"keeping a range", 4, &Caller::keep_range},
             {"reading on", 6, &Caller::read_on},
             {"a generator twice", 3, &Caller::read_twice},
+            {"a channel", 4, &Caller::use_channel},
+            {"OnLoop", 3, &Caller::use_on_loop},
             {"observing", 4, &Caller::observe},
             {"close", 2, &Caller::close},
             {"close_for", 1, &Caller::close_for},
@@ -470,7 +479,7 @@ private:
     std::shared_ptr<Plan const> plan(Permitted permitted = {}) {
         return std::make_shared<Plan const>(PlanMaker(random_).make(number_, permitted));
     }
-    std::shared_ptr<Plan const> background_plan() { return plan({true, true, false}); }
+    std::shared_ptr<Plan const> background_plan() { return plan(in_background_permitted); }
 
     HeldPointer held() { return world_.held(below(slots)); }
 
@@ -632,8 +641,6 @@ private:
             own_ = std::make_shared<HeldRunner<Runner>>(world_.options());
             world_.set_own(index_, own_);
         }
-        // Turned only now and then: what waits there for a turn keeps nothing that others wait for.
-        Permitted const alone{false, false, false};
         switch (below(8)) {
         case 0: return start_soon_on(*own_, plan(alone));
         case 1: {
@@ -649,7 +656,7 @@ private:
             return;
         }
         case 2: return read_from(own_);
-        case 3: return wrap_context_on(own_);
+        case 3: return wrap_context_on(own_, alone);
         case 4: {
             auto const stop = stopper_.begin_round();
             run_plan(plan(), {Errc::cancelled}, [&](auto&& task) {
@@ -694,8 +701,8 @@ private:
         }
     }
 
-    Context context() {
-        return Context(world_.tasks, world_.tally, background_plan(), places[index_].name);
+    Context context(Permitted permitted = in_background_permitted) {
+        return Context(world_.tasks, world_.tally, plan(permitted), places[index_].name);
     }
 
     /// Enters a context; it may fail, or be stopped.
@@ -716,11 +723,11 @@ private:
     }
 
     void wrap_context() { wrap_context_on(held()); }
-    void wrap_context_on(HeldPointer const& on) {
+    void wrap_context_on(HeldPointer const& on, Permitted permitted = in_background_permitted) {
         if (guards_.size() >= 4)
             return leave_guard();
         enter(*on, [&](std::stop_token const& stop) {
-            guards_.push_back(on->runner().wrap_context(context(), stop));
+            guards_.push_back(on->runner().wrap_context(context(permitted), stop));
         });
     }
 
@@ -896,6 +903,73 @@ private:
             }
         };
         allow_closed(*on, read, code);
+    }
+
+    // --- channels, and objects on a loop
+
+    /// The task's end of a channel: closed with the task, also where that does not begin.
+    struct End {
+        explicit End(std::size_t capacity) : channel(std::make_shared<Channel<int>>(capacity)) {}
+        End(End const&) = delete;
+        End& operator=(End const&) = delete;
+        ~End() { channel->close(); }
+
+        std::shared_ptr<Channel<int>> const channel;
+    };
+
+    static asio::awaitable<void> send(std::shared_ptr<End> to, int end) {
+        Tracked const frame;
+        for (int i = 0; i < end; ++i)
+            co_await to->channel->async_send(i);
+    }
+    static asio::awaitable<void> receive(std::shared_ptr<End> from) {
+        Tracked const frame;
+        int expected = 0;
+        while (auto const item = co_await from->channel->async_receive())
+            require(*item == expected++, "a channel gives its items in order");
+    }
+
+    void use_channel() {
+        auto const on = held();
+        auto theirs = std::make_shared<End>(1 + below(4));
+        auto const channel = theirs->channel;
+        int const end = static_cast<int>(below(40));
+        bool const sends = below(2) == 0;
+        allow_closed(*on, [&] {
+            on->runner().start_soon([theirs = std::move(theirs), end, sends] {
+                return sends ? receive(theirs) : send(theirs, end);
+            });
+        });
+        theirs = nullptr;
+        int count = 0;
+        try {
+            if (sends)
+                for (; count < end; ++count)
+                    channel->send(int(count));
+            else
+                while (auto const item = channel->receive())
+                    require(*item == count++, "a channel gives its items in order");
+        } catch (std::system_error const& error) {
+            require(sends && error.code() == Errc::channel_closed, error.what());
+        }
+        require(count == end || *on->is_closing, "a channel loses no item");
+        channel->close();
+    }
+
+    void use_on_loop() {
+        auto const on = held();
+        allow_closed(*on, [&] {
+            syncopate::OnLoop<Tracked> object(on->runner(), 41);
+            auto const value = [](Tracked& tracked) { return tracked.value(); };
+            require(object.call(value) == 41, "an object lives on its loop");
+            auto const later = [](Tracked& tracked) -> asio::awaitable<int> {
+                co_await asio::post(asio::use_awaitable);
+                co_return tracked.value();
+            };
+            require(object.run(later) == 41, "an object is used on its loop");
+            if (below(2) == 0)
+                object.close();
+        });
     }
 
     // --- the runners themselves

@@ -8,6 +8,7 @@
 #include <fstream>
 #include <set>
 #include <string>
+#include <system_error>
 #include <thread>
 #include <utility>
 
@@ -60,7 +61,8 @@ private:
 
     static ThreadIds threads() {
         ThreadIds ids;
-        for (auto const& entry : std::filesystem::directory_iterator("/proc/self/task"))
+        std::error_code error;  // where there is no such folder, threads are not looked for
+        for (auto const& entry : std::filesystem::directory_iterator("/proc/self/task", error))
             ids.insert(entry.path().filename().string());
         return ids;
     }

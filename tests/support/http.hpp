@@ -41,7 +41,8 @@ public:
     using Request = syncopate::http::Request;
     using Response = syncopate::http::Response;
 
-    explicit SessionOnLoop(Options options = {}) : session(std::move(options)) {}
+    SessionOnLoop() = default;
+    explicit SessionOnLoop(Options options) : session(std::move(options)) {}
 
     Response request(Request request) { return runner.run(session.request(std::move(request))); }
     Response get(std::string url) { return runner.run(session.get(std::move(url))); }

@@ -7,17 +7,23 @@
 #include "support/tasks.hpp"
 #include <syncopate/async_generator.hpp>
 #include <syncopate/capacity_limiter.hpp>
+#include <syncopate/channel.hpp>
 #include <syncopate/context_var.hpp>
 #include <syncopate/error.hpp>
 #include <syncopate/from_thread.hpp>
 #include <syncopate/gather.hpp>
+#include <syncopate/iterate_in_thread.hpp>
 #include <syncopate/label.hpp>
 #include <syncopate/on_cancel.hpp>
+#include <syncopate/on_thread.hpp>
+#include <syncopate/options.hpp>
+#include <syncopate/race.hpp>
 #include <syncopate/shield.hpp>
 #include <syncopate/task_group.hpp>
 #include <syncopate/timeout.hpp>
 #include <syncopate/to_calling_thread.hpp>
 #include <syncopate/to_thread.hpp>
+#include <syncopate/with_context.hpp>
 #include <syncopate/worker_pool.hpp>
 
 #include <boost/asio/awaitable.hpp>
@@ -35,6 +41,7 @@
 #include <functional>
 #include <memory>
 #include <random>
+#include <ranges>
 #include <stdexcept>
 #include <string>
 #include <system_error>
@@ -65,6 +72,9 @@ enum class Kind {
     on_caller,
     generated,
     observing,
+    channelled,
+    on_thread,
+    iterated,
     // with children, whose results are added to it
     awaiting,
     gathered,
@@ -73,6 +83,8 @@ enum class Kind {
     ready,
     in_time,
     shielded,
+    raced,
+    in_context,
     running_back,
     holding_a_token,
     // with children, whose results are not
@@ -144,6 +156,8 @@ private:
         case Kind::abandoning:
         case Kind::checking:
         case Kind::calling_back:
+        case Kind::on_thread:
+        case Kind::iterated:
         case Kind::running_back:
         case Kind::elsewhere: return permitted.workers;
         default: return true;
@@ -166,6 +180,8 @@ private:
         switch (kind) {
         case Kind::in_time:
         case Kind::shielded:
+        case Kind::raced:
+        case Kind::in_context:
         case Kind::running_back:
         case Kind::holding_a_token:
         case Kind::out_of_time:
@@ -183,6 +199,7 @@ struct TaskWorld {
     syncopate::ContextVar<unsigned> const number{0};
     syncopate::WorkerPool pool{3};
     syncopate::CapacityLimiter limiter{2};
+    syncopate::OnThread<int> on_thread{41};
     std::function<void(Plan const&)>
         run_elsewhere;  // on another runner, on the thread that calls it
     std::function<void()> observe;
@@ -331,6 +348,84 @@ inline asio::awaitable<int> generate(Plan const& plan) {
     if (plan.value % 2 == 0)
         co_await generator.aclose();
     co_return plan.value;
+}
+
+inline asio::awaitable<void> send_numbers(syncopate::Channel<int>& channel, int end) {
+    Tracked const frame;
+    for (int i = 0; i < end; ++i)
+        co_await channel.async_send(i);
+    channel.close();
+}
+
+inline asio::awaitable<int> receive_numbers(syncopate::Channel<int>& channel) {
+    Tracked const frame;
+    int expected = 0;
+    while (auto const item = co_await channel.async_receive())
+        require(*item == expected++, "a channel gives its items in order");
+    co_return expected;
+}
+
+inline asio::awaitable<int> use_channel(Plan const& plan) {
+    Tracked const frame;
+    syncopate::Channel<int> channel(static_cast<std::size_t>(1 + plan.value % 3));
+    int const end = plan.value % 20;
+    auto const [nothing, received] =
+        co_await syncopate::gather(send_numbers(channel, end), receive_numbers(channel));
+    require(received == end, "a channel loses no item");
+    co_return plan.value;
+}
+
+inline asio::awaitable<int> iterate(Plan const& plan) {
+    Tracked const frame;
+    int const end = plan.value % 20;
+    auto numbers = syncopate::iterate_in_thread(
+        std::views::iota(0, end), syncopate::ReadAhead(static_cast<std::size_t>(plan.value % 5)));
+    int const stop_at = plan.value % 25;
+    for (int expected = 0; expected < stop_at; ++expected) {
+        auto const item = co_await numbers.anext();
+        require(item ? *item == expected : expected == end, "a range gives its items in order");
+        if (!item)
+            break;
+    }
+    co_return plan.value;
+}
+
+inline asio::awaitable<int> forever_with_value() {
+    Tracked const frame;
+    co_await forever();
+    co_return 0;
+}
+
+inline asio::awaitable<int> race_child(TaskWorld& world, Plan const& plan) {
+    Tracked const frame;
+    co_return plan.value +
+        co_await syncopate::race(perform(world, plan.children.front()), forever_with_value());
+}
+
+struct Scope {
+    asio::awaitable<void> aenter() {
+        co_await asio::post(asio::use_awaitable);
+        is_entered = true;
+    }
+    asio::awaitable<void> aexit(std::exception_ptr) {
+        co_await asio::post(asio::use_awaitable);
+        is_entered = false;
+    }
+
+    bool is_entered = false;
+    Tracked tracked;
+};
+
+inline asio::awaitable<int> enter_context(TaskWorld& world, Plan const& plan) {
+    Tracked const frame;
+    Scope scope;
+    auto const body = [&world, &plan](Scope& entered) {
+        require(entered.is_entered, "a context is entered before its body begins");
+        return perform(world, plan.children.front());
+    };
+    int const result = co_await syncopate::with_context(scope, body);
+    require(!scope.is_entered, "a context is left after its body");
+    co_return plan.value + result;
 }
 
 inline asio::awaitable<int> perform_children(TaskWorld& world, Plan const& plan) {
@@ -484,6 +579,11 @@ inline asio::awaitable<int> offload(TaskWorld& world, Plan const& plan) {
     Tracked const frame;
     auto const simple = [&world, &plan] { return work(world, plan); };
     switch (plan.kind) {
+    case Kind::on_thread:
+        co_return co_await world.on_thread.run([&world, &plan](int& object) {
+            require(object == 41, "an object lives on its thread");
+            return work(world, plan);
+        });
     case Kind::in_worker: co_return co_await syncopate::to_thread(simple);
     case Kind::in_worker_with_token: co_return co_await syncopate::to_thread(simple, world.limiter);
     case Kind::in_pool: co_return co_await syncopate::run_in_executor(world.pool, simple);
@@ -549,6 +649,10 @@ inline asio::awaitable<int> begin(TaskWorld& world, Plan const& plan) {
     case Kind::stubborn: return be_stubborn(plan);
     case Kind::on_caller: return work_on_caller(world, plan);
     case Kind::generated: return generate(plan);
+    case Kind::channelled: return use_channel(plan);
+    case Kind::iterated: return iterate(plan);
+    case Kind::raced: return race_child(world, plan);
+    case Kind::in_context: return enter_context(world, plan);
     case Kind::observing: return observe(world, plan);
     case Kind::awaiting: return perform_children(world, plan);
     case Kind::gathered:

@@ -3,6 +3,7 @@
 
 #include "support/errors.hpp"
 #include "support/stress.hpp"
+#include "support/thread_sanitizer.hpp"
 
 #include <iostream>
 #include <system_error>
@@ -11,6 +12,10 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
+
+#ifdef SYNCOPATE_UNDER_THREAD_SANITIZER
+#include <sanitizer/common_interface_defs.h>
+#endif
 
 namespace support {
 
@@ -36,6 +41,11 @@ inline bool threads_can_be_started() {
 
 /// Becomes a user to whom the limit applies, as it does not to root. Returns whether it does.
 inline bool become_limited() {
+#ifdef SYNCOPATE_UNDER_THREAD_SANITIZER
+    // Starts the process that tells the names of functions, as long as that may be. Without them no suppression applies.
+    char name[256];
+    __sanitizer_symbolize_pc(__builtin_return_address(0), "%f", name, sizeof name);
+#endif
     if (::geteuid() == 0) {
         auto const nobody_in_particular = static_cast<uid_t>(60'000 + ::getpid() % 1'000);
         require(::setuid(nobody_in_particular) == 0, "root can become another user");

@@ -50,7 +50,8 @@ static_assert(!AwaitableInGenerator<asio::awaitable<int>&>);
 static_assert(AwaitableInGenerator<decltype(asio::post(asio::deferred))>);
 static_assert(AwaitableInGenerator<asio::this_coro::executor_t const&>);
 static_assert(!AwaitableInGenerator<int>);
-static_assert(!AwaitableInGenerator<std::suspend_always>);
+static_assert(AwaitableInGenerator<std::suspend_always>);
+static_assert(!AwaitableInGenerator<std::suspend_always&>);
 
 // Runs the tasks, all at once, until they have ended; what one throws comes out.
 template <class... Factories>

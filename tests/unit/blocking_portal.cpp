@@ -300,6 +300,16 @@ TEST_CASE("A portal whose io_context was destroyed under it can be closed") {
     CHECK(code_of([&] { future.get(); }) == Errc::loop_failed);
 }
 
+TEST_CASE("close() says that nobody turns the loop of the portal's host") {
+    MortalContext context;
+    BlockingPortal portal(context.get(), Options().close_timeout(1ms));
+    portal.start_soon(forever());
+    auto const message = message_of<std::system_error>([&] { portal.close(); });
+    context.destroy();
+    portal.close();
+    CHECK_THAT(message, Catch::Matchers::ContainsSubstring("its host does not turn the loop"));
+}
+
 TEST_CASE(
     "A context that is entered when the io_context is destroyed does not keep close waiting") {
     struct Context {

@@ -11,20 +11,31 @@
 #include <syncopate/timeout.hpp>
 #include <syncopate/to_thread.hpp>
 
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/awaitable.hpp>
+#include <boost/asio/bind_allocator.hpp>
+#include <boost/asio/bind_executor.hpp>
 #include <boost/asio/cancellation_state.hpp>
 #include <boost/asio/cancellation_type.hpp>
+#include <boost/asio/compose.hpp>
 #include <boost/asio/defer.hpp>
+#include <boost/asio/deferred.hpp>
 #include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
+#include <boost/asio/thread_pool.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <boost/system/error_code.hpp>
 
 #include <atomic>
 #include <chrono>
 #include <exception>
 #include <functional>
+#include <memory>
 #include <stop_token>
 #include <thread>
+#include <utility>
 
 namespace {
 
@@ -216,4 +227,132 @@ LOOP_TEST_CASE(
     CHECK(others_go_on([]() -> asio::awaitable<void> {
         co_await syncopate::gather(asio::post(asio::use_awaitable));
     }));
+}
+
+// --- coroutines that bind_executor has moved to other threads
+
+namespace {
+
+auto in_layers() {
+    return asio::bind_allocator(std::allocator<void>(), asio::as_tuple(asio::use_awaitable));
+}
+
+/// Calls the function in its second step, on the executor of its token.
+template <class Function, class Token>
+auto call_in_second_step(asio::any_io_executor const& executor, Function function, Token&& token) {
+    return asio::async_compose<Token, void(boost::system::error_code)>(
+        [timer = std::make_shared<asio::steady_timer>(executor, 0s), function,
+         step = 0](auto& self, boost::system::error_code error = {}) mutable {
+            if (error)
+                return self.complete(error);
+            if (++step == 2)
+                function(self.get_cancellation_state());
+            if (step == 2)
+                timer->expires_after(1h);
+            timer->async_wait(std::move(self));
+        },
+        token);
+}
+
+/// Returns when the loop has had the occasion to cancel.
+void ask_and_wait(std::stop_source& stop, asio::any_io_executor const& home) {
+    stop.request_stop();
+    Gate is_asked;
+    asio::post(home, [&] { is_asked.open(); });
+    is_asked.wait();
+}
+
+asio::awaitable<void> hop_for_ever(asio::thread_pool& pool) {
+    for (;;) {
+        co_await asio::post(asio::bind_executor(pool, asio::use_awaitable));
+        co_await asio::post(asio::bind_executor(pool, asio::deferred));
+        co_await asio::post(asio::bind_executor(pool, asio::as_tuple(asio::use_awaitable)));
+        co_await asio::post(asio::as_tuple(asio::bind_executor(pool, asio::use_awaitable)));
+        co_await asio::post(asio::bind_executor(pool, in_layers()));
+        co_await asio::post(asio::use_awaitable);
+    }
+}
+
+}  // namespace
+
+LOOP_TEST_CASE("A task that runs on other threads is left alone until it awaits", EveryLoop) {
+    AnyLoop loop;
+    asio::thread_pool pool(2);  // joined first: the end of a step there refers to the loop
+    std::stop_source stop;
+    auto state = asio::cancellation_type::all;
+    auto const task = [&]() -> asio::awaitable<void> {
+        auto const home = co_await this_coro::executor;
+        co_await asio::post(asio::bind_executor(pool, in_layers()));
+        ask_and_wait(stop, home);
+        state = (co_await this_coro::cancellation_state).cancelled();
+        co_await hop_for_ever(pool);
+    };
+    CHECK(code_of([&] { loop.runner.run(task, stop.get_token()); }) == Errc::cancelled);
+    CHECK(state == asio::cancellation_type::none);
+}
+
+LOOP_TEST_CASE("An operation with steps on other threads is left alone during each", EveryLoop) {
+    AnyLoop loop;
+    asio::thread_pool pool(2);  // joined first: the end of a step there refers to the loop
+    std::stop_source stop;
+    auto state = asio::cancellation_type::all;
+    auto const task = [&]() -> asio::awaitable<void> {
+        auto const home = co_await this_coro::executor;
+        auto const step = [&, home](asio::cancellation_state const& here) {
+            ask_and_wait(stop, home);
+            state = here.cancelled();
+        };
+        co_await call_in_second_step(home, step, asio::bind_executor(pool, asio::use_awaitable));
+    };
+    CHECK(code_of([&] { loop.runner.run(task, stop.get_token()); }) == Errc::cancelled);
+    CHECK(state == asio::cancellation_type::none);
+}
+
+LOOP_TEST_CASE("What a task awaits on other threads is cancelled", EveryLoop) {
+    AnyLoop loop;
+    asio::thread_pool pool(2);  // joined first: the end of a step there refers to the loop
+    auto const wait = [&]() -> asio::awaitable<void> {
+        asio::steady_timer timer(pool, 1h);
+        co_await timer.async_wait(asio::bind_executor(pool, asio::use_awaitable));
+    };
+    auto const together = [&](TaskGroup& group) -> asio::awaitable<void> {
+        group.start_soon(wait);
+        group.start_soon(hop_for_ever(pool));
+        co_return;
+    };
+    for (int i = 0; i < 3; ++i) {
+        CHECK(code_of([&] { loop.runner.run_for(1ms, wait); }) == Errc::timed_out);
+        CHECK(code_of([&] { loop.runner.run_for(1ms, hop_for_ever(pool)); }) == Errc::timed_out);
+        auto const both = [&] { return syncopate::with_task_group(together); };
+        CHECK(code_of([&] { loop.runner.run_for(1ms, both); }) == Errc::timed_out);
+    }
+}
+
+TEST_CASE("What a task on other threads awaits of the library begins on its loop") {
+    asio::thread_pool pool(2);
+    OnThreadRunner loop;
+    auto const hop = [&] { return asio::post(asio::bind_executor(pool, asio::use_awaitable)); };
+    CapacityLimiter limiter(1);
+    auto const task = [&]() -> asio::awaitable<bool> {
+        auto const home = std::this_thread::get_id();
+        std::thread::id begun_on;
+        auto const note = [&]() -> asio::awaitable<void> {
+            begun_on = std::this_thread::get_id();
+            co_return;
+        };
+        co_await hop();
+        co_await syncopate::gather(note(), hop());
+        bool is_right = begun_on == home;
+        co_await hop();
+        co_await to_thread([] {});
+        is_right &= std::this_thread::get_id() == home;
+        co_await hop();
+        co_await syncopate::to_calling_thread([] {});
+        co_await hop();
+        auto const token = co_await limiter.acquire();
+        co_await hop();
+        co_await syncopate::fail_after(1h, note());
+        co_return is_right&& begun_on == home;
+    };
+    CHECK(loop.runner.run(task));
 }

@@ -11,6 +11,7 @@
 #include <syncopate/error.hpp>
 #include <syncopate/gather.hpp>
 #include <syncopate/race.hpp>
+#include <syncopate/runner.hpp>
 #include <syncopate/task_group.hpp>
 #include <syncopate/thread_runner.hpp>
 
@@ -236,6 +237,86 @@ LOOP_TEST_CASE("A cancelled wait loses nothing, and doubles nothing", EveryLoop)
     if (got.size() == 3)  // it has been sent before it was cancelled
         got.pop_back();
     CHECK(got == Numbers{7, 8});
+}
+
+TEST_CASE("What is kept for a coroutine that has not gone on yet, nobody else gets") {
+    Channel<int> items{2};
+    Channel<int> places{1};
+    REQUIRE(places.try_send(1));
+    std::vector<std::optional<int>> received;
+    auto const receive = [&]() -> asio::awaitable<void> {
+        auto const item = co_await items.async_receive();
+        received.push_back(item);
+    };
+    syncopate::Runner().run(with_task_group([&](TaskGroup& group) -> asio::awaitable<void> {
+        group.start_soon(receive);
+        group.start_soon(receive);
+        CHECK(items.try_send(1));
+        CHECK_FALSE(items.try_receive());
+        group.start_soon(places.async_send(2));
+        CHECK(places.try_receive() == 1);
+        CHECK_FALSE(places.try_send(3));
+        items.close();  // the second receiver finds the end once the first has its item
+        co_return;
+    }));
+    CHECK(received == std::vector<std::optional<int>>{1, std::nullopt});
+    CHECK(places.try_receive() == 2);
+
+    // Cancelled by then, it leaves that to the next.
+    Channel<int> others{2};
+    REQUIRE(places.try_send(4));
+    std::optional<int> next;
+    auto const receive_next = [&]() -> asio::awaitable<void> {
+        next = co_await others.async_receive();
+    };
+    syncopate::Runner().run_for(
+        10s, with_task_group([&](TaskGroup& group) -> asio::awaitable<void> {
+            TaskGroup first;
+            co_await first.aenter();
+            first.start_soon(others.async_receive());
+            first.start_soon(places.async_send(5));
+            group.start_soon(receive_next);
+            group.start_soon(places.async_send(6));
+            others.try_send(7);
+            others.close();
+            places.try_receive();
+            first.cancel();
+            co_await first.aexit(nullptr);
+        }));
+    CHECK(next == 7);
+    CHECK(places.try_receive() == 6);
+}
+
+TEST_CASE(
+    "A coroutine that never has to wait in a channel lets others run, and sends nothing after its end") {
+    Channel<int> channel{1000};
+    for (int i = 0; i < 1000; ++i)
+        channel.send(i);
+    std::size_t left = 0;
+    auto const look = [&]() -> asio::awaitable<void> {
+        co_await asio::post(asio::use_awaitable);
+        left = channel.size();
+    };
+    auto const receive = [&]() -> asio::awaitable<void> {
+        while (channel.size() != 0)
+            static_cast<void>(co_await channel.async_receive());
+    };
+    syncopate::Runner runner;
+    runner.run(gather(look, receive));
+    CHECK(left > 0);
+
+    Channel<int> full{1};
+    full.send(1);
+    auto const sent_too_late = [&]() -> asio::awaitable<void> {
+        co_await with_task_group([&](TaskGroup& group) -> asio::awaitable<void> {
+            group.start_soon(full.async_send(2));
+            full.try_receive();  // makes room for it, which it has not taken yet
+            full.close();
+            co_return;
+        });
+    };
+    CHECK_THROWS_AS(runner.run(sent_too_late), syncopate::TaskGroupError);
+    CHECK_FALSE(full.try_receive());
 }
 
 LOOP_TEST_CASE("race waits for several channels, and loses no item of the others", EveryLoop) {

@@ -13,6 +13,7 @@
 #include <syncopate/run.hpp>
 #include <syncopate/shield.hpp>
 #include <syncopate/task_group.hpp>
+#include <syncopate/thread_runner.hpp>
 #include <syncopate/timeout.hpp>
 #include <syncopate/to_calling_thread.hpp>
 #include <syncopate/to_thread.hpp>
@@ -54,6 +55,7 @@ using syncopate::gather;
 using syncopate::ReadAhead;
 using syncopate::Ready;
 using syncopate::TaskGroup;
+using syncopate::ThreadRunner;
 using syncopate::to_thread;
 using syncopate::with_task_group;
 namespace from_thread = syncopate::from_thread;
@@ -430,6 +432,30 @@ LOOP_TEST_CASE(
         if (item == "generator")
             break;
     CHECK(id() == "42");
+}
+
+TEST_CASE("What a generator that is left half-way destroys sees the values of its last task") {
+    struct NoteAtEnd {
+        std::string& seen;
+        ~NoteAtEnd() { seen = id(); }
+    };
+    std::string seen;
+    ThreadRunner runner;
+    {
+        auto const body = [&]() -> AsyncGenerator<int> {
+            NoteAtEnd const note{seen};
+            co_yield 1;
+        };
+        auto generator = body();
+        auto const scope = request_id.set("42");
+        auto const first = runner.run([&] { return generator.anext(); });
+        CHECK(first == 1);
+    }
+    // It is destroyed on the loop, soon.
+    bool is_destroyed = false;
+    for (int tries_left = 10'000; !is_destroyed && tries_left != 0; --tries_left)
+        is_destroyed = runner.call([&] { return !seen.empty(); });
+    CHECK(seen == "42");
 }
 
 LOOP_TEST_CASE("A generator is a part of the task that iterates over it", EveryLoop) {

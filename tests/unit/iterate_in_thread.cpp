@@ -9,6 +9,7 @@
 #include <syncopate/iterate_in_thread.hpp>
 #include <syncopate/on_cancel.hpp>
 #include <syncopate/timeout.hpp>
+#include <syncopate/to_thread.hpp>
 
 #include <boost/asio/awaitable.hpp>
 
@@ -26,6 +27,8 @@
 #include <utility>
 #include <vector>
 
+#include <pthread.h>
+
 // Not in the unnamed namespace: GCC warns of coroutines in headers that have a part of it.
 namespace counted {
 
@@ -39,6 +42,12 @@ inline auto counting(
                made = item + 1;
                return item;
            });
+}
+
+inline auto owning(std::shared_ptr<int> owned) {
+    return syncopate::iterate_in_thread(
+        std::views::iota(1) | std::views::transform([owned](int item) { return item * *owned; }),
+        syncopate::ReadAhead{2});
 }
 
 }  // namespace counted
@@ -140,7 +149,71 @@ LOOP_TEST_CASE("A range that blocks does not hold up the loop, and may be abando
         release->open();
         auto const second = co_await items.anext();
         co_await items.aclose();
-        co_return timed_out ? second.value_or(-1) : -1;
+        auto const third = co_await items.anext();
+        co_return timed_out && !third ? second.value_or(-1) : -1;
     };
     CHECK(loop.runner.run(patient) == 1);
+}
+
+LOOP_TEST_CASE("A worker lets go of its range at the end, and when nobody wants more", EveryLoop) {
+    AnyLoop loop;
+    auto const finite = [](std::weak_ptr<int>& range, int last) {
+        auto const owned = std::make_shared<int>(1);
+        range = owned;
+        return iterate_in_thread(
+            std::views::iota(0, last) |
+                std::views::transform([owned](int item) { return item * *owned; }),
+            ReadAhead{2});
+    };
+    auto const take_all = [&]() -> asio::awaitable<bool> {
+        std::weak_ptr<int> range;
+        auto items = finite(range, 3);
+        for (auto item = co_await items.anext(); item; item = co_await items.anext()) {
+        }
+        co_return range.expired();
+    };
+    CHECK(loop.runner.run(take_all));
+    auto const take_one = [&]() -> asio::awaitable<void> {
+        std::weak_ptr<int> range;
+        {
+            auto items = finite(range, 1'000'000);
+            static_cast<void>(co_await items.anext());
+        }
+        while (!range.expired())
+            co_await sleep_for(1ms);
+    };
+    loop.runner.run_for(10s, take_one);
+}
+
+TEMPLATE_TEST_CASE(
+    "A loop ends, though a worker waits for room in an iterable that lives on",
+    "",
+    OnThreadRunner,
+    OnRunner) {
+    std::weak_ptr<int> range;
+    {
+        auto owned = std::make_shared<int>(1);
+        range = owned;
+        auto items = counted::owning(std::move(owned));
+        TestType loop;  // ends first
+        CHECK(loop.runner.run(items.anext()) == 1);
+    }
+    CHECK(range.expired());
+}
+
+LOOP_TEST_CASE("A range that ends its worker's thread fails with worker_lost", EveryLoop) {
+    AnyLoop loop;
+    auto const pull = []() -> asio::awaitable<int> {
+        auto items = iterate_in_thread(std::views::iota(0) | std::views::transform([](int item) {
+                                           if (item == 2)
+                                               ::pthread_exit(nullptr);
+                                           return item;
+                                       }));
+        int count = 0;
+        for (auto item = co_await items.anext(); item; item = co_await items.anext())
+            ++count;
+        co_return count;
+    };
+    CHECK(code_of([&] { loop.runner.run(pull); }) == Errc::worker_lost);
+    CHECK(loop.runner.run(syncopate::to_thread([] { return 42; })) == 42);
 }

@@ -6,6 +6,7 @@
 #include "support/groups.hpp"
 #include "support/loops.hpp"
 #include "support/tasks.hpp"
+#include <syncopate/context_var.hpp>
 #include <syncopate/error.hpp>
 #include <syncopate/gather.hpp>
 #include <syncopate/on_loop.hpp>
@@ -14,8 +15,10 @@
 #include <syncopate/ready.hpp>
 #include <syncopate/thread_runner.hpp>
 
+#include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/deferred.hpp>
+#include <boost/asio/error.hpp>
 #include <boost/asio/steady_timer.hpp>
 
 #include <chrono>
@@ -23,7 +26,9 @@
 #include <memory>
 #include <optional>
 #include <stdexcept>
+#include <stop_token>
 #include <string>
+#include <system_error>
 #include <thread>
 #include <type_traits>
 #include <utility>
@@ -43,6 +48,16 @@ using syncopate::Ready;
 using syncopate::ThreadRunner;
 
 using ThreadId = std::thread::id;
+
+// As Beast's websocket::stream: it says that it can be made of nothing, and cannot.
+struct TakesAnything {
+    using executor_type = asio::any_io_executor;
+    template <class... Args>
+    explicit TakesAnything(Args const&... args) : executor(args...) {
+        static_assert(sizeof...(Args) == 1);
+    }
+    asio::any_io_executor executor;
+};
 
 // Knows on which thread it is made, and tells on which it is destroyed. Cannot be moved.
 class Counter {
@@ -139,12 +154,19 @@ LOOP_TEST_CASE("OnLoop makes, uses and destroys its object on the loop", EveryLo
         auto future = counter.run_as_future(add);
         CHECK(counter.run(add) == 14);
         CHECK(future.get() == 12);
+        std::stop_source stop;
+        stop.request_stop();
+        CHECK(code_of([&] {
+                  static_cast<void>(counter.run_as_future(add, stop.get_token()));
+              }) == Errc::cancelled);
         CHECK(destroyed_on == ThreadId());
     }
     CHECK(destroyed_on != ThreadId());
     CHECK_THROWS_AS(
         (OnLoop<Counter>{loop.runner, destroyed_on, std::make_unique<int>(-1)}), std::domain_error);
     // Where there is no such constructor, the executor comes first.
+    OnLoop<TakesAnything> taker{loop.runner};
+    CHECK(taker.call([](TakesAnything& object) { return object.executor == nullptr; }) == false);
     OnLoop<asio::steady_timer> timer{loop.runner, 1ms};
     timer.run([](asio::steady_timer& t) { return t.async_wait(asio::deferred); });
 }
@@ -185,6 +207,54 @@ TEST_CASE("A task keeps the object that it uses, when its OnLoop goes") {
     CHECK(using_it.get() == 2);
     runner.close();
     CHECK(destroyed_on != ThreadId());
+}
+
+LOOP_TEST_CASE("What OnLoop starts in the background ends before the object does", EveryLoop) {
+    static syncopate::ContextVar<int> number;
+    ErrorLog log;
+    ThreadId destroyed_on;
+    int ended = 0;
+    AnyLoop loop(Options().on_error(log.handler()));
+    auto const add_and_stay = [&](Counter& c) -> asio::awaitable<void> {
+        struct AtEnd {
+            ~AtEnd() { ended += destroyed_on == ThreadId() ? 1 : 100; }
+            int& ended;
+            ThreadId& destroyed_on;
+        } const at_end{ended, destroyed_on};
+        c.add(number.get());
+        co_await forever();
+    };
+    {
+        OnLoop<Counter> counter{loop.runner, destroyed_on, std::make_unique<int>(1)};
+        auto const scope = number.set(4);
+        counter.start_soon(add_and_stay);
+        CHECK(counter.call([](Counter& c) { return c.add(0); }) == 5);
+        counter.start_soon([](Counter&) { return fail_later("alone"); });
+        counter.start_soon([](Counter& c) { return c.add_later(1); });
+        counter.start_soon([](Counter&) -> asio::awaitable<void> {
+            throw std::system_error(make_error_code(asio::error::operation_aborted));
+            co_return;
+        });
+        while (log.messages().empty() || counter.call([](Counter& c) { return c.add(0); }) != 6)
+            loop.runner.run(twice_later(1));
+        CHECK(ended == 0);
+    }
+    CHECK(ended == 1);
+    CHECK(log.messages() == std::vector<std::string>{"alone"});
+
+    destroyed_on = ThreadId();
+    OnLoop<Counter> counter{loop.runner, destroyed_on, std::make_unique<int>(1)};
+    counter.start_soon(add_and_stay);
+    counter.close();
+    CHECK(ended == 2);
+    CHECK(code_of([&] { counter.start_soon(add_and_stay); }) == Errc::runner_closed);
+    destroyed_on = ThreadId();
+    OnLoop<Counter> other{loop.runner, destroyed_on, std::make_unique<int>(1)};
+    other.start_soon(add_and_stay);
+    loop.runner.close();
+    CHECK(ended == 3);
+    CHECK(code_of([&] { other.start_soon(add_and_stay); }) == Errc::runner_closed);
+    CHECK(log.messages().size() == 1);
 }
 
 LOOP_TEST_CASE("OnThread uses its object on one thread, which is its own", EveryLoop) {

@@ -12,13 +12,19 @@
 #include <syncopate/options.hpp>
 #include <syncopate/thread_runner.hpp>
 
+#include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
+#include <boost/asio/execution.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/prefer.hpp>
+#include <boost/asio/require.hpp>
+#include <boost/asio/this_coro.hpp>
 
 #include <atomic>
 #include <chrono>
+#include <coroutine>
 #include <exception>
 #include <new>
 #include <optional>
@@ -68,6 +74,14 @@ auto task() {
         co_return co_await twice(capture.value());
     };
 }
+
+// Goes on at once, and yet has been suspended.
+struct ForeignNumber {
+    Tracked number{42};
+    bool await_ready() const noexcept { return false; }
+    void await_suspend(std::coroutine_handle<> awaiting) const { awaiting.resume(); }
+    int await_resume() const noexcept { return number.value(); }
+};
 
 // The operations, each made to give 42.
 template <class Runner>
@@ -226,6 +240,13 @@ TEST_CASE("A Runner's task ends when memory runs out on its loop") {
     CHECK(failures_of(loop.runner, [](auto& runner) { return run_interruptible(runner); }) > 0);
 }
 
+TEST_CASE("An awaitable of another library ends when memory runs out, and is destroyed") {
+    auto const foreign = [](auto& runner) { return runner.run(ForeignNumber()); };
+    OnRunner loop(silent());
+    CHECK(failures_of(loop.runner, foreign) > 0);
+    CHECK(failures_on_loop(foreign) > 0);
+}
+
 TEST_CASE("A ThreadRunner's task ends when memory runs out on its loop") {
     CHECK(failures_on_loop([](auto& runner) { return run(runner); }) > 0);
     CHECK(failures_on_loop([](auto& runner) { return run_interruptible(runner); }) > 0);
@@ -260,4 +281,24 @@ TEST_CASE("A task that waits for a limiter's token gets std::bad_alloc when memo
             REQUIRE_THROWS_AS(std::rethrow_exception(failure), std::bad_alloc);
     }
     CHECK(failures > 0);
+}
+
+TEMPLATE_LIST_TEST_CASE(
+    "A task's executor on a portal takes no memory to be copied or changed", "", EveryPortal) {
+    namespace execution = asio::execution;
+    TestType loop;
+    auto const take_copies = []() -> asio::awaitable<bool> {
+        asio::any_io_executor const executor = co_await asio::this_coro::executor;
+        Shortage const shortage(0);
+        auto const copy = executor;
+        auto const never = asio::require(copy, execution::blocking.never);
+        auto const tracked = asio::prefer(never, execution::outstanding_work.tracked);
+        auto const again = asio::prefer(tracked, execution::relationship.continuation);
+        auto const back = asio::prefer(again, execution::outstanding_work.untracked);
+        auto const plain = asio::prefer(
+            asio::prefer(back, execution::relationship.fork), execution::blocking.possibly);
+        co_return !shortage.came() && never != executor && again == again && plain == executor;
+    };
+    CHECK(loop.runner.run(take_copies));
+    CHECK(loop.runner.run(take_copies));
 }

@@ -14,10 +14,14 @@
 #include <syncopate/sleep.hpp>
 #include <syncopate/timeout.hpp>
 
+#include <boost/asio/async_result.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/deferred.hpp>
+#include <boost/asio/error.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/system/system_error.hpp>
 
 #include <chrono>
 #include <memory>
@@ -135,6 +139,10 @@ LOOP_TEST_CASE(
         co_return 0;
     };
     CHECK(loop.runner.run(race(twice(1), count, count)) == 2);
+    std::vector<asio::awaitable<int>> tasks;
+    tasks.push_back(twice(2));
+    tasks.push_back(count());
+    CHECK(loop.runner.run(race(std::move(tasks))) == 4);
     CHECK(started == 0);
     auto const failing = [&]() -> asio::awaitable<void> {
         co_await race(fail_at_once("first"), [&]() -> asio::awaitable<void> {
@@ -177,12 +185,15 @@ LOOP_TEST_CASE("A race that is cancelled cancels its tasks", EveryLoop) {
             co_await race([] { return complete_when_cancelled(); }, fail_after(0s, outlasting));
         co_return won.value();
     }) == 2);
-    CHECK(loop.runner.run_for(1ms, [&] {
-        return race([]() -> asio::awaitable<int> {
-            co_await until_cancelled();
-            co_return 7;
-        });
-    }) == 7);
+    auto const completes = []() -> asio::awaitable<int> {
+        co_await until_cancelled();
+        co_return 7;
+    };
+    CHECK(loop.runner.run_for(1ms, [&] { return race(completes); }) == 7);
+    // Also after another has ended as it was told to.
+    CHECK(
+        loop.runner.run_for(1ms, [&] { return race(forever_with_value(ended), completes); }) == 7);
+    CHECK(ended == 3);
 }
 
 LOOP_TEST_CASE("gather_outcomes gives the value or the error of each", EveryLoop) {
@@ -209,6 +220,16 @@ LOOP_TEST_CASE("gather_outcomes gives the value or the error of each", EveryLoop
     REQUIRE(outcomes.size() == 2);
     outcomes[0].value();
     CHECK(message_of(outcomes[1].error()) == "broken");
+
+    // A task that says by itself that it was cancelled has failed like any other.
+    auto const aborted = []() -> asio::awaitable<void> {
+        throw boost::system::system_error(asio::error::operation_aborted);
+        co_return;
+    };
+    CHECK(std::get<0>(loop.runner.run(gather_outcomes(aborted))).error());
+    std::vector<asio::awaitable<void>> one_task;
+    one_task.push_back(aborted());
+    CHECK(loop.runner.run(gather_outcomes(std::move(one_task))).at(0).error());
 }
 
 LOOP_TEST_CASE("gather_outcomes that is cancelled ends so, and loses no failure", EveryLoop) {
@@ -225,6 +246,20 @@ LOOP_TEST_CASE("gather_outcomes that is cancelled ends so, and loses no failure"
     // All of them have ended by themselves.
     auto const completing = [] { return gather_outcomes(complete_when_cancelled()); };
     CHECK(std::get<0>(loop.runner.run_for(1ms, completing)).value().value() == 1);
+
+    auto const losing = [&] {
+        std::vector<asio::awaitable<void>> tasks;
+        tasks.push_back(forever_counted(ended));
+        tasks.push_back(fail_when_cancelled("lost, too"));
+        return gather_outcomes(std::move(tasks));
+    };
+    CHECK(code_of([&] { loop.runner.run_for(1ms, losing); }) == Errc::timed_out);
+    log.wait_for(2);
+    CHECK(log.messages() == std::vector<std::string>{"lost", "lost, too"});
+    std::vector<decltype(complete_when_cancelled())> all_complete;
+    all_complete.push_back(complete_when_cancelled());
+    auto outcomes = loop.runner.run_for(1ms, gather_outcomes(std::move(all_complete)));
+    CHECK(outcomes.at(0).value().value() == 1);
 }
 
 LOOP_TEST_CASE("as_completed gives results in the order in which the tasks end", EveryLoop) {
@@ -293,6 +328,16 @@ LOOP_TEST_CASE("Who leaves as_completed early cancels the tasks that are left", 
             // NOLINTNEXTLINE(bugprone-use-after-move): it is at its end
             if (co_await completed.anext())
                 throw std::logic_error("moved from");
+            std::vector<asio::awaitable<void>> more;
+            more.push_back(nothing());
+            more.push_back(fail_at_once("left"));
+            more.push_back(forever_counted(ended));
+            auto closed = as_completed(std::move(more));
+            static_cast<void>(co_await closed.anext());
+            co_await closed.aclose();
+            auto const after_the_end = co_await closed.anext();
+            if (after_the_end)
+                throw std::logic_error("closed");
             std::vector<asio::awaitable<void>> tasks;
             tasks.push_back(fail_at_once("lost"));
             tasks.push_back(nothing());
@@ -303,8 +348,32 @@ LOOP_TEST_CASE("Who leaves as_completed early cancels the tasks that are left", 
             } catch (std::runtime_error const&) {
             }
         });
-        CHECK(log.messages() == std::vector<std::string>{"lost, too"});
+        CHECK(log.messages() == std::vector<std::string>{"left", "lost, too"});
         static_cast<void>(some());  // never begun
     }
-    CHECK(ended == 4);
+    CHECK(ended == 5);
+}
+
+// Not the portals: nobody knows there whether the loop goes on.
+using OwnLoops = std::tuple<OnThreadRunner, OnRunner>;
+
+LOOP_TEST_CASE("A task whose frame is lost is a failure, which cancels the others", OwnLoops) {
+    AnyLoop loop;
+    auto const lost = []() -> asio::awaitable<void> {
+        co_await sleep_for(1ms);
+        // As Asio does where it has no memory to resume the coroutine.
+        co_await asio::async_initiate<asio::use_awaitable_t<> const, void()>(
+            [](auto handler) { static_cast<void>(handler); }, asio::use_awaitable);
+    };
+    CHECK(code_of([&] { loop.runner.run(race(lost, forever())); }) == Errc::loop_failed);
+    auto const two = [&] {
+        std::vector<asio::awaitable<void>> tasks;
+        tasks.push_back(lost());
+        tasks.push_back(forever());
+        return as_completed(std::move(tasks));
+    };
+    CHECK(code_of([&] {
+              for (auto const& ended : loop.runner.wrap_iter(two()))
+                  static_cast<void>(ended);
+          }) == Errc::loop_failed);
 }

@@ -219,6 +219,7 @@ TEST_CASE("Without an error handler a failure is one line on the log") {
     {
         ThreadRunner runner(Options().name("mail"));
         runner.start_soon(fail("lost"));
+        runner.start_soon(fail("mail: an error that begins with the name"));
         runner.start_soon([]() -> asio::awaitable<void> {
             throw NotAnException();
             co_return;
@@ -228,6 +229,7 @@ TEST_CASE("Without an error handler a failure is one line on the log") {
     std::clog.rdbuf(former);
     CHECK(
         written.str() == "syncopate: mail: lost\n"
+                         "syncopate: mail: an error that begins with the name\n"
                          "syncopate: mail: an exception that is not a std::exception\n");
 }
 

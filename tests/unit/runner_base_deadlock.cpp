@@ -30,6 +30,7 @@
 #include <string>
 #include <thread>
 #include <utility>
+#include <vector>
 
 namespace {
 
@@ -42,6 +43,7 @@ using syncopate::DeadlockError;
 using syncopate::Errc;
 using syncopate::Options;
 using syncopate::Runner;
+using syncopate::TaskGroupError;
 using syncopate::ThreadRunner;
 
 struct Context {
@@ -450,4 +452,16 @@ TEST_CASE("A thread that a task of a Runner waits for may not block on the Runne
     });
     CHECK(refused);
     CHECK(runner.run(twice(21)) == 42);
+}
+
+TEST_CASE("An error that was moved from tells the same as before") {
+    DeadlockError deadlock("A -> B");
+    auto const moved = std::move(deadlock);
+    TaskGroupError group(std::vector{std::make_exception_ptr(1)});
+    auto const moved_group = std::move(group);
+    // NOLINTBEGIN(bugprone-use-after-move,hicpp-invalid-access-moved)
+    CHECK(std::string(deadlock.what()) == moved.what());
+    CHECK(std::string(group.what()) == moved_group.what());
+    CHECK(group.errors() == moved_group.errors());
+    // NOLINTEND(bugprone-use-after-move,hicpp-invalid-access-moved)
 }

@@ -464,6 +464,25 @@ LOOP_TEST_CASE("A task waits for a token of a limiter", EveryLoop) {
     token.reset();
 }
 
+LOOP_TEST_CASE("It is told which tasks have taken the tokens of a limiter", EveryLoop) {
+    AnyLoop loop;
+    syncopate::CapacityLimiter limiter(2);
+    Gate release;
+    auto token = limiter.try_acquire();
+    Caller const caller(
+        loop,
+        [&]() -> asio::awaitable<void> {
+            static_cast<void>(co_await limiter.acquire());
+            auto const held = co_await limiter.acquire();
+            co_await syncopate::gather(ask_limiter(limiter), release.passed());
+        },
+        release);
+    check_waits_for(loop, "(2 of 2 are held, taken by task ");
+    auto const id = std::to_string(loop.runner.tasks().at(0).id);
+    check_waits_for(loop, "taken by task " + id + " and others, 1 task waits)");
+    token.reset();
+}
+
 LOOP_TEST_CASE("A task waits for tasks that it has started, until they have ended", EveryLoop) {
     Gate children;
     Gate release;

@@ -22,6 +22,8 @@
 #include <thread>
 #include <type_traits>
 
+#include <pthread.h>
+
 namespace {
 
 namespace asio = boost::asio;
@@ -290,6 +292,16 @@ TEST_CASE("A body that closes the runner has its context left by that, once") {
     });
     CHECK(result == 7);
     CHECK(journal.entries() == Entries{"enter a", "exit a: the runner is closed"});
+}
+
+TEST_CASE("A body that ends its thread has its context left as an exception does") {
+    Journal journal;
+    ThreadRunner runner;
+    std::thread([&] {
+        runner.with_context(
+            NotedContext(journal, "a"), [](NotedContext&) { ::pthread_exit(nullptr); });
+    }).join();
+    CHECK(journal.entries() == Entries{"enter a", "exit a: an exception passed through the scope"});
 }
 
 }  // namespace

@@ -23,6 +23,8 @@
 #include <tuple>
 #include <vector>
 
+#include <pthread.h>
+
 namespace {
 
 namespace asio = boost::asio;
@@ -78,6 +80,25 @@ TEST_CASE("All who wait when the loop is stopped are told that it failed") {
     runner.get_loop().stop();
     for (auto& error : errors)
         CHECK(error.get() == Errc::loop_failed);
+}
+
+TEST_CASE("A handler that ends the loop's thread fails the loop, whose tasks unwind before") {
+    ThreadRunner runner;
+    Gate has_started;
+    bool cleaned_up = false;
+    auto future = runner.run_as_future([&]() -> asio::awaitable<void> {
+        has_started.open();
+        co_await until_cancelled();
+        co_await twice_later(1);
+        cleaned_up = true;
+        throw boost::system::system_error(asio::error::operation_aborted);
+    });
+    has_started.wait();
+    asio::post(runner.get_executor(), [] { ::pthread_exit(nullptr); });
+    CHECK(code_of([&] { future.get(); }) == Errc::loop_failed);
+    CHECK(cleaned_up);
+    CHECK(code_of([&] { runner.run(nothing()); }) == Errc::loop_failed);
+    runner.close();
 }
 
 TEMPLATE_LIST_TEST_CASE(

@@ -14,6 +14,7 @@
 #include <atomic>
 #include <chrono>
 #include <exception>
+#include <fstream>
 #include <functional>
 #include <mutex>
 #include <optional>
@@ -25,6 +26,7 @@
 #include <vector>
 
 #include <sched.h>
+#include <sys/types.h>
 #include <unistd.h>
 
 namespace {
@@ -56,6 +58,17 @@ private:
 
 std::thread::id this_thread() {
     return std::this_thread::get_id();
+}
+
+/// Waits until a thread of this process sleeps.
+void wait_until_asleep(pid_t thread) {
+    std::string line;
+    do {
+        std::this_thread::yield();
+        std::ifstream status("/proc/self/task/" + std::to_string(thread) + "/status");
+        while (std::getline(status, line) && !line.starts_with("State:")) {
+        }
+    } while (line.find("sleeping") == std::string::npos);
 }
 
 struct Scheduling {
@@ -197,8 +210,10 @@ TEST_CASE("The threads are scheduled as the main thread, whoever is the first to
 TEST_CASE("The last objects of the loop's thread may close the runner") {
     ThreadRunner runner;
     bool was_closed = false;
+    auto const closer = ::gettid();
     runner.call([&] {
         AtThreadEnd::call([&] {
+            wait_until_asleep(closer);  // it joins this thread
             runner.close();
             was_closed = true;
         });

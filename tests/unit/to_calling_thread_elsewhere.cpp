@@ -7,6 +7,7 @@
 #include "support/tasks.hpp"
 #include <syncopate/async_generator.hpp>
 #include <syncopate/blocking_range.hpp>
+#include <syncopate/context_var.hpp>
 #include <syncopate/error.hpp>
 #include <syncopate/options.hpp>
 #include <syncopate/task_group.hpp>
@@ -391,6 +392,9 @@ LOOP_TEST_CASE("A function that waits for an item of its own range is refused", 
 
 LOOP_TEST_CASE("A task that nobody waits for says so", TurningLoops) {
     AnyLoop loop;
+    CHECK(contains(loop.runner.run_as_future(outcome()).get(), "run_as_future() or start_soon()"));
+    syncopate::ContextVar<int> const number{0};
+    auto const scope = number.set(1);
     CHECK(contains(loop.runner.run_as_future(outcome()).get(), "run_as_future() or start_soon()"));
 }
 

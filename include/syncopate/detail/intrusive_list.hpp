@@ -57,6 +57,13 @@ public:
         hook.previous_->next_ = &hook;
     }
 
+    void push_front(T& item) noexcept {
+        Hook& hook = item;
+        hook.next_ = std::exchange(root_.next_, &hook);
+        hook.previous_ = &root_;
+        hook.next_->previous_ = &hook;
+    }
+
     /// Calls f for each, oldest first. f may unlink the item that it is given.
     template <class F>
     void for_each(F f) {

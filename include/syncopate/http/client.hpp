@@ -2,40 +2,45 @@
 #pragma once
 
 #include <syncopate/blocking_range.hpp>
-#include <syncopate/concepts.hpp>
+#include <syncopate/detail/asio_names.hpp>
 #include <syncopate/error.hpp>
 #include <syncopate/http/client_call.hpp>
 #include <syncopate/http/client_cookies.hpp>
 #include <syncopate/http/client_response.hpp>
 #include <syncopate/http/client_stream.hpp>
 #include <syncopate/http/client_websocket.hpp>
-#include <syncopate/http/detail/client/client_core.hpp>
-#include <syncopate/http/detail/client/client_tasks.hpp>
-#include <syncopate/http/detail/client/download.hpp>
-#include <syncopate/http/detail/message/request_parts.hpp>
+#include <syncopate/http/detail/openssl_start.hpp>
 #include <syncopate/http/download_options.hpp>
+#include <syncopate/http/error.hpp>
 #include <syncopate/http/options.hpp>
 #include <syncopate/http/progress.hpp>
 #include <syncopate/http/request.hpp>
 #include <syncopate/http/server_sent_event.hpp>
-#include <syncopate/http/session.hpp>
+#include <syncopate/http/status_error.hpp>
 #include <syncopate/http/websocket_request.hpp>
-#include <syncopate/runner_base.hpp>
 
-#include <chrono>
 #include <concepts>
 #include <cstddef>
-#include <exception>
 #include <filesystem>
 #include <memory>
 #include <source_location>
 #include <stop_token>
 #include <string>
-#include <system_error>
 #include <utility>
 #include <vector>
 
+namespace syncopate::inline v0_1 {
+class RunnerBase;
+}
+
 namespace syncopate::inline v0_1::http {
+
+class ClientSession;
+class Response;
+
+namespace detail {
+class ClientCore;
+}
 
 /// Sends requests, waits for the responses, and keeps the connections in between. One client serves a whole
 /// program; each new one would begin without connections.
@@ -68,79 +73,54 @@ public:
     /// Where a call is made, for messages, and the stop token that may end it.
     using Where = ClientCall;
 
+    /// Makes a client with the default options, and with a loop and a thread of its own.
+    explicit Client();
     /// Makes a client with a loop and a thread of its own.
     ///
     /// Throws:    options that cannot work: as ClientSession.
-    explicit Client(SessionOptions options = {})
-        : core_(std::make_shared<detail::ClientCore>(std::move(options))) {}
+    explicit Client(SessionOptions options);
 
-    /// Makes a client on the loop of a ThreadRunner, a Runner or a BlockingPortal.
+    /// Makes a client with the default options on the loop of a ThreadRunner, a Runner or a BlockingPortal.
     ///
     /// runner:    must outlive the client and its streams. It is not closed with them.
+    explicit Client(RunnerBase& runner);
+    /// Makes a client on the loop of a runner. All else as of Client(RunnerBase&).
+    ///
     /// Throws:    options that cannot work: as ClientSession.
-    explicit Client(RunnerBase& runner, SessionOptions options = {})
-        : core_(std::make_shared<detail::ClientCore>(runner, std::move(options))) {}
+    explicit Client(RunnerBase& runner, SessionOptions options);
 
     /// Takes over the other client, with its streams. That one is like one that was closed.
     Client(Client&&) noexcept = default;
     /// Closes this client, as the destructor does, and takes the other over.
-    Client& operator=(Client&& other) noexcept {
-        Client taken(std::move(other));
-        core_.swap(taken.core_);
-        return *this;
-    }
+    Client& operator=(Client&& other) noexcept;
 
     /// Closes the client, as close() does. What that throws is dropped.
     ///
     /// Blocks:    as close(), but however long it takes.
-    ~Client() {
-        try {
-            close();
-        } catch (std::exception const&) {  // NOLINT(bugprone-empty-catch)
-            // The destructors of the session and of the runner see to the rest, and report it.
-        }
-    }
+    ~Client();
 
     /// Sends a request, and waits for the whole response.
     ///
     /// Blocks:    until the body has come, or the request has failed.
     /// Throws:    as said of the class; a body beyond SessionOptions::max_body_size -> Errc::body_too_large.
-    ClientResponse request(Request request, Where where = Where::current()) {
-        auto& core = open();
-        auto fetch = [&] { return detail::fetch_whole(core.session(), std::move(request)); };
-        return run(core, fetch, where);
-    }
+    ClientResponse request(Request request, Where where = Where::current());
 
     /// Sends a GET request. Blocks and throws as request().
-    ClientResponse get(std::string url, Where where = Where::current()) {
-        return request(Request(Verb::get, std::move(url)), where);
-    }
+    ClientResponse get(std::string url, Where where = Where::current());
     /// Sends a HEAD request: the response has no body. Blocks and throws as request().
-    ClientResponse head(std::string url, Where where = Where::current()) {
-        return request(Request(Verb::head, std::move(url)), where);
-    }
+    ClientResponse head(std::string url, Where where = Where::current());
     /// Sends an OPTIONS request. Blocks and throws as request().
-    ClientResponse options(std::string url, Where where = Where::current()) {
-        return request(Request(Verb::options, std::move(url)), where);
-    }
+    ClientResponse options(std::string url, Where where = Where::current());
     /// Sends a DELETE request. Blocks and throws as request().
-    ClientResponse del(std::string url, Where where = Where::current()) {
-        return request(Request(Verb::delete_, std::move(url)), where);
-    }
+    ClientResponse del(std::string url, Where where = Where::current());
     /// Sends a POST request. Blocks and throws as request().
     ///
     /// body:      any bytes, without a Content-Type: for that, see Request.
-    ClientResponse post(std::string url, std::string body, Where where = Where::current()) {
-        return send(Verb::post, std::move(url), std::move(body), where);
-    }
+    ClientResponse post(std::string url, std::string body, Where where = Where::current());
     /// Sends a PUT request. All else as post().
-    ClientResponse put(std::string url, std::string body, Where where = Where::current()) {
-        return send(Verb::put, std::move(url), std::move(body), where);
-    }
+    ClientResponse put(std::string url, std::string body, Where where = Where::current());
     /// Sends a PATCH request. All else as post().
-    ClientResponse patch(std::string url, std::string body, Where where = Where::current()) {
-        return send(Verb::patch, std::move(url), std::move(body), where);
-    }
+    ClientResponse patch(std::string url, std::string body, Where where = Where::current());
 
     /// Sends many requests, several at a time, in one hop to the loop. The first failure ends all.
     ///
@@ -152,14 +132,7 @@ public:
     std::vector<ClientResponse> send_all(
         std::vector<Request> requests,
         std::size_t max_concurrency = 16,
-        Where where = Where::current()) {
-        std::vector<ClientResponse> responses;
-        responses.reserve(requests.size());
-        for (auto& outcome :
-             fetch_all(std::move(requests), max_concurrency, AfterFailure::stop, where))
-            responses.push_back(outcome.take());
-        return responses;
-    }
+        Where where = Where::current());
 
     /// Sends many requests as send_all(), and goes on after failures.
     ///
@@ -170,73 +143,41 @@ public:
     std::vector<ClientOutcome> send_each(
         std::vector<Request> requests,
         std::size_t max_concurrency = 16,
-        Where where = Where::current()) {
-        std::vector<ClientOutcome> results;
-        results.reserve(requests.size());
-        for (auto& outcome :
-             fetch_all(std::move(requests), max_concurrency, AfterFailure::go_on, where)) {
-            if (outcome.error())
-                results.emplace_back(outcome.error());
-            else
-                results.emplace_back(outcome.take());
-        }
-        return results;
-    }
+        Where where = Where::current());
 
     /// Sends GET requests to many URLs, all or nothing: as send_all().
     std::vector<ClientResponse> get_all(
         std::vector<std::string> urls,
         std::size_t max_concurrency = 16,
-        Where where = Where::current()) {
-        return send_all(requests_for(std::move(urls)), max_concurrency, where);
-    }
+        Where where = Where::current());
 
     /// Sends GET requests to many URLs, each with an outcome of its own: as send_each().
     std::vector<ClientOutcome> get_each(
         std::vector<std::string> urls,
         std::size_t max_concurrency = 16,
-        Where where = Where::current()) {
-        return send_each(requests_for(std::move(urls)), max_concurrency, where);
-    }
+        Where where = Where::current());
 
     /// Does the same as get_each(), under another name.
     std::vector<ClientOutcome> get_all_settled(
         std::vector<std::string> urls,
         std::size_t max_concurrency = 16,
-        Where where = Where::current()) {
-        return get_each(std::move(urls), max_concurrency, where);
-    }
+        Where where = Where::current());
 
     /// Sends a request, and gives the response as soon as its header is there. The body is read from the stream.
     /// SessionOptions::total_timeout holds only if it was set: see there.
     ///
     /// Blocks:    until the header has come.
-    [[nodiscard]] ClientStream stream(Request request, Where where = Where::current()) {
-        auto& core = open();
-        if (!core.has_total_timeout() && !detail::RequestAccess::parts(request).settings().timeout)
-            request.timeout(std::chrono::nanoseconds::zero());
-        auto response = core.runner().wrap_context(
-            core.session().request(std::move(request)), where.stop(), where);
-        return {{core_, &core.runner()}, std::move(response), core.max_line_size()};
-    }
+    [[nodiscard]] ClientStream stream(Request request, Where where = Where::current());
     /// Sends a GET request for a stream. All else as of stream(Request).
-    [[nodiscard]] ClientStream stream(std::string url, Where where = Where::current()) {
-        return stream(Request(Verb::get, std::move(url)), where);
-    }
+    [[nodiscard]] ClientStream stream(std::string url, Where where = Where::current());
 
     /// Reads a stream of server-sent events, which is asked for again when it ends: see ClientSession::events().
     ///
     /// Returns:   a range, which has to end before the client does. Leaving a loop over it ends the stream.
     /// Blocks:    nothing; the range until there is an event. Its next_for() limits that.
-    BlockingRange<ServerSentEvent> events(Request request, Where where = Where::current()) {
-        auto& core = open();
-        return core.runner().wrap_iter(
-            core.session().events(std::move(request)), where.stop(), where);
-    }
+    BlockingRange<ServerSentEvent> events(Request request, Where where = Where::current());
     /// The same, of a URL.
-    BlockingRange<ServerSentEvent> events(std::string url, Where where = Where::current()) {
-        return events(Request(Verb::get, std::move(url)), where);
-    }
+    BlockingRange<ServerSentEvent> events(std::string url, Where where = Where::current());
 
     /// Opens a WebSocket. Needs <syncopate/http/websocket.hpp>.
     ///
@@ -246,14 +187,7 @@ public:
     /// Throws:    as ClientSession::websocket().
     template <class Socket = WebSocket>
     BasicClientWebSocket<Socket> websocket(
-        WebSocketRequest request, Where where = Where::current()) {
-        static_assert(requires { sizeof(Socket); }, "needs <syncopate/http/websocket.hpp>");
-        auto& core = open();
-        // Only what uses this member knows the type of what it awaits.
-        auto const connect = [&](auto& session) { return session.websocket(std::move(request)); };
-        auto socket = run(core, [&] { return connect(core.session()); }, where);
-        return {{core_, &core.runner()}, std::move(socket)};
-    }
+        WebSocketRequest request, Where where = Where::current());
 
     /// Writes the body of a response to a file, in memory that does not grow with it.
     ///
@@ -272,67 +206,41 @@ public:
         Request request,
         std::filesystem::path path,
         DownloadOptions options,
-        Where where = Where::current()) {
-        auto& core = open();
-        detail::Download download(
-            std::move(request), std::move(path), std::move(options), core.retries());
-        while (!download.is_complete()) {
-            auto stream = this->stream(download.next_request(), where);
-            download.receive(stream, where.stop());
-            stream.close();
-            if (download.pause().count() > 0)
-                run(core, detail::pause(download.pause()), where);
-        }
-        download.commit();
-    }
+        Where where = Where::current());
     /// Writes what is at a URL to a file. All else as of download(Request, ...).
     void download(
         std::string url,
         std::filesystem::path path,
         DownloadOptions options,
-        Where where = Where::current()) {
-        download(Request(Verb::get, std::move(url)), std::move(path), std::move(options), where);
-    }
+        Where where = Where::current());
     /// Writes the body of a response to a file. All else as of download(Request, ...) with options.
     void download(
         Request request,
         std::filesystem::path path,
         ProgressFunction progress = {},
-        Where where = Where::current()) {
-        download(
-            std::move(request), std::move(path), DownloadOptions().progress(std::move(progress)),
-            where);
-    }
+        Where where = Where::current());
     /// Writes what is at a URL to a file. All else as of download(Request, ...).
     void download(
         std::string url,
         std::filesystem::path path,
         ProgressFunction progress = {},
-        Where where = Where::current()) {
-        download(Request(Verb::get, std::move(url)), std::move(path), std::move(progress), where);
-    }
+        Where where = Where::current());
 
     /// Does the same as get_all() with a stop token, 16 requests at a time.
     std::vector<ClientResponse> get_all(
         std::vector<std::string> urls,
         std::stop_token stop,
-        std::source_location place = std::source_location::current()) {
-        return get_all(std::move(urls), default_concurrency, {std::move(stop), place});
-    }
+        std::source_location place = std::source_location::current());
     /// Does the same as get_all_settled() with a stop token, 16 requests at a time.
     std::vector<ClientOutcome> get_all_settled(
         std::vector<std::string> urls,
         std::stop_token stop,
-        std::source_location place = std::source_location::current()) {
-        return get_all_settled(std::move(urls), default_concurrency, {std::move(stop), place});
-    }
+        std::source_location place = std::source_location::current());
     /// Does the same as get_each() with a stop token, 16 requests at a time.
     std::vector<ClientOutcome> get_each(
         std::vector<std::string> urls,
         std::stop_token stop,
-        std::source_location place = std::source_location::current()) {
-        return get_each(std::move(urls), default_concurrency, {std::move(stop), place});
-    }
+        std::source_location place = std::source_location::current());
     /// Does the same as download() with a stop token, and without options.
     template <std::same_as<std::stop_token> Stop>
     void download(
@@ -355,70 +263,34 @@ public:
     /// Gives the cookies that the client keeps: to be read, set, saved and loaded.
     ///
     /// Throws:    as said of ClientCookies.
-    ClientCookies cookies() {
-        open();
-        return ClientCookies(core_);
-    }
+    ClientCookies cookies();
 
     /// Ends what is under way, with Errc::session_closed, and closes the connections; then the runner, if it is
     /// the client's own. A second time: nothing.
     ///
     /// Blocks:    until the connections are closed: half a second at most, for the TLS shutdown.
     /// Throws:    DeadlockError on the thread of its loop; as ThreadRunner::close().
-    void close() {
-        if (core_)
-            core_->close();
-    }
+    void close();
 
 private:
     static constexpr std::size_t default_concurrency = 16;
 
-    template <Task T>
-    static task_result_t<T> run(detail::ClientCore& core, T&& task, Where const& where) {
-        if (!where.stop().stop_possible())
-            return core.runner().run(std::forward<T>(task), where);
-        return core.runner().run(std::forward<T>(task), where.stop(), where);
-    }
+    detail::ClientCore& open();
 
-    using AfterFailure = detail::AfterFailure;
+    /// The functions of the session by which a request may be sent: see ClientSession::send().
+    using Way = ::syncopate::detail::AwaitableOf<Response> (ClientSession::*)(Request request);
 
-    detail::ClientCore& open() {
-        if (!core_)
-            throw std::system_error(
-                make_error_code(::syncopate::Errc::runner_closed),
-                "http::Client: it has been moved from");
-        core_->require_open();
-        return *core_;
-    }
+    ClientResponse fetch(Request request, Way way, Where where);
+    ClientResponse send(Request request, Where where);
+    ClientResponse send(Verb method, std::string url, std::string body, Where where);
 
-    ClientResponse send(Verb verb, std::string url, std::string body, Where where) {
-        Request made(verb, std::move(url));
-        made.body(std::move(body));
-        return request(std::move(made), where);
-    }
-
-    static std::vector<Request> requests_for(std::vector<std::string> urls) {
-        std::vector<Request> requests;
-        requests.reserve(urls.size());
-        for (auto& url : urls)
-            requests.emplace_back(Verb::get, std::move(url));
-        return requests;
-    }
-
-    detail::Batch::Outcomes fetch_all(
-        std::vector<Request> requests,
-        std::size_t max_concurrency,
-        AfterFailure after_failure,
-        Where where) {
-        auto& core = open();
-        auto fetch = [&] {
-            return detail::fetch_all(
-                core.session(), std::move(requests), max_concurrency, after_failure);
-        };
-        return run(core, fetch, where);
-    }
+    static std::vector<Request> requests_for(std::vector<std::string> urls);
 
     std::shared_ptr<detail::ClientCore> core_;
 };
 
 }  // namespace syncopate::inline v0_1::http
+
+#ifndef SYNCOPATE_SEPARATE_COMPILATION
+#include <syncopate/http/impl/client.ipp>
+#endif

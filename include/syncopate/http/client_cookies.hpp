@@ -1,23 +1,23 @@
 // ClientCookies: the cookies of a Client, for synchronous code.
 #pragma once
 
-#include <syncopate/http/cookies.hpp>
-#include <syncopate/http/detail/client/client_core.hpp>
-#include <syncopate/http/detail/session/cookie_origin.hpp>
-#include <syncopate/http/error.hpp>
-#include <syncopate/http/url.hpp>
+#include <syncopate/http/cookie.hpp>
 
 #include <concepts>
 #include <cstddef>
 #include <filesystem>
 #include <memory>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <type_traits>
-#include <utility>
+#include <vector>
 
 namespace syncopate::inline v0_1::http {
+
+class CookieJar;
+namespace detail {
+class ClientCore;
+}
 
 /// The cookies that a client keeps, as Client::cookies() gives them: a CookieJar on the client's loop, which each
 /// member asks by one hop.
@@ -38,78 +38,52 @@ namespace syncopate::inline v0_1::http {
 /// Threads:   any; one object by one thread at a time.
 class ClientCookies {
 public:
-    using const_iterator = CookieJar::const_iterator;
+    using const_iterator = std::vector<Cookie>::const_iterator;
+
+    // No moves: they would leave one behind that belongs to no client.
+    ClientCookies(ClientCookies const&) = default;
+    ClientCookies& operator=(ClientCookies const&) = default;
+    ~ClientCookies() = default;
 
     /// Keeps, replaces or removes a cookie, as if a response from that URL had it in a Set-Cookie field.
     ///
     /// Throws:    Errc::invalid_url.
-    void store(std::string url, std::string_view set_cookie) {
-        Url const from(std::move(url));
-        on_loop([&](CookieJar& kept) { kept.store(detail::cookie_origin_of(from), set_cookie); });
-    }
+    void store(std::string url, std::string_view set_cookie);
 
     /// Gives the value of the Cookie field for a request to that URL; empty if there is none to send.
     ///
     /// Throws:    Errc::invalid_url.
-    std::string header_for(std::string url) {
-        Url const to(std::move(url));
-        return on_loop(
-            [&](CookieJar& kept) { return kept.header_for(detail::cookie_origin_of(to)); });
-    }
+    std::string header_for(std::string url);
 
     /// Gives a copy of the jar.
-    CookieJar jar() {
-        return on_loop([](CookieJar& kept) { return kept; });
-    }
+    CookieJar jar();
     /// Removes all cookies.
-    void clear() {
-        on_loop([](CookieJar& kept) { kept.clear(); });
-    }
-    std::size_t size() {
-        return on_loop([](CookieJar& kept) { return kept.size(); });
-    }
+    void clear();
+    std::size_t size();
     bool empty() { return size() == 0; }
 
     /// Writes the cookies to a file, as CookieJar::save().
-    void save(std::filesystem::path const& path) { jar().save(path); }
+    void save(std::filesystem::path const& path);
     /// Adds the cookies of a file, as CookieJar::load().
-    void load(std::filesystem::path const& path) {
-        CookieJar loaded;
-        loaded.load(path);
-        on_loop([&](CookieJar& kept) { kept.add(loaded); });
-    }
+    void load(std::filesystem::path const& path);
 
-    const_iterator begin() {
-        if (!seen_)
-            seen_ = jar();
-        return seen_->begin();
-    }
-    const_iterator end() {
-        if (!seen_)
-            seen_ = jar();
-        return seen_->end();
-    }
+    const_iterator begin();
+    const_iterator end();
 
 private:
     friend class Client;
 
-    explicit ClientCookies(std::shared_ptr<detail::ClientCore> core) noexcept
-        : core_(std::move(core)) {}
+    explicit ClientCookies(std::shared_ptr<detail::ClientCore> core) noexcept;
 
     template <std::invocable<CookieJar&> F>
-    std::invoke_result_t<F&, CookieJar&> on_loop(F f) {
-        core_->require_open();
-        return core_->runner().call([&]() -> std::invoke_result_t<F&, CookieJar&> {
-            auto* const jar = core_->session().cookies();
-            if (!jar)
-                detail::throw_error(
-                    Errc::invalid_request, "the client keeps no cookies: SessionOptions::cookies");
-            return f(*jar);
-        });
-    }
+    std::invoke_result_t<F&, CookieJar&> on_loop(F f);
 
     std::shared_ptr<detail::ClientCore> core_;
-    std::optional<CookieJar> seen_;
+    std::shared_ptr<CookieJar const> seen_;
 };
 
 }  // namespace syncopate::inline v0_1::http
+
+#ifndef SYNCOPATE_SEPARATE_COMPILATION
+#include <syncopate/http/impl/client_cookies.ipp>
+#endif

@@ -1,18 +1,16 @@
 // ClientResponse: a response with its whole body, for synchronous code. ClientOutcome: that, or an error.
 #pragma once
 
-#include <syncopate/http/error.hpp>
+#include <syncopate/detail/asio_names.hpp>
 #include <syncopate/http/headers.hpp>
 #include <syncopate/http/links.hpp>
 #include <syncopate/http/response.hpp>
 #include <syncopate/http/text_lines.hpp>
 
-#include <boost/asio/ip/tcp.hpp>
-
 #include <chrono>
+#include <cstddef>
 #include <exception>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -20,6 +18,8 @@
 #include <vector>
 
 namespace syncopate::inline v0_1::http {
+
+class OwnedJson;  // json.hpp
 
 /// A response with its body, which has been read to its end. It needs no loop, and outlives its client. Copies have the
 /// body themselves, and share the rest.
@@ -36,55 +36,45 @@ public:
     /// Puts a response and its body together.
     ///
     /// response:  one whose body has been read to its end.
-    ClientResponse(Response response, std::string body)
-        : shared_(std::make_shared<Shared>(std::move(response))), body_(std::move(body)) {}
+    ClientResponse(Response response, std::string body);
 
     /// Gives the status, 100 or above.
-    int status() const { return response().status(); }
+    int status() const;
     /// Gives the words behind the status, as the server put them. May be empty.
-    std::string_view reason() const { return response().reason(); }
+    std::string_view reason() const;
     /// Gives the fields of the header.
-    Headers const& headers() const { return response().headers(); }
+    Headers const& headers() const;
 
     /// Gives the URL of the request that was answered, after redirects, without a user's name and password.
-    std::string const& url() const { return response().url(); }
+    std::string const& url() const;
 
     /// Gives the fields that came behind the body. They are never among the headers().
-    Headers const& trailers() const { return response().trailers(); }
+    Headers const& trailers() const;
 
     /// Gives the links to other resources, of the fields Link.
-    Links links() const { return response().links(); }
+    Links links() const;
 
     /// Gives the address and the port that the request was sent to: the server's, or those of its proxy. `0.0.0.0:0` where
     /// it went by SessionOptions::unix_socket().
-    boost::asio::ip::tcp::endpoint const& peer() const { return response().peer(); }
+    ::syncopate::detail::TcpEndpoint const& peer() const;
 
     /// Gives the time that the server asks to wait before the request is sent again, by the field Retry-After; nothing
     /// if it does not say.
-    std::optional<std::chrono::seconds> retry_after() const { return response().retry_after(); }
+    std::optional<std::chrono::seconds> retry_after() const;
 
     /// Gives the redirects that led here, oldest first. They have no body.
-    std::vector<Response> const& history() const { return response().history(); }
+    std::vector<Response> const& history() const;
 
     /// Returns whether the status is below 400.
-    bool is_ok() const { return response().is_ok(); }
+    bool is_ok() const;
 
     /// Refuses a status of 400 or above.
     ///
     /// Returns:   the response itself.
     /// Throws:    such a status -> StatusError, with Errc::error_status and a message that names it and the server.
-    ClientResponse const& raise_for_status() const& {
-        response().raise_for_status();
-        return *this;
-    }
-    ClientResponse& raise_for_status() & {
-        response().raise_for_status();
-        return *this;
-    }
-    ClientResponse&& raise_for_status() && {
-        response().raise_for_status();
-        return std::move(*this);
-    }
+    ClientResponse const& raise_for_status() const&;
+    ClientResponse& raise_for_status() &;
+    ClientResponse&& raise_for_status() &&;
 
     /// Gives the body, decoded, in the character set in which it came. A temporary response gives it away.
     std::string const& text() const& noexcept { return body_; }
@@ -93,11 +83,11 @@ public:
     /// Parses the body as JSON, once. Needs <syncopate/http/json.hpp>.
     ///
     /// Returns:   a reference that is valid as long as this response or a copy of it; so a loop may go over
-    ///            `response.json().as_array()`. A temporary response gives the value away: keep it in a variable, and not
-    ///            a reference to something in it.
+    ///            `response.json().as_array()`. A temporary response gives the value away, and a temporary value what is
+    ///            taken out of it: OwnedJson.
     /// Throws:    Errc::malformed_json; more than SessionOptions::max_json_memory -> Errc::body_too_large.
     boost::json::value const& json() const&;
-    boost::json::value json() &&;
+    OwnedJson json() &&;
 
     /// The lines of the body: a range of std::string_view, valid as long as this response. Those of a
     /// temporary response keep the text themselves.
@@ -105,20 +95,14 @@ public:
     OwnedTextLines lines() && noexcept { return OwnedTextLines(std::move(body_)); }
 
 private:
-    struct Shared {
-        explicit Shared(Response its_response) noexcept : response(std::move(its_response)) {}
+    struct Shared;
 
-        Response response;
-        std::mutex mutex;  // guards what follows
-        std::shared_ptr<void>
-            value;  // the body as JSON, which only json.hpp knows; once it has been asked for
-    };
+    /// The body as json.hpp has parsed it: that is done once.
+    std::shared_ptr<void> const& value(
+        std::shared_ptr<void> (*parse)(ClientResponse const& response)) const;
+    std::size_t max_json_memory() const;
 
-    Response const& response() const {
-        if (!shared_)
-            detail::throw_error(Errc::response_closed, "it has been moved from");
-        return shared_->response;
-    }
+    Response const& response() const;
 
     std::shared_ptr<Shared> shared_;
     std::string body_;
@@ -165,16 +149,14 @@ public:
     }
 
 private:
-    void require_response() const {
-        if (response_)
-            return;
-        if (!error_)
-            detail::throw_error(Errc::response_closed, "the outcome has been moved from");
-        std::rethrow_exception(error_);
-    }
+    void require_response() const;
 
     std::optional<ClientResponse> response_;
     std::exception_ptr error_;
 };
 
 }  // namespace syncopate::inline v0_1::http
+
+#ifndef SYNCOPATE_SEPARATE_COMPILATION
+#include <syncopate/http/impl/client_response.ipp>
+#endif

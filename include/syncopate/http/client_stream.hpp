@@ -2,16 +2,11 @@
 #pragma once
 
 #include <syncopate/blocking_range.hpp>
-#include <syncopate/context_guard.hpp>
-#include <syncopate/http/detail/url/number.hpp>
+#include <syncopate/detail/asio_names.hpp>
 #include <syncopate/http/headers.hpp>
 #include <syncopate/http/links.hpp>
 #include <syncopate/http/response.hpp>
-#include <syncopate/runner_base.hpp>
 
-#include <boost/asio/ip/tcp.hpp>
-
-#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -20,8 +15,15 @@
 #include <stop_token>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
+
+namespace syncopate::inline v0_1 {
+
+class RunnerBase;
+template <class V>
+class ContextGuard;
+
+}  // namespace syncopate::inline v0_1
 
 namespace syncopate::inline v0_1::http {
 
@@ -46,69 +48,51 @@ namespace syncopate::inline v0_1::http {
 class [[nodiscard]] ClientStream {
 public:
     /// Gives the status, 100 or above.
-    int status() const { return response_->status(); }
+    int status() const;
     /// Gives the words behind the status, as the server put them. May be empty.
-    std::string_view reason() const { return response_->reason(); }
+    std::string_view reason() const;
     /// Gives the fields of the header.
-    Headers const& headers() const { return response_->headers(); }
+    Headers const& headers() const;
 
     /// Gives the URL of the request that was answered, after redirects, without a user's name and password.
-    std::string const& url() const { return response_->url(); }
+    std::string const& url() const;
 
     /// Gives the fields that came behind the body. To be called when a range has given all of the body: there are none before. They
     /// are never among the headers().
-    Headers const& trailers() const { return response_->trailers(); }
+    Headers const& trailers() const;
 
     /// Gives the links to other resources, of the fields Link.
-    Links links() const { return response_->links(); }
+    Links links() const;
 
     /// Gives the address and the port that the request was sent to: the server's, or those of its proxy. `0.0.0.0:0` where
     /// it went by SessionOptions::unix_socket().
-    boost::asio::ip::tcp::endpoint const& peer() const { return response_->peer(); }
+    ::syncopate::detail::TcpEndpoint const& peer() const;
 
     /// Gives the time that the server asks to wait before the request is sent again, by the field Retry-After; nothing
     /// if it does not say.
-    std::optional<std::chrono::seconds> retry_after() const { return response_->retry_after(); }
+    std::optional<std::chrono::seconds> retry_after() const;
 
     /// Gives the redirects that led here, oldest first. They have no body.
-    std::vector<Response> const& history() const { return response_->history(); }
+    std::vector<Response> const& history() const;
 
     /// Returns whether the status is below 400.
-    bool is_ok() const { return response_->is_ok(); }
+    bool is_ok() const;
 
     /// Gives the size of the body as lines() and chunks() give it; nothing if the server does not announce it.
-    std::optional<std::uint64_t> announced_size() const {
-        if (headers().contains("Content-Encoding"))
-            return std::nullopt;
-        return detail::whole_number<std::uint64_t>(headers()["Content-Length"]);
-    }
+    std::optional<std::uint64_t> announced_size() const;
 
     /// Refuses a status of 400 or above.
     ///
     /// Returns:   the stream itself.
     /// Throws:    such a status -> StatusError, with Errc::error_status and a message that names it and the server.
-    ClientStream const& raise_for_status() const& {
-        response_->raise_for_status();
-        return *this;
-    }
-    ClientStream& raise_for_status() & {
-        response_->raise_for_status();
-        return *this;
-    }
-    ClientStream&& raise_for_status() && {
-        response_->raise_for_status();
-        return std::move(*this);
-    }
+    ClientStream const& raise_for_status() const&;
+    ClientStream& raise_for_status() &;
+    ClientStream&& raise_for_status() &&;
 
     /// Reads the body line by line, as Content::lines(). The lines that are read ahead take 16 MiB at most.
     ///
     /// stop:      a stop request ends the range: `++` throws Errc::cancelled.
-    BlockingRange<std::string> lines(std::stop_token stop = {}) & {
-        constexpr std::size_t memory = std::size_t{16} * 1024 * 1024;
-        auto& content = response_->content();
-        return runner_->wrap_iter(
-            content.lines(), as_many(memory, max_line_size_), std::move(stop));
-    }
+    BlockingRange<std::string> lines(std::stop_token stop = {}) &;
     BlockingRange<std::string> lines(std::stop_token stop = {}) && =
         delete;  // they would outlive the stream
 
@@ -117,48 +101,45 @@ public:
     ///
     /// size:      in bytes; 0 counts as 1.
     /// stop:      as for lines().
-    BlockingRange<std::string> chunks(std::size_t size, std::stop_token stop = {}) & {
-        constexpr std::size_t memory = std::size_t{1024} * 1024;
-        auto& content = response_->content();
-        return runner_->wrap_iter(content.chunks(size), as_many(memory, size), std::move(stop));
-    }
+    BlockingRange<std::string> chunks(std::size_t size, std::stop_token stop = {}) &;
     BlockingRange<std::string> chunks(std::size_t size, std::stop_token stop = {}) && = delete;
 
     /// Reads the body in the pieces in which it comes, of any size up to 512 KiB. Four at most are read ahead.
     ///
     /// stop:      as for lines().
-    BlockingRange<std::string> pieces(std::stop_token stop = {}) & {
-        constexpr std::size_t pieces_ahead = 4;
-        return runner_->wrap_iter(response_->content(), ReadAhead(pieces_ahead), std::move(stop));
-    }
+    BlockingRange<std::string> pieces(std::stop_token stop = {}) &;
     BlockingRange<std::string> pieces(std::stop_token stop = {}) && = delete;
 
     /// Ends the exchange now. A second time: nothing.
     ///
     /// Blocks:    until the exchange has ended.
     /// Throws:    on the thread of the client's loop -> DeadlockError.
-    void close() { response_.close(); }
+    void close();
 
 private:
     friend class Client;
 
+    struct State;
+    struct Delete {
+        void operator()(State* state) const noexcept;
+    };
+
     ClientStream(
         std::shared_ptr<RunnerBase> runner,
         ContextGuard<Response&> response,
-        std::size_t max_line_size) noexcept
-        : runner_(std::move(runner)), response_(std::move(response)),
-          max_line_size_(max_line_size) {}
+        std::size_t max_line_size);
+
+    State& state() const;
+    Response& response() const;
 
     /// Has so many items read ahead that they fit into the memory if each has the greatest size.
-    static ReadAhead as_many(std::size_t memory, std::size_t size) noexcept {
-        constexpr std::size_t most = 1024;
-        return ReadAhead(
-            std::clamp<std::size_t>(memory / (std::max<std::size_t>)(size, 1), 1, most));
-    }
+    static ReadAhead as_many(std::size_t memory, std::size_t size) noexcept;
 
-    std::shared_ptr<RunnerBase> runner_;
-    ContextGuard<Response&> response_;
-    std::size_t max_line_size_;
+    std::unique_ptr<State, Delete> state_;
 };
 
 }  // namespace syncopate::inline v0_1::http
+
+#ifndef SYNCOPATE_SEPARATE_COMPILATION
+#include <syncopate/http/impl/client_stream.ipp>
+#endif

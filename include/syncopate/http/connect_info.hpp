@@ -1,11 +1,12 @@
-// ConnectInfo, ConnectPolicy: what SessionOptions::on_connect is told of a connection before it is made.
+// ConnectInfo: what SessionOptions::on_connect is told of a connection before it is made.
 #pragma once
+
+#include <syncopate/http/connect_policy.hpp>
 
 #include <boost/asio/ip/address.hpp>
 
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <string>
 
 namespace syncopate::inline v0_1::http {
@@ -29,8 +30,5 @@ struct ConnectInfo {
     /// proxies look it up themselves.
     bool is_to_proxy = false;
 };
-
-/// Decides on a connection: returns if it may be made, and throws if not.
-using ConnectPolicy = std::function<void(ConnectInfo const&)>;
 
 }  // namespace syncopate::inline v0_1::http

@@ -1,6 +1,10 @@
 // Errc, error_category(): the errors of requests, responses and WebSockets.
 #pragma once
 
+#if defined(SYNCOPATE_ASIO_STANDALONE)
+#error "syncopate::http stands on Boost.Beast: it does not go with SYNCOPATE_ASIO_STANDALONE."
+#endif
+
 #include <syncopate/detail/error/immortal.hpp>
 
 #include <algorithm>

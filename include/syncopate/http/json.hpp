@@ -1,7 +1,9 @@
-// Request::json, Response::json, ClientResponse::json: bodies that are JSON, by Boost.JSON.
+// Request::json, Response::json, ClientResponse::json: bodies that are JSON, by Boost.JSON. OwnedJson: one that a
+// temporary response gave away.
 #pragma once
 
 #include <syncopate/http/client_response.hpp>
+#include <syncopate/http/content.hpp>
 #include <syncopate/http/error.hpp>
 #include <syncopate/http/request.hpp>
 #include <syncopate/http/response.hpp>
@@ -10,16 +12,20 @@
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/deferred.hpp>
 #include <boost/asio/post.hpp>
+#include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
 #include <boost/json/parse.hpp>
 #include <boost/json/parse_options.hpp>
 #include <boost/json/serialize.hpp>
 #include <boost/json/stream_parser.hpp>
+#include <boost/json/string.hpp>
+#include <boost/json/string_view.hpp>
 #include <boost/json/value.hpp>
 #include <boost/system/error_code.hpp>
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -126,6 +132,57 @@ inline boost::asio::awaitable<boost::json::value> parse_json_in_turns(
 
 }  // namespace detail
 
+/// A value that a temporary response gave away. What is taken out of a temporary one is given away, too: so a loop may go
+/// over `client.get(url).json().as_array()`, and what `client.get(url).json().at("name")` gives may be kept by reference.
+///
+/// Throws:    as boost::json::value.
+class OwnedJson : public boost::json::value {
+public:
+    /// Takes the value.
+    explicit OwnedJson(boost::json::value its_value) noexcept : value(std::move(its_value)) {}
+
+    /// The array; boost::system::system_error if it is none.
+    boost::json::array& as_array() & { return value::as_array(); }
+    boost::json::array const& as_array() const& { return value::as_array(); }
+    boost::json::array as_array() && { return std::move(value::as_array()); }
+
+    /// The object; boost::system::system_error if it is none.
+    boost::json::object& as_object() & { return value::as_object(); }
+    boost::json::object const& as_object() const& { return value::as_object(); }
+    boost::json::object as_object() && { return std::move(value::as_object()); }
+
+    /// The string; boost::system::system_error if it is none.
+    boost::json::string& as_string() & { return value::as_string(); }
+    boost::json::string const& as_string() const& { return value::as_string(); }
+    boost::json::string as_string() && { return std::move(value::as_string()); }
+
+    /// The number; boost::system::system_error if it is none of this type.
+    std::int64_t& as_int64() & { return value::as_int64(); }
+    std::int64_t as_int64() const& { return value::as_int64(); }
+
+    /// The number; boost::system::system_error if it is none of this type.
+    std::uint64_t& as_uint64() & { return value::as_uint64(); }
+    std::uint64_t as_uint64() const& { return value::as_uint64(); }
+
+    /// The number; boost::system::system_error if it is none of this type.
+    double& as_double() & { return value::as_double(); }
+    double as_double() const& { return value::as_double(); }
+
+    /// The truth value; boost::system::system_error if it is none.
+    bool& as_bool() & { return value::as_bool(); }
+    bool as_bool() const& { return value::as_bool(); }
+
+    /// The member of that name; boost::system::system_error if there is none.
+    boost::json::value& at(boost::json::string_view key) & { return value::at(key); }
+    boost::json::value const& at(boost::json::string_view key) const& { return value::at(key); }
+    OwnedJson at(boost::json::string_view key) && { return OwnedJson(std::move(value::at(key))); }
+
+    /// The element; boost::system::system_error if there is none.
+    boost::json::value& at(std::size_t index) & { return value::at(index); }
+    boost::json::value const& at(std::size_t index) const& { return value::at(index); }
+    OwnedJson at(std::size_t index) && { return OwnedJson(std::move(value::at(index))); }
+};
+
 inline Request& Request::json(boost::json::value const& value) {
     return body_as("application/json", detail::RequestBody(boost::json::serialize(value)));
 }
@@ -136,16 +193,15 @@ inline boost::asio::awaitable<boost::json::value> Response::json() {
 }
 
 inline boost::json::value const& ClientResponse::json() const& {
-    auto const limit = response().max_json_memory();
-    std::lock_guard const lock(shared_->mutex);
-    if (!shared_->value)
-        shared_->value =
-            std::make_shared<boost::json::value>(detail::parse_json(body_, url(), limit));
-    return *static_cast<boost::json::value const*>(shared_->value.get());
+    auto const parse = [](ClientResponse const& response) -> std::shared_ptr<void> {
+        return std::make_shared<boost::json::value>(
+            detail::parse_json(response.body_, response.url(), response.max_json_memory()));
+    };
+    return *static_cast<boost::json::value const*>(value(parse).get());
 }
 
-inline boost::json::value ClientResponse::json() && {
-    return detail::parse_json(body_, url(), response().max_json_memory());
+inline OwnedJson ClientResponse::json() && {
+    return OwnedJson(detail::parse_json(body_, url(), max_json_memory()));
 }
 
 }  // namespace syncopate::inline v0_1::http

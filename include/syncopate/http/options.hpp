@@ -1,7 +1,7 @@
 // SessionOptions: the settings of a session: limits of time and size, proxies, addresses, default fields.
 #pragma once
 
-#include <syncopate/http/connect_info.hpp>
+#include <syncopate/http/connect_policy.hpp>
 #include <syncopate/http/headers.hpp>
 #include <syncopate/http/retry_policy.hpp>
 #include <syncopate/http/tls_options.hpp>
@@ -87,11 +87,22 @@ public:
     /// - `http://user:password@host:port`: an HTTP proxy. Requests by https go through a tunnel that it opens.
     /// - `https://…`: the same, with TLS between here and the proxy.
     /// - `socks5h://…`, `socks5://…`: a SOCKS5 proxy, which looks names up, or is given addresses.
+    ///
+    /// An HTTP proxy is told the user and the password by Basic authentication, and by Digest authentication as soon as it
+    /// asks for that.
     SessionOptions& proxy(std::string url) {
         proxy_ = std::move(url);
         return *this;
     }
     std::string const& proxy() const noexcept { return proxy_; }
+
+    /// Whether a proxy's password may be sent by Basic authentication, which shows it to everybody on the way to the proxy.
+    /// Default: true. With false, the user and the password of its URL are for proxies that ask for Digest authentication.
+    SessionOptions& allow_proxy_basic(bool value) {
+        allow_proxy_basic_ = value;
+        return *this;
+    }
+    bool allow_proxy_basic() const noexcept { return allow_proxy_basic_; }
 
     /// Whether `http_proxy`, `https_proxy`, `all_proxy` and `no_proxy` of the environment are used where no
     /// proxy is set. Default: false. One that cannot be used fails only the requests that would go through it,
@@ -292,9 +303,9 @@ public:
     std::size_t max_encodings() const noexcept { return max_encodings_; }
 
     /// Whether a response must follow RFC 9112 to the letter. Default: false: a status line without its last space,
-    /// header lines that end in LF alone, odd lists in Connection, Keep-Alive and Transfer-Encoding, and spaces or an odd
-    /// extension behind a chunk's size are accepted, as curl and browsers do. What leaves open where a
-    /// message ends is refused in either case. With true, all of it is Errc::malformed_response.
+    /// header lines that end in LF alone, odd lists in Connection, Keep-Alive and Transfer-Encoding, spaces or an odd
+    /// extension behind a chunk's size, control bytes in the reason, and spaces in a field's name are accepted, as curl and
+    /// browsers do. What leaves open where a message ends is refused in either case. With true, all of it is Errc::malformed_response.
     SessionOptions& strict(bool value) {
         strict_ = value;
         return *this;
@@ -325,6 +336,7 @@ private:
     std::size_t max_interim_responses_ = 16;
     std::size_t max_encodings_ = 2;
     bool has_total_timeout_ = false;
+    bool allow_proxy_basic_ = true;
     bool trust_environment_ = false;
     bool allow_downgrade_ = false;
     bool decompress_ = true;
@@ -342,3 +354,7 @@ private:
 };
 
 }  // namespace syncopate::inline v0_1::http
+
+#ifndef SYNCOPATE_SEPARATE_COMPILATION
+#include <syncopate/http/connect_info.hpp>
+#endif

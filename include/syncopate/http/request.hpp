@@ -1,26 +1,21 @@
-// Request, Verb: what is asked of a server: a method, a URL, fields and a body.
+// Request: what is asked of a server: a method, a URL, fields and a body.
 #pragma once
 
 #include <syncopate/http/body_iterable.hpp>
-#include <syncopate/http/detail/message/basic_auth.hpp>
-#include <syncopate/http/detail/message/field_syntax.hpp>
-#include <syncopate/http/detail/message/file_body.hpp>
 #include <syncopate/http/detail/message/range_body.hpp>
 #include <syncopate/http/detail/message/request_body.hpp>
 #include <syncopate/http/detail/message/request_parts.hpp>
-#include <syncopate/http/error.hpp>
-#include <syncopate/http/form.hpp>
 #include <syncopate/http/headers.hpp>
 #include <syncopate/http/multipart.hpp>
 #include <syncopate/http/progress.hpp>
-#include <syncopate/http/url.hpp>
-
-#include <boost/beast/http/verb.hpp>
+#include <syncopate/http/verb.hpp>
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -32,11 +27,6 @@ class value;  // NOLINT(readability-identifier-naming)
 }
 
 namespace syncopate::inline v0_1::http {
-
-/// The methods, `Verb::get` and so on; `string_to_verb("GET")` makes one from a string.
-using Verb = boost::beast::http::verb;
-using boost::beast::http::string_to_verb;
-using boost::beast::http::verb;
 
 /// A request as a session takes it. The setters chain:
 /// `Request(Verb::post, url).header("Accept", "text/plain").query("q", word).timeout(2s)`.
@@ -53,61 +43,44 @@ public:
 
     /// Asks for a URL, by that method.
     ///
-    /// verb:      any but `unknown` and `connect`.
+    /// method:    any but `unknown` and `connect`.
     /// url:       absolute, http or https.
     /// Throws:    Errc::invalid_request.
-    Request(Verb verb, std::string url) : parts_(verb, std::move(url)) {
-        if (verb == Verb::unknown || verb == Verb::connect)
-            detail::throw_error(Errc::invalid_request, "this method cannot be sent");
-    }
-    /// Asks for a URL, by the method of that name, such as "GET".
+    Request(Verb method, std::string url);
+    /// The same, by a method of Boost.Beast.
+    Request(boost::beast::http::verb method, std::string url)
+        : Request(static_cast<Verb>(method), std::move(url)) {}
+    /// Asks for a URL, by the method of that name, such as "GET" or "QUERY".
     ///
-    /// verb:      in capitals; any that Verb has but CONNECT.
+    /// method:    any token but CONNECT. Case matters: a method of Verb in other letters, "get", is refused. One that
+    ///            Verb does not have counts as one that must not be sent twice.
     /// url:       absolute, http or https.
     /// Throws:    Errc::invalid_request.
-    Request(std::string_view verb, std::string url)
-        : Request(string_to_verb(verb), std::move(url)) {}
+    Request(std::string_view method, std::string url);
 
     /// Adds a field, which is sent instead of the one of that name that the session or the library would send.
     ///
     /// name:      a token. Content-Length and Transfer-Encoding must agree with the body.
     /// value:     without control bytes but tabs.
     /// Throws:    Errc::invalid_request.
-    Request& header(std::string_view name, std::string_view value) {
-        detail::require_field(name, value);
-        parts_.headers.add(name, value);
-        return *this;
-    }
+    Request& header(std::string_view name, std::string_view value);
 
     /// Adds a parameter at the end of the URL's query. Both are percent-encoded.
-    Request& query(std::string name, std::string value) {
-        parts_.query.emplace_back(std::move(name), std::move(value));
-        return *this;
-    }
+    Request& query(std::string name, std::string value);
 
     /// Sends these bytes as the body. It replaces any body that was set before, of whichever kind.
-    Request& body(std::string bytes) { return body_as("", detail::RequestBody(std::move(bytes))); }
+    Request& body(std::string bytes);
 
     /// Sends a JSON value, as application/json. It is defined in <syncopate/http/json.hpp>.
     Request& json(boost::json::value const& value);
 
     /// Sends pairs as an HTML form does, `application/x-www-form-urlencoded`.
-    Request& form(Pairs const& pairs) {
-        return body_as(
-            "application/x-www-form-urlencoded", detail::RequestBody(form_encoded(pairs)));
-    }
+    Request& form(Pairs const& pairs);
 
     /// Sends fields and files as an HTML form does, `multipart/form-data`.
     ///
     /// Throws:    std::system_error with the path, when it is sent, if a file of Multipart::file_from() cannot be read.
-    Request& multipart(Multipart parts) {
-        auto type = parts.content_type();
-        if (auto files = parts.take_files())
-            return body_as(std::move(type), detail::RequestBody(std::move(files)));
-        return body_as(
-            std::move(type), detail::RequestBody(std::make_shared<std::vector<std::string> const>(
-                                 std::move(parts).take_pieces())));
-    }
+    Request& multipart(Multipart parts);
 
     /// Sends the strings of an AsyncIterable, chunked, or with the Content-Length that header() was given. The
     /// body is sent once only: it is not retried, and a redirect that would repeat it fails.
@@ -140,80 +113,54 @@ public:
     /// path:      of a regular file. What it holds when it is sent counts.
     /// type:      its media type.
     /// Throws:    std::system_error with the path, if the file cannot be read, now or when it is sent.
-    Request& file(std::filesystem::path path, std::string_view type = "application/octet-stream") {
-        detail::require_field("Content-Type", type);
-        detail::InputFile const readable(path);
-        std::vector<detail::FileBody::Part> parts;
-        parts.push_back({"", std::move(path)});
-        return body_as(
-            std::string(type), detail::RequestBody(std::shared_ptr<detail::BodySource>(
-                                   std::make_shared<detail::FileBody>(std::move(parts)))));
-    }
+    Request& file(std::filesystem::path path, std::string_view type = "application/octet-stream");
+
+    /// Asks for a part of what is at the URL, or for all from a byte on, by the field Range. A server that gives a part
+    /// answers 206, with Content-Range; one that knows no parts answers 200, with all of it; and 416 if there is nothing.
+    /// An encoding is not asked for, unless by header(): a part of what is encoded could not be decoded.
+    ///
+    /// first:     the first byte, from 0 on.
+    /// last:      the last byte, which belongs to it; nothing: all that there is.
+    /// Throws:    it ends before it begins -> Errc::invalid_request.
+    Request& range(std::uint64_t first, std::optional<std::uint64_t> last = std::nullopt);
 
     /// Has the body wait for the server to ask for it, with `100 Continue`, or for a second at most. A server that
     /// refuses the request then spares the body its way. One that does not know the expectation, 417, is asked again
     /// without it.
-    Request& expect_continue() {
-        if (!parts_.headers.contains("Expect"))
-            parts_.headers.add("Expect", "100-continue");
-        return *this;
-    }
+    Request& expect_continue();
 
     /// Sets a limit of time instead of SessionOptions::total_timeout(). Zero or less: no limit.
-    Request& timeout(std::chrono::nanoseconds value) {
-        parts_.change_settings().timeout = value;
-        return *this;
-    }
+    Request& timeout(std::chrono::nanoseconds value);
 
     /// Sets a limit instead of SessionOptions::connect_timeout(). Zero or less: no limit.
-    Request& connect_timeout(std::chrono::nanoseconds value) {
-        parts_.change_settings().connect_timeout = value;
-        return *this;
-    }
+    Request& connect_timeout(std::chrono::nanoseconds value);
     /// Sets a limit instead of SessionOptions::read_timeout(). Zero or less: no limit.
-    Request& read_timeout(std::chrono::nanoseconds value) {
-        parts_.change_settings().read_timeout = value;
-        return *this;
-    }
+    Request& read_timeout(std::chrono::nanoseconds value);
 
     /// Sets whether the response may be encoded, and is decoded, instead of SessionOptions::decompress(). With false, no
     /// encoding is asked for, and what comes is given as it comes: an archive that a server has labelled as encoded
     /// stays one.
-    Request& decompress(bool value) {
-        parts_.change_settings().decompress = value;
-        return *this;
-    }
+    Request& decompress(bool value);
 
     /// Sets the proxy for this request and its redirects, instead of SessionOptions::proxy() and what the environment
     /// names. Empty: none. A session with SessionOptions::unix_socket() uses none all the same. If it is no such URL, the
     /// request fails with Errc::invalid_url.
     ///
     /// url:       as SessionOptions::proxy().
-    Request& proxy(std::string url) {
-        parts_.change_settings().proxy = std::move(url);
-        return *this;
-    }
+    Request& proxy(std::string url);
 
     /// Sets a limit instead of SessionOptions::max_redirects(). Zero: the redirect itself is the response.
-    Request& max_redirects(std::size_t value) {
-        parts_.change_settings().max_redirects = value;
-        return *this;
-    }
+    Request& max_redirects(std::size_t value);
 
     /// Sends a name and a password, as Basic authentication. A redirect to another origin drops them.
     ///
     /// user, password: UTF-8.
     /// Throws:    a control byte, or a colon in the name -> Errc::invalid_request.
-    Request& basic_auth(std::string_view user, std::string_view password) {
-        return authorize(detail::basic_credentials(user, password));
-    }
+    Request& basic_auth(std::string_view user, std::string_view password);
     /// Sends a bearer token. A redirect to another origin drops it.
     ///
     /// Throws:    a control byte -> Errc::invalid_request.
-    Request& bearer(std::string_view token) {
-        detail::require_field("Authorization", token);
-        return authorize("Bearer " + std::string(token));
-    }
+    Request& bearer(std::string_view token);
     /// Answers to a server that asks for Digest authentication, RFC 7616: with MD5, SHA-256 or SHA-512-256, and their
     /// -sess; with the protection auth, or auth-int if that alone is offered. The server is asked once without an answer;
     /// the session then answers further requests of that user to that server at once. A body that cannot be sent twice,
@@ -222,23 +169,16 @@ public:
     ///
     /// user, password: UTF-8.
     /// Throws:    a control byte -> Errc::invalid_request.
-    Request& digest_auth(std::string_view user, std::string_view password) {
-        detail::require_no_control(user);
-        detail::require_no_control(password);
-        parts_.authorization.clear();
-        parts_.change_settings().digest = {std::string(user), std::string(password)};
-        return *this;
-    }
+    Request& digest_auth(std::string_view user, std::string_view password);
 
     /// Sets a function that is called as the bodies of the request and of its response are transferred: see
     /// ProgressFunction.
-    Request& on_progress(ProgressFunction function) {
-        parts_.on_progress = std::move(function);
-        return *this;
-    }
+    Request& on_progress(ProgressFunction function);
 
-    /// The method.
+    /// The method; Verb::unknown for one that Verb does not have.
     Verb method() const noexcept { return parts_.verb; }
+    /// The method as it is sent, such as "GET".
+    std::string_view method_name() const noexcept { return parts_.name_of(parts_.verb); }
     /// The URL, as it was given.
     std::string const& url() const noexcept { return parts_.url; }
     /// The fields that header() has added.
@@ -247,20 +187,15 @@ public:
 private:
     friend class detail::RequestAccess;
 
-    Request& authorize(std::string authorization) {
-        if (parts_.digest())
-            parts_.change_settings().digest.reset();
-        parts_.authorization = std::move(authorization);
-        return *this;
-    }
+    Request& authorize(std::string authorization);
 
-    Request& body_as(std::string content_type, detail::RequestBody body) {
-        parts_.content_type = std::move(content_type);
-        parts_.body = std::move(body);
-        return *this;
-    }
+    Request& body_as(std::string content_type, detail::RequestBody body);
 
     detail::RequestParts parts_;
 };
 
 }  // namespace syncopate::inline v0_1::http
+
+#ifndef SYNCOPATE_SEPARATE_COMPILATION
+#include <syncopate/http/impl/request.ipp>
+#endif

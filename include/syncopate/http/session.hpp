@@ -2,21 +2,14 @@
 #pragma once
 
 #include <syncopate/async_generator.hpp>
-#include <syncopate/http/detail/connection/connection.hpp>
-#include <syncopate/http/detail/connection/pool.hpp>
-#include <syncopate/http/detail/session/event_flow.hpp>
-#include <syncopate/http/detail/session/request_flow.hpp>
-#include <syncopate/http/detail/session/retry_flow.hpp>
-#include <syncopate/http/detail/session/session_core.hpp>
-#include <syncopate/http/detail/session/tls_shutdown.hpp>
-#include <syncopate/http/error.hpp>
+#include <syncopate/http/content.hpp>
+#include <syncopate/http/detail/openssl_start.hpp>
 #include <syncopate/http/options.hpp>
 #include <syncopate/http/request.hpp>
 #include <syncopate/http/response.hpp>
 #include <syncopate/http/server_sent_event.hpp>
 
 #include <boost/asio/awaitable.hpp>
-#include <boost/asio/this_coro.hpp>
 
 #include <cstddef>
 #include <exception>
@@ -26,9 +19,14 @@
 
 namespace syncopate::inline v0_1::http {
 
+class CookieJar;
 // Only what includes websocket.hpp needs Beast's WebSocket.
 class WebSocket;
 class WebSocketRequest;
+
+namespace detail {
+class SessionCore;
+}
 
 /// Sends requests, and keeps the connections between them. An AsyncContext that depends on no runner: any
 /// coroutine can use it.
@@ -49,12 +47,13 @@ class WebSocketRequest;
 /// Semantics: aiohttp.ClientSession.
 class ClientSession {
 public:
+    /// Makes a session with the default options, and without connections, which has no loop yet.
+    explicit ClientSession();
     /// Makes a session without connections, which has no loop yet.
     ///
     /// Throws:    options that cannot work: a header that must not be sent -> Errc::invalid_request, the URL of a
     ///            proxy -> Errc::invalid_url, files of certificates -> std::system_error.
-    explicit ClientSession(SessionOptions options = {})
-        : core_(std::make_shared<detail::SessionCore>(std::move(options))) {}
+    explicit ClientSession(SessionOptions options);
     /// Takes over the other session, also while requests are under way.
     ClientSession(ClientSession&&) noexcept = default;
     /// Takes over the other session; this one ends, as if it were destroyed.
@@ -63,37 +62,19 @@ public:
         core_.swap(taken.core_);
         return *this;
     }
-    ~ClientSession() {
-        if (core_)
-            core_->post([core = core_] {
-                auto const loop = core->loop();  // outlives the connections
-                static_cast<void>(core->close());
-            });
-    }
+    ~ClientSession();
 
     /// Makes the loop that awaits it the session's.
     ///
     /// Throws:    Errc::session_closed; std::logic_error on another loop than that of the first use.
-    boost::asio::awaitable<void> aenter() {
-        auto const executor = co_await boost::asio::this_coro::executor;
-        require_core();
-        core_->enter(executor);
-    }
+    boost::asio::awaitable<void> aenter();
 
     /// Ends the session: requests and WebSockets under way fail with Errc::session_closed, the connections are
     /// closed, those with TLS after a close_notify to the server, whose answer is awaited for half a second at
     /// most. A second time: nothing.
     ///
     /// Cancel:    ends the wait for the servers; the connections are closed all the same.
-    boost::asio::awaitable<void> aexit(std::exception_ptr) {
-        if (!core_)
-            co_return;
-        core_->require_here();
-        auto const loop = core_->loop();
-        auto idle = core_->close();
-        if (!idle.empty())
-            co_await detail::shut_down_tls(std::move(idle), loop);
-    }
+    boost::asio::awaitable<void> aexit(std::exception_ptr);
 
     /// Sends a request, follows redirects, and waits for the header of the final response.
     ///
@@ -101,42 +82,25 @@ public:
     ///            response is no error: see Response::raise_for_status(). Errc::session_closed after the end of
     ///            the session. std::logic_error on another loop than that of the session's first use.
     /// Cancel:    closes the connection that it uses, and ends by operation_aborted.
-    boost::asio::awaitable<Response> request(Request request) {
-        require_core();
-        return detail::send_request(core_, std::move(request));
-    }
+    boost::asio::awaitable<Response> request(Request request);
 
     /// Sends a GET request. Throws and can be cancelled as request().
-    boost::asio::awaitable<Response> get(std::string url) {
-        return send(Verb::get, std::move(url));
-    }
+    boost::asio::awaitable<Response> get(std::string url);
     /// Sends a HEAD request: the response has no body. Throws and can be cancelled as request().
-    boost::asio::awaitable<Response> head(std::string url) {
-        return send(Verb::head, std::move(url));
-    }
+    boost::asio::awaitable<Response> head(std::string url);
     /// Sends an OPTIONS request. Throws and can be cancelled as request().
-    boost::asio::awaitable<Response> options(std::string url) {
-        return send(Verb::options, std::move(url));
-    }
+    boost::asio::awaitable<Response> options(std::string url);
     /// Sends a DELETE request. Throws and can be cancelled as request().
-    boost::asio::awaitable<Response> del(std::string url) {
-        return send(Verb::delete_, std::move(url));
-    }
+    boost::asio::awaitable<Response> del(std::string url);
     /// Sends a POST request.
     ///
     /// body:      any bytes, without a Content-Type: for that, see Request.
     /// Throws:    as request(), as does its cancellation.
-    boost::asio::awaitable<Response> post(std::string url, std::string body) {
-        return send(Verb::post, std::move(url), std::move(body));
-    }
+    boost::asio::awaitable<Response> post(std::string url, std::string body);
     /// Sends a PUT request. All else as post().
-    boost::asio::awaitable<Response> put(std::string url, std::string body) {
-        return send(Verb::put, std::move(url), std::move(body));
-    }
+    boost::asio::awaitable<Response> put(std::string url, std::string body);
     /// Sends a PATCH request. All else as post().
-    boost::asio::awaitable<Response> patch(std::string url, std::string body) {
-        return send(Verb::patch, std::move(url), std::move(body));
-    }
+    boost::asio::awaitable<Response> patch(std::string url, std::string body);
 
     /// Reads a stream of server-sent events, an AsyncIterable of ServerSentEvent, and asks for it again when it ends.
     ///
@@ -148,14 +112,9 @@ public:
     ///            failures in a row as the session's RetryPolicy has attempts. A request that must not be repeated, such
     ///            as POST, is not sent again: its stream ends.
     /// Semantics: EventSource of the HTML standard.
-    AsyncGenerator<ServerSentEvent> events(Request request) {
-        require_core();
-        return detail::read_events(core_, std::move(request));
-    }
+    AsyncGenerator<ServerSentEvent> events(Request request);
     /// The same, of a URL.
-    AsyncGenerator<ServerSentEvent> events(std::string url) {
-        return events(Request(Verb::get, std::move(url)));
-    }
+    AsyncGenerator<ServerSentEvent> events(std::string url);
 
     /// Opens a WebSocket. Needs <syncopate/http/websocket.hpp>.
     ///
@@ -168,7 +127,7 @@ public:
     /// Gives the cookies that the session keeps; null unless SessionOptions::cookies is set.
     ///
     /// Threads:   on the session's loop.
-    CookieJar* cookies() noexcept { return core_ ? core_->cookies() : nullptr; }
+    CookieJar* cookies() noexcept;
 
     /// Counts of a session's connections, at one moment.
     struct Connections {
@@ -182,33 +141,26 @@ public:
     /// Counts the connections that there are at the moment.
     ///
     /// Threads:   on the session's loop.
-    Connections connections() const noexcept {
-        auto const loop = core_ ? core_->loop() : nullptr;
-        if (!loop)
-            return {0, 0, 0};
-        return {loop->pool.connections(), loop->pool.idle(), loop->pool.waiting()};
-    }
+    Connections connections() const noexcept;
 
 private:
-    void require_core() const {
-        if (!core_)
-            detail::throw_error(Errc::session_closed, "it has been moved from");
-        core_->require_here();
-    }
+    friend class Client;
 
-    boost::asio::awaitable<Response> send(Verb verb, std::string url) {
-        require_core();
-        if (core_->options().retries().attempts() > 1)
-            return request(Request(verb, std::move(url)));
-        return detail::RequestFlow::run(core_, Request(verb, std::move(url)));  // spares a move
-    }
-    boost::asio::awaitable<Response> send(Verb verb, std::string url, std::string body) {
-        Request made(verb, std::move(url));
-        made.body(std::move(body));
-        return request(std::move(made));
-    }
+    void require_core() const;
+    /// Has the session know also what only some requests need: see detail::Features.
+    void require_all();
+
+    /// Sends a request in which its user has set nothing but the method, the URL, and a body in memory.
+    boost::asio::awaitable<Response> send(Request request);
+
+    boost::asio::awaitable<Response> send(Verb method, std::string url);
+    boost::asio::awaitable<Response> send(Verb method, std::string url, std::string body);
 
     std::shared_ptr<detail::SessionCore> core_;
 };
 
 }  // namespace syncopate::inline v0_1::http
+
+#ifndef SYNCOPATE_SEPARATE_COMPILATION
+#include <syncopate/http/impl/session.ipp>
+#endif

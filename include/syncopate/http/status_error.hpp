@@ -3,7 +3,6 @@
 
 #include <syncopate/http/error.hpp>
 #include <syncopate/http/headers.hpp>
-#include <syncopate/http/url.hpp>
 
 #include <chrono>
 #include <memory>
@@ -41,10 +40,12 @@ public:
         std::string_view reason,
         Headers headers,
         std::string url,
-        std::optional<Seconds> retry_after)
-        : std::system_error(status, error_category(), describe(status, reason, url)),
-          response_(std::make_shared<Response const>(
-              status, std::move(headers), std::move(url), retry_after)) {}
+        std::optional<Seconds> retry_after);
+
+    // No moves: what was moved from would have nothing left to tell.
+    StatusError(StatusError const&) = default;
+    StatusError& operator=(StatusError const&) = default;
+    ~StatusError() override = default;
 
     /// Gives the status, 400 or above.
     int status() const noexcept { return response_->status; }
@@ -71,13 +72,13 @@ private:
         std::optional<Seconds> retry_after;
     };
 
-    static std::string describe(int status, std::string_view reason, std::string_view url) {
-        std::string text(detail::origin_of(url));
-        text.append(": ").append(std::to_string(status)).append(" ").append(reason);
-        return detail::without_controls(text);
-    }
+    static std::string describe(int status, std::string_view reason, std::string_view url);
 
     std::shared_ptr<Response const> response_;  // copying must not throw
 };
 
 }  // namespace syncopate::inline v0_1::http
+
+#ifndef SYNCOPATE_SEPARATE_COMPILATION
+#include <syncopate/http/impl/status_error.ipp>
+#endif

@@ -4,6 +4,7 @@
 #include <syncopate/http/detail/url/percent_encoding.hpp>
 #include <syncopate/http/detail/url/refuse_url.hpp>
 #include <syncopate/http/detail/url/url_parser.hpp>
+#include <syncopate/http/detail/url/url_parts.hpp>
 #include <syncopate/http/headers.hpp>
 
 #include <algorithm>

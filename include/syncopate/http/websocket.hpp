@@ -167,7 +167,7 @@ private:
 };
 
 inline boost::asio::awaitable<WebSocket> ClientSession::websocket(WebSocketRequest request) {
-    require_core();
+    require_all();
     return WebSocket::open(core_, std::move(request));
 }
 

@@ -1,4 +1,4 @@
-# As a dependency the library adds its own two targets, no test, and no option that is not its own.
+# As a dependency the library adds its own targets, no test, and no option that is not its own.
 # Call remember_cache() before it is added, and refuse_extras(<its directory>) after.
 
 function(options_in_cache result)
@@ -39,7 +39,10 @@ function(refuse_extras directory)
     endif()
 
     targets_below("${directory}" targets)
-    list(REMOVE_ITEM targets syncopate_syncopate syncopate_http)
+    list(
+        REMOVE_ITEM targets syncopate_syncopate syncopate_http syncopate_compiled syncopate_compiled_core
+        syncopate_compiled_http syncopate_fiber syncopate_process
+    )
     if(targets)
         message(SEND_ERROR "The library added targets that a consumer has no use for: ${targets}")
     endif()

@@ -50,7 +50,7 @@ for library in libraries.values():
     for name in library["deps"]:
         assert name[1:] in libraries or name[1:].split("//")[0] in dependencies, name
 
-headers = {str(path.relative_to(repository)) for path in repository.glob("include/**/*.hpp")}
+headers = {str(path.relative_to(repository)) for path in repository.glob("include/**/*.?pp")}
 core = set(libraries["syncopate"]["hdrs"])
 http = set(libraries["http"]["hdrs"])
 assert core | http == headers and not core & http

@@ -89,8 +89,8 @@ with tempfile.TemporaryDirectory() as folder:
     conanfile.package_id()
     conanfile.package_info()
 
-    headers = {path.relative_to(repository) for path in pathlib.Path(repository).rglob("include/**/*.hpp")}
-    packaged = {path.relative_to(conanfile.package_folder) for path in pathlib.Path(conanfile.package_folder).rglob("*.hpp")}
+    headers = {path.relative_to(repository) for path in pathlib.Path(repository).rglob("include/**/*.?pp")}
+    packaged = {path.relative_to(conanfile.package_folder) for path in pathlib.Path(conanfile.package_folder).rglob("*.?pp")}
     assert headers and headers == packaged
     assert (pathlib.Path(conanfile.package_folder) / "licenses/LICENSE").exists()
 

@@ -4,6 +4,7 @@
 #include <syncopate/concepts.hpp>
 #include <syncopate/detail/call/call.hpp>
 #include <syncopate/detail/call/task_call.hpp>
+#include <syncopate/detail/loop/foreign_task.hpp>
 #include <syncopate/detail/loop/loop.hpp>
 #include <syncopate/detail/values/task_values.hpp>
 #include <syncopate/detail/wait/deadline.hpp>
@@ -39,20 +40,12 @@ public:
         Deadline deadline = no_deadline,
         BlockingWait::Refuse refused = BlockingWait::Refuse::blocking) {
         Loop::Blocking blocking(this->loop(), done_, refused);
-        if constexpr (!CleanUpTask<T>)
+        if constexpr (!CleanUpTask<T>) {
             this->loop().require_open();
-        if (deadline == no_deadline) {
-            thread_.may_give_up = false;
-            submit(blocking);
-            thread_.wait(blocking);
-        } else {
-            auto const begin_by = (std::max)(deadline, Deadline::clock::now() + time_to_begin);
-            submit(blocking);
-            if (!thread_.wait_until(blocking, deadline) && !wait_for_begin(blocking, begin_by)) {
-                this->withdraw_or_cancel(Errc::timed_out);
-                thread_.wait(blocking);
-            }
+            if (blocking.fiber() && refused == BlockingWait::Refuse::blocking) [[unlikely]]
+                return run_in_fiber(blocking, [&] { submit_and_wait(blocking, deadline, true); });
         }
+        submit_and_wait(blocking, deadline, false);
         return this->final_outcome().take();
     }
 
@@ -64,12 +57,15 @@ public:
         if (stop.stop_requested())
             this->loop().throw_error(Errc::cancelled);
         thread_.may_give_up = stop.stop_possible();
-        {
+        auto const run = [&] {
             submit(blocking);  // first, so that there is something to withdraw
             std::stop_callback const on_stop(
                 std::move(stop), [this]() noexcept { this->withdraw_or_cancel(Errc::cancelled); });
             thread_.wait(blocking);
-        }
+        };
+        if (blocking.fiber()) [[unlikely]]
+            return run_in_fiber(blocking, run);
+        run();
         return this->final_outcome().take();
     }
 
@@ -86,10 +82,38 @@ protected:
         done_.set();
     }
 
+    /// Submits and waits, by `run()`. A request to stop the fiber's task cancels this one, and its end is awaited.
+    template <std::invocable Run>
+    [[gnu::noinline]] Result run_in_fiber(Loop::Blocking const& blocking, Run run) {
+        auto stop = [this]() noexcept { this->withdraw_or_cancel(Errc::cancelled); };
+        FiberScope::Stoppable const stoppable(blocking.fiber(), stop);
+        thread_.may_give_up = true;
+        run();
+        if (this->was_cancelled() && this->reason() != Errc::timed_out)
+            stoppable.set_delivered();
+        return this->final_outcome().take();
+    }
+
     alignas(cache_line) OneShotEvent done_;
     CallingThread thread_{done_};
 
 private:
+    // Inlined: a short call would notice.
+    [[gnu::always_inline]] void submit_and_wait(
+        Loop::Blocking& blocking, Deadline deadline, bool may_give_up) {
+        if (deadline == no_deadline) {
+            thread_.may_give_up = may_give_up;
+            submit(blocking);
+            return thread_.wait(blocking);
+        }
+        auto const begin_by = (std::max)(deadline, Deadline::clock::now() + time_to_begin);
+        submit(blocking);
+        if (!thread_.wait_until(blocking, deadline) && !wait_for_begin(blocking, begin_by)) {
+            this->withdraw_or_cancel(Errc::timed_out);
+            thread_.wait(blocking);
+        }
+    }
+
     /// Waits until the loop has begun with the task, or the deadline passes. Nobody tells of the begin, so it is
     /// looked for, ever less often. Returns whether the task has ended.
     bool wait_for_begin(Loop::Blocking& blocking, Deadline deadline) {

@@ -17,7 +17,7 @@ namespace syncopate::inline v0_1::detail {
 /// the end is the last only if it sees `cancel_released`; otherwise the read-modify-write that sets
 /// `cancel_released` sees `call_released`. These two are acquire-release: the last one comes after everything
 /// that the other has done. A request hands nothing over; its submission does.
-template <Platform P = LinuxPlatform>
+template <Platform P = SystemPlatform>
 class BasicCancelHandshake {
 public:
     /// Returns true if the caller must submit the cancellation, after which release_cancel() must follow.

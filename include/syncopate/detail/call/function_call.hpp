@@ -32,6 +32,7 @@ public:
     Result run() {
         Loop::Blocking blocking(loop_, done_);
         loop_.require_open();
+        FiberScope::throw_if_requested(blocking.fiber());
         loop_.submit(*this);
         blocking.wait();
         return outcome_.take();

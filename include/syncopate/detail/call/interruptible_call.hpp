@@ -5,7 +5,6 @@
 #include <syncopate/detail/call/blocking_call.hpp>
 #include <syncopate/detail/loop/loop.hpp>
 #include <syncopate/detail/wait/deadline.hpp>
-#include <syncopate/detail/wait/descriptor_alarm.hpp>
 #include <syncopate/detail/wait/interrupt_listener.hpp>
 #include <syncopate/error.hpp>
 
@@ -28,13 +27,16 @@ public:
     Result run() {
         Loop::Blocking blocking(this->loop(), this->done_);
         this->loop().require_open();
-        {
+        auto const run = [&] {
             InterruptListener listener;
             listener_ = &listener;
             this->submit(blocking);
             wait_for_begin(blocking, listener);
             this->thread_.wait(blocking);
-        }
+        };
+        if (blocking.fiber())
+            return this->run_in_fiber(blocking, run);
+        run();
         return this->final_outcome().take();
     }
 

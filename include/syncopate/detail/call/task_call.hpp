@@ -4,6 +4,7 @@
 
 #include <syncopate/concepts.hpp>
 #include <syncopate/detail/call/call.hpp>
+#include <syncopate/detail/loop/foreign_task.hpp>
 #include <syncopate/detail/loop/loop.hpp>
 #include <syncopate/detail/task/caller_link.hpp>
 #include <syncopate/detail/task/cancellation.hpp>

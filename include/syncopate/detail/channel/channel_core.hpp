@@ -2,22 +2,26 @@
 // for their turn.
 #pragma once
 
+#include <syncopate/asio.hpp>
 #include <syncopate/detail/channel/channel_turns.hpp>
+#include <syncopate/detail/intrusive_pointer.hpp>
 #include <syncopate/detail/loop/loop.hpp>
 #include <syncopate/detail/loop/suspension.hpp>
 #include <syncopate/detail/wait/deadline.hpp>
 #include <syncopate/detail/wait/forks.hpp>
 #include <syncopate/detail/wait/one_shot_event.hpp>
 #include <syncopate/detail/wait/processor.hpp>
+#include <syncopate/detail/wait/small_mutex.hpp>
 #include <syncopate/detail/wait/spin_then_sleep.hpp>
+#include <syncopate/detail/wait/yielding.hpp>
 #include <syncopate/error.hpp>
 
-#include <boost/asio/any_io_executor.hpp>
-#include <boost/smart_ptr/intrusive_ptr.hpp>
+#include SYNCOPATE_ASIO(any_io_executor.hpp)
 
+#include <algorithm>
+#include <chrono>
 #include <cstddef>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <system_error>
@@ -112,11 +116,11 @@ private:
         ~Lock() { mutex_.unlock(); }
 
     private:
-        std::mutex& mutex_;
+        SmallMutex& mutex_;
     };
 
     UsedIn used_;
-    mutable std::mutex mutex_;
+    mutable SmallMutex mutex_;
 };
 
 /// Lies in the frame of the thread that waits.
@@ -125,7 +129,11 @@ public:
     using ChannelWaiter::ChannelWaiter;
 
     /// Waits for its turn. Returns whether that came before the deadline: it was granted, or the end.
-    bool wait(ChannelState& channel, Deadline deadline) noexcept {
+    ///
+    /// Throws: Errc::cancelled on a fiber whose task is to stop.
+    bool wait(ChannelState& channel, Deadline deadline) {
+        if (auto* const fiber = ServingScope::fiber_here())
+            return wait_on_fiber(channel, deadline, *fiber);
         channel.enter(*this);
         if (spin_then_sleep(event_, deadline, std::nullopt))
             return true;
@@ -138,7 +146,53 @@ public:
 
     void wake() noexcept override { event_.set(); }
 
+    /// Before a sender waits: gives the receivers time to make room for many items, as long as they go on taking. Who
+    /// waits is woken for the first place that is free, and soon has to wait again: a wake-up for each item is dear.
+    /// Nobody who waits already is overtaken: there are no free places then.
+    static void let_receivers_go_on(ChannelState const& channel, Deadline deadline) noexcept {
+        auto const enough = (std::min)(channel.capacity() / 4, std::size_t{256});
+        if (enough < 2 || ServingScope::fiber_here() || deadline <= deadline_after(long_look))
+            return;
+        std::size_t seen = 0;
+        for (int looks_left = 64; looks_left != 0; --looks_left) {
+            for (int pauses_left = 20; pauses_left != 0; --pauses_left)
+                cpu_pause();
+            bool const was_cheap = Yielding::yield();
+            auto const places =
+                channel.read([](ChannelTurns const& turns) { return turns.places(); });
+            if (!was_cheap || places == seen || places >= enough)
+                return;
+            seen = places;
+        }
+    }
+
 private:
+    /// More than the looks of a sender take.
+    static constexpr std::chrono::microseconds long_look{250};
+
+    bool wait_on_fiber(ChannelState& channel, Deadline deadline, FiberScope& fiber) {
+        bool is_stopped = false;
+        auto stop = [&]() noexcept {
+            if (is_stopped)
+                return;
+            is_stopped = channel.leave(*this);
+            if (is_stopped)
+                event_.set();  // nobody else will
+        };
+        FiberScope::Stoppable const stoppable(&fiber, stop);
+        channel.enter(*this);
+        if (!fiber.wait_until(event_, deadline)) {
+            if (channel.leave(*this))
+                return false;
+            fiber.wait_until(event_, no_deadline);
+            return state() == State::ended;
+        }
+        if (!is_stopped)
+            return true;
+        stoppable.set_delivered();
+        throw std::system_error(make_error_code(Errc::cancelled), "Channel");
+    }
+
     OneShotEvent event_;
 };
 
@@ -146,13 +200,11 @@ private:
 class ChannelTask final : public Suspension, public ChannelWaiter {
 public:
     ChannelTask(
-        boost::asio::any_io_executor const& executor,
-        std::shared_ptr<ChannelState> channel,
-        Side side)
+        asio::any_io_executor const& executor, std::shared_ptr<ChannelState> channel, Side side)
         : Suspension(executor), ChannelWaiter(side), channel_(std::move(channel)) {}
 
     void wake() noexcept override {
-        boost::intrusive_ptr<ChannelTask> const self(this, false);
+        IntrusivePointer<ChannelTask> const self(this, false);
         resume_soon();
     }
 
@@ -183,6 +235,8 @@ private:
 
 /// A blocking wait on the thread of a loop would keep from going on whatever is to end it.
 inline void refuse_blocking_on_loop(char const* instead) {
+    if (ServingScope::fiber_here())
+        return;  // it waits without the thread
     if (auto const* const loop = Loop::of_this_thread())
         throw DeadlockError(
             '"' + *loop->identity().name +

@@ -1,18 +1,19 @@
 // ChannelItems: the state of a channel with its items: how they are put in and taken out.
 #pragma once
 
+#include <syncopate/asio.hpp>
 #include <syncopate/detail/channel/channel_core.hpp>
 #include <syncopate/detail/channel/channel_turns.hpp>
+#include <syncopate/detail/intrusive_pointer.hpp>
 #include <syncopate/detail/task/cancellation.hpp>
 #include <syncopate/detail/wait/deadline.hpp>
 
-#include <boost/asio/any_io_executor.hpp>
-#include <boost/asio/awaitable.hpp>
-#include <boost/asio/cancellation_state.hpp>
-#include <boost/asio/deferred.hpp>
-#include <boost/asio/post.hpp>
-#include <boost/asio/this_coro.hpp>
-#include <boost/smart_ptr/intrusive_ptr.hpp>
+#include SYNCOPATE_ASIO(any_io_executor.hpp)
+#include SYNCOPATE_ASIO(awaitable.hpp)
+#include SYNCOPATE_ASIO(cancellation_state.hpp)
+#include SYNCOPATE_ASIO(deferred.hpp)
+#include SYNCOPATE_ASIO(post.hpp)
+#include SYNCOPATE_ASIO(this_coro.hpp)
 
 #include <cstddef>
 #include <deque>
@@ -112,6 +113,9 @@ public:
         refuse_blocking_on_loop("async_send()");
         if (try_send(item) == Try::done)
             return true;
+        ChannelThread::let_receivers_go_on(*this, deadline);
+        if (try_send(item) == Try::done)
+            return true;
         ChannelThread thread(Side::sender);
         if (!thread.wait(*this, deadline))
             return false;
@@ -133,7 +137,7 @@ public:
 
     // By coroutines.
 
-    boost::asio::awaitable<void> async_send(T item) {
+    asio::awaitable<void> async_send(T item) {
         auto tried = try_send(item, By::coroutine);
         if (tried == Try::done)
             co_return;
@@ -151,7 +155,7 @@ public:
             throw_cancellation();
         put_granted(item);
     }
-    boost::asio::awaitable<std::optional<T>> async_receive() {
+    asio::awaitable<std::optional<T>> async_receive() {
         std::optional<T> item;
         auto tried = try_receive(item, By::coroutine);
         if (tried == Try::done)
@@ -172,24 +176,23 @@ public:
     }
 
 private:
-    using TaskPointer = boost::intrusive_ptr<ChannelTask>;
+    using TaskPointer = IntrusivePointer<ChannelTask>;
 
     static constexpr unsigned turns_until_tired = 256;
 
     /// Throws: operation_aborted if the coroutine has been cancelled meanwhile. A post cannot be cancelled, and
     /// whoever has lost a race must not take an item any more.
-    static boost::asio::awaitable<void> let_others_run() {
-        namespace this_coro = boost::asio::this_coro;
+    static asio::awaitable<void> let_others_run() {
+        namespace this_coro = asio::this_coro;
         auto const cancellation = co_await this_coro::cancellation_state;
         auto const before = cancellation.cancelled();
-        co_await boost::asio::post(boost::asio::deferred);
+        co_await asio::post(asio::deferred);
         if (cancellation.cancelled() != before)
             throw_cancellation();
     }
 
-    static boost::asio::awaitable<TaskPointer> wait(
-        std::shared_ptr<ChannelState> channel, Side side) {
-        boost::asio::any_io_executor const executor = co_await boost::asio::this_coro::executor;
+    static asio::awaitable<TaskPointer> wait(std::shared_ptr<ChannelState> channel, Side side) {
+        asio::any_io_executor const executor = co_await asio::this_coro::executor;
         TaskPointer const task(new ChannelTask(executor, std::move(channel), side));
         co_await task->wait();
         co_return task;

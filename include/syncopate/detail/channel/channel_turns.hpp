@@ -52,7 +52,9 @@ public:
     std::size_t capacity() const noexcept { return capacity_; }
     std::size_t items() const noexcept { return items_; }
 
-    bool may_send() const noexcept { return !is_closed_ && items_ + kept_places_ < capacity_; }
+    /// How many more could be sent at once. Zero as long as anybody waits for room.
+    std::size_t places() const noexcept { return capacity_ - items_ - kept_places_; }
+    bool may_send() const noexcept { return !is_closed_ && places() != 0; }
     bool may_receive() const noexcept { return items_ > kept_items_; }
     /// Whether there will never be an item again.
     bool is_drained() const noexcept { return is_closed_ && items_ == 0; }

@@ -1,6 +1,7 @@
 // ContextHolder: a context task with its source, the context made from that, and the context's value.
 #pragma once
 
+#include <syncopate/asio.hpp>
 #include <syncopate/concepts.hpp>
 #include <syncopate/detail/context/context_task.hpp>
 #include <syncopate/detail/context/entered_context.hpp>
@@ -8,7 +9,7 @@
 #include <syncopate/detail/task/labelled_task.hpp>
 #include <syncopate/detail/task/owned_or_ref.hpp>
 
-#include <boost/asio/awaitable.hpp>
+#include SYNCOPATE_ASIO(awaitable.hpp)
 
 #include <memory>
 #include <source_location>
@@ -36,8 +37,8 @@ public:
     std::remove_reference_t<Value>& value() noexcept { return context_.value(); }
 
 private:
-    boost::asio::awaitable<void> do_enter() override { return context_.enter(); }
-    boost::asio::awaitable<bool> do_exit() override { return context_.exit(exit_error()); }
+    asio::awaitable<void> do_enter() override { return context_.enter(); }
+    asio::awaitable<bool> do_exit() override { return context_.exit(exit_error()); }
     void destroy_context() noexcept override { context_.destroy(); }
 
     EnteredContext<S> context_;

@@ -2,8 +2,10 @@
 // leaves it.
 #pragma once
 
+#include <syncopate/asio.hpp>
 #include <syncopate/detail/call/call.hpp>
 #include <syncopate/detail/context/context_park.hpp>
+#include <syncopate/detail/intrusive_pointer.hpp>
 #include <syncopate/detail/loop/loop.hpp>
 #include <syncopate/detail/loop/operation.hpp>
 #include <syncopate/detail/loop/task_record.hpp>
@@ -16,10 +18,9 @@
 #include <syncopate/detail/work/closing_threads.hpp>
 #include <syncopate/error.hpp>
 
-#include <boost/asio/awaitable.hpp>
-#include <boost/asio/cancellation_state.hpp>
-#include <boost/asio/this_coro.hpp>
-#include <boost/smart_ptr/intrusive_ptr.hpp>
+#include SYNCOPATE_ASIO(awaitable.hpp)
+#include SYNCOPATE_ASIO(cancellation_state.hpp)
+#include SYNCOPATE_ASIO(this_coro.hpp)
 
 #include <exception>
 #include <memory>
@@ -60,16 +61,19 @@ public:
             "to_calling_thread() in a context that is open: a thread waits for it only while it is entered or "
             "left";
         set_blocked_thread(blocked_);
+        auto cancel = [this]() noexcept { withdraw_or_cancel(Errc::cancelled); };
+        FiberScope::Stoppable const stoppable(blocking.fiber(), cancel);
         keep_self_ = shared_from_this();
         {
             submit();  // first, so that there is something to withdraw
-            std::stop_callback const on_stop(
-                std::move(stop), [this]() noexcept { withdraw_or_cancel(Errc::cancelled); });
+            std::stop_callback const on_stop(std::move(stop), cancel);
             thread.wait(blocking);
         }
         loop().require_here();
-        if (entry_.error() && reason() != Errc{} && is_cancellation(entry_.error()))
+        if (entry_.error() && reason() != Errc{} && is_cancellation(entry_.error())) {
+            stoppable.set_delivered();
             loop().throw_error(reason());
+        }
         entry_.take();
     }
 
@@ -121,16 +125,16 @@ private:
     }
 
     /// Makes the context, and enters it.
-    virtual boost::asio::awaitable<void> do_enter() = 0;
+    virtual asio::awaitable<void> do_enter() = 0;
     /// Leaves the context, once exit_error() is set. Returns whether the exception is suppressed.
-    virtual boost::asio::awaitable<bool> do_exit() = 0;
+    virtual asio::awaitable<bool> do_exit() = 0;
     /// Destroys what do_enter() has made.
     virtual void destroy_context() noexcept = 0;
 
-    boost::asio::awaitable<void> body() final {
-        namespace this_coro = boost::asio::this_coro;
+    asio::awaitable<void> body() final {
+        namespace this_coro = asio::this_coro;
         // What is needed to leave the context is made before that is entered.
-        boost::asio::awaitable<bool> exiting;
+        asio::awaitable<bool> exiting;
         try {
             park_ = new ContextPark(loop().executor());
             exiting = do_exit();
@@ -148,7 +152,7 @@ private:
             if (tell_entered())
                 co_await park_->wait_uncancelled();
             // From here on nothing cancels the task: an exit must be able to wait.
-            co_await this_coro::reset_cancellation_state(boost::asio::disable_cancellation());
+            co_await this_coro::reset_cancellation_state(asio::disable_cancellation());
             try {
                 exit_outcome_.emplace(co_await std::move(exiting));
             } catch (...) {
@@ -161,7 +165,7 @@ private:
         destroy_context();
     }
 
-    /// Wakes the caller of enter(). False: the context is to be left at once.
+    /// Wakes the caller of enter(). Returns false if the context is to be left at once.
     bool tell_entered() noexcept {
         if (Errc const refusal = loop().refusal(); refusal != Errc{}) {
             // close() began while the context was being entered: enter() throws.
@@ -263,7 +267,7 @@ private:
 
     // Used on the loop only, until left_ is set.
     bool is_entering_ = true;
-    boost::intrusive_ptr<ContextPark> park_;
+    IntrusivePointer<ContextPark> park_;
     Taker exit_taker_ = Taker::nobody_yet;
     std::exception_ptr exit_error_;
     Outcome<bool> exit_outcome_;

@@ -2,12 +2,14 @@
 // by one coroutine.
 #pragma once
 
+#include <syncopate/asio.hpp>
 #include <syncopate/concepts.hpp>
+#include <syncopate/detail/loop/foreign_task.hpp>
 #include <syncopate/detail/task/awaitable_of.hpp>
 #include <syncopate/detail/task/object_slot.hpp>
 #include <syncopate/detail/task/owned_or_ref.hpp>
 
-#include <boost/asio/awaitable.hpp>
+#include SYNCOPATE_ASIO(awaitable.hpp)
 
 #include <exception>
 #include <new>
@@ -29,13 +31,13 @@ public:
     explicit EnteredContext(OwnedOrRef<S> source) : source_(std::move(source)) {}
 
     /// Makes the context, and enters it. Once.
-    boost::asio::awaitable<void> enter() {
+    asio::awaitable<void> enter() {
         if constexpr (AsyncContext<S>)
             context_.refer_to(source_.get());
-        else if constexpr (Awaitable<S> || TaskFactory<S>)
-            context_.emplace(co_await awaitable_of(source_));
-        else
+        else if constexpr (PlainFactory<S>)
             make_into(context_, source_);
+        else
+            context_.emplace(co_await awaitable_of(source_));
 
         if constexpr (std::is_void_v<Entered>) {
             co_await require_valid((*context_).aenter());
@@ -53,7 +55,7 @@ public:
     /// is entered, so that there is memory to leave it.
     ///
     /// error: read when the coroutine begins.
-    boost::asio::awaitable<bool> exit(std::exception_ptr const& error) {
+    asio::awaitable<bool> exit(std::exception_ptr const& error) {
         if constexpr (SuppressingContext<Context>) {
             co_return co_await call_aexit(error);
         } else {

@@ -1,9 +1,8 @@
 // throw_nested(): throws the exception of a context's exit with the one of its body nested in it.
 #pragma once
 
+#include <syncopate/asio.hpp>
 #include <syncopate/error.hpp>
-
-#include <boost/system/system_error.hpp>
 
 #include <exception>
 #include <functional>
@@ -39,7 +38,7 @@ template <class Lost>
         } catch (...) {
             throw_nested_if_exactly<std::runtime_error>(error);
             throw_nested_if_exactly<std::system_error>(error);
-            throw_nested_if_exactly<boost::system::system_error>(error);
+            throw_nested_if_exactly<AsioSystemError>(error);
             throw_nested_if_exactly<TaskGroupError>(error);
             throw_nested_if_exactly<std::logic_error>(error);
             throw_nested_if_exactly<std::invalid_argument>(error);

@@ -6,6 +6,7 @@
 #include <syncopate/detail/context/context_task.hpp>
 #include <syncopate/detail/context/nested_error.hpp>
 #include <syncopate/detail/deadlock/wait_graph.hpp>
+#include <syncopate/detail/error/forced_unwind.hpp>
 #include <syncopate/detail/loop/loop.hpp>
 #include <syncopate/detail/task/outcome.hpp>
 #include <syncopate/error.hpp>
@@ -31,6 +32,17 @@ inline Outcome<bool> leave_after_body(ContextTask& context, std::exception_ptr e
     }
 }
 
+/// The same where pthread_exit() ends the thread in the body: the context is told what its guard would tell it.
+inline void leave_with_thread(Loop& loop, ContextTask& context) noexcept {
+    try {
+        auto const unwound = loop.error(Errc::scope_unwound);
+        if (auto failure = leave_after_body(context, unwound).error())
+            loop.report(std::move(failure));
+    } catch (...) {
+        // The loop leaves it later.
+    }
+}
+
 /// The context has been entered. See RunnerBase::with_context().
 template <ContextSource S, std::invocable<context_value_t<context_t<S>>&> Body>
 with_context_result_t<context_t<S>, Body> call_in_context(
@@ -38,8 +50,14 @@ with_context_result_t<context_t<S>, Body> call_in_context(
     using Context = context_t<S>;
     using Result = std::invoke_result_t<Body, context_value_t<Context>&>;
     Outcome<Result> outcome;
-    capture(
-        outcome, [&]() -> Result { return std::invoke(std::forward<Body>(body), holder.value()); });
+    try {
+        capture(outcome, [&]() -> Result {
+            return std::invoke(std::forward<Body>(body), holder.value());
+        });
+    } catch (ForcedUnwind const&) {
+        leave_with_thread(loop, holder);
+        throw;
+    }
 
     auto exit = leave_after_body(holder, outcome.error());
     if (exit.error() && outcome.error())

@@ -1,6 +1,7 @@
 // BlockingScope: one blocking call of the calling thread, known to the wait graph and to the thread's pool.
 #pragma once
 
+#include <syncopate/detail/deadlock/fiber_scope.hpp>
 #include <syncopate/detail/deadlock/loop_identity.hpp>
 #include <syncopate/detail/deadlock/wait_graph.hpp>
 #include <syncopate/detail/task/blocked_worker.hpp>
@@ -29,6 +30,9 @@ public:
 
     CallId call() const noexcept { return wait_.id(); }
 
+    /// The fiber that waits; null if a thread does.
+    FiberScope* fiber() const noexcept { return wait_.fiber(); }
+
     /// Set if the thread is a worker of a pool.
     BlockedWorkerPointer const& worker() const noexcept { return worker_; }
 
@@ -40,6 +44,10 @@ protected:
     }
 
     OneShotEvent& event() const noexcept { return event_; }
+    /// Whether others may wait for the same event.
+    FiberScope::Others others() const noexcept {
+        return wait_.is_for_end() ? FiberScope::Others::may_sleep : FiberScope::Others::none;
+    }
 
 private:
     OneShotEvent& event_;

@@ -1,11 +1,12 @@
 // HostThreads: the threads that run a portal's executor, whatever they do. HostThread: one of them.
 #pragma once
 
+#include <syncopate/asio.hpp>
 #include <syncopate/detail/deadlock/loop_identity.hpp>
 #include <syncopate/detail/intrusive_list.hpp>
 #include <syncopate/detail/wait/forks.hpp>
 
-#include <boost/asio/detail/thread_context.hpp>
+#include SYNCOPATE_ASIO(detail/thread_context.hpp)
 
 #include <atomic>
 #include <cstddef>
@@ -64,7 +65,7 @@ private:
     static Registry& registry() { return registry_.get(); }
     static bool may_be_host() noexcept {
         return count_.load(std::memory_order_relaxed) != 0 &&
-               boost::asio::detail::thread_context::top_of_thread_call_stack();
+               asio::detail::thread_context::top_of_thread_call_stack();
     }
 
     // Relaxed: a thread that runs a portal's executor and does not see that portal yet waits for nothing of which the
@@ -75,18 +76,8 @@ private:
     unsigned enlisted_in_ = 0;
 };
 
-/// For a thread that runs no portal's executor this is the reading of one counter, and of a thread-local
-/// pointer of Asio's if there are portals at all.
-inline HostThread HostThread::this_one() {
-    HostThread thread;
-    if (!HostThreads::may_be_host())
-        return thread;
-    std::lock_guard const lock(HostThreads::registry().mutex);
-    HostThreads::registry().portals.for_each([&](HostThreads const& portal) {
-        if (!thread.is_one() && portal.runs_on_this_thread())
-            portal.describe_host(thread);
-    });
-    return thread;
-}
-
 }  // namespace syncopate::inline v0_1::detail
+
+#ifndef SYNCOPATE_SEPARATE_COMPILATION
+#include <syncopate/detail/deadlock/host_threads.ipp>
+#endif

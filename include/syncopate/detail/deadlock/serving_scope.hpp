@@ -2,6 +2,7 @@
 #pragma once
 
 #include <syncopate/detail/deadlock/loop_identity.hpp>
+#include <syncopate/detail/error/joined.hpp>
 #include <syncopate/detail/task/blocked_worker.hpp>
 #include <syncopate/detail/task/call_id.hpp>
 #include <syncopate/detail/wait/forks.hpp>
@@ -11,6 +12,7 @@
 
 namespace syncopate::inline v0_1::detail {
 
+class FiberScope;
 class Work;
 
 /// Lives while the thread does it. Scopes of one thread nest. Those that a fork has copied count no more: what they
@@ -21,7 +23,8 @@ public:
     /// caller_driven: the same, inside a blocking call of this very thread: code on the loop must not
     ///                block at all.
     /// worker:        the thread does work for a task of the loop.
-    enum class Kind { own_thread, caller_driven, worker };
+    /// fiber:         the same, on a stack of its own, which waits without the thread.
+    enum class Kind { own_thread, caller_driven, worker, fiber };
 
     ServingScope(LoopIdentity loop, Kind kind) noexcept
         : loop_(loop), kind_(kind), process_(this_process()),
@@ -46,11 +49,20 @@ public:
 
     /// The work that the calling thread does, or null. In the child of a fork the work that has forked.
     static Work* work_here() noexcept {
-        for (auto const* scope = any_innermost(); scope; scope = scope->enclosing_)
+        for (auto const* scope = any_innermost(); scope && scope->kind_ != Kind::fiber;
+             scope = scope->enclosing_)
             if (scope->kind_ == Kind::worker && scope->work_.work)
                 return scope->work_.work;
         return nullptr;
     }
+
+    /// The fiber that the calling code runs on, or null.
+    static FiberScope* fiber_here() noexcept {
+        auto const* const scope = innermost();
+        return scope ? scope->fiber() : nullptr;
+    }
+    /// The fiber in which this scope is, or null.
+    FiberScope* fiber() const noexcept;
 
     /// Makes the mark of a blocking call of this thread; null if the thread is no pool's.
     BlockedWorkerPointer blocked_worker() const {
@@ -77,6 +89,7 @@ protected:
 
 private:
     friend class BlockingWait;
+    friend class FiberScope;
 
     /// The pool whose worker does the work, or null.
     void const* pool() const noexcept { return work_.worker ? work_.worker->pool() : nullptr; }
@@ -88,11 +101,12 @@ private:
 
     /// The thread, for messages.
     std::string in_words() const {
-        return std::string(
-                   kind_ != Kind::worker ? ""
-                   : work_.caller_queue  ? "the calling thread of "
-                                         : "a worker of ") +
-               '"' + *loop_.name + '"';
+        return joined(
+            {kind_ == Kind::fiber    ? "a fiber of "
+             : kind_ != Kind::worker ? ""
+             : work_.caller_queue    ? "the calling thread of "
+                                     : "a worker of ",
+             "\"", *loop_.name, "\""});
     }
 
     // Not inlined: Clang keeps the address of a thread_local object in a coroutine's frame, also over a
@@ -101,7 +115,12 @@ private:
         return of_this_process(innermost_);
     }
     [[gnu::noinline]] static ServingScope const* any_innermost() noexcept { return innermost_; }
-    ServingScope const* outer() const noexcept { return of_this_process(enclosing_); }
+    /// What else does not go on while the code of this scope is blocked.
+    ServingScope const* outer() const noexcept {
+        return kind_ == Kind::fiber ? nullptr : of_this_process(enclosing_);
+    }
+    /// Whether it works for a task, which goes on when it has ended.
+    bool is_part_of_call() const noexcept { return kind_ == Kind::worker || kind_ == Kind::fiber; }
 
     static ServingScope const* of_this_process(ServingScope const* scope) noexcept {
         return scope && scope->process_ == this_process() ? scope : nullptr;

@@ -1,10 +1,12 @@
 // BlockingWait: one blocked thread in the graph of who waits for whom; refuses a wait that could never end.
 #pragma once
 
+#include <syncopate/detail/deadlock/fiber_scope.hpp>
 #include <syncopate/detail/deadlock/host_threads.hpp>
 #include <syncopate/detail/deadlock/loop_identity.hpp>
 #include <syncopate/detail/deadlock/resource_wait.hpp>
 #include <syncopate/detail/deadlock/serving_scope.hpp>
+#include <syncopate/detail/error/joined.hpp>
 #include <syncopate/detail/intrusive_list.hpp>
 #include <syncopate/detail/task/call_id.hpp>
 #include <syncopate/detail/wait/forks.hpp>
@@ -44,64 +46,36 @@ public:
     BlockingWait(
         LoopIdentity const& target, OneShotEvent const& event, Refuse refused, For what = For::call)
         : target_(target), event_(event), what_(what), waiting_thread_(ServingScope::innermost()),
-          host_(HostThread::this_one()) {
-        if (!holds_somebody_up())
-            return;
-        process_ = this_process();
-        thread_ = std::this_thread::get_id();
-        for (Probes probes;;) {
-            try {
-                enter(refused, probes);
-                return;
-            } catch (DeadlockError const&) {
-                // One thread was taken for granted, and there are more: then this may be no cycle.
-                if (!std::ranges::any_of(probes, [](auto const& p) { return p->finds_another(); }))
-                    throw;
-                probes.clear();
-            }
-        }
+          host_(fiber() ? HostThread{} : HostThread::this_one()) {
+        if (holds_somebody_up())
+            enter(refused);
     }
 
     ~BlockingWait() {
-        if (process_ != this_process())
-            return;
-        std::lock_guard lock(registry().mutex);
-        unlink();
+        if (process_ == this_process())
+            leave();
     }
 
     // Whoever waits for a resource enters the wait, gets in line, and then asks whether it is stuck. So of two that
     // would hold each other up, the one that asks last sees the other.
 
     /// The task of a call is about to wait for a resource.
-    static void enter(ResourceWait& wait) noexcept {
-        if (wait.call_ == 0)
-            return;
-        std::lock_guard const lock(registry().mutex);
-        wait.process_ = this_process();
-        registry().resource_waits.push_back(wait);
-    }
+    static void enter(ResourceWait& wait) noexcept;
 
     /// Whether the wait could never end.
-    static bool is_stuck(ResourceWait const& wait) noexcept {
-        if (wait.process_ != this_process())
-            return false;
-        std::lock_guard const lock(registry().mutex);
-        if (!link_of(wait).is_linked() || !may_be_held_up(wait))
-            return false;
-        find_stuck();
-        return wait.is_stuck_;
-    }
+    static bool is_stuck(ResourceWait const& wait) noexcept;
 
     /// Before the wait is destroyed, and before the resource is.
-    static void leave(ResourceWait& wait) noexcept {
-        if (wait.process_ != this_process())
-            return;
-        std::lock_guard const lock(registry().mutex);
-        wait.unlink();
-    }
+    static void leave(ResourceWait& wait) noexcept;
 
     /// The innermost scope of the waiting thread; null if it is in none.
     ServingScope const* waiting_thread() const noexcept { return waiting_thread_; }
+
+    /// The fiber that waits; null if a thread does.
+    FiberScope* fiber() const noexcept {
+        return waiting_thread_ ? waiting_thread_->fiber() : nullptr;
+    }
+    bool is_for_end() const noexcept { return what_ == For::end; }
 
     /// Zero if the graph does not know the wait.
     CallId id() const noexcept { return id_; }
@@ -123,57 +97,24 @@ private:
     /// Of the execution contexts that are assumed to have one thread, on the way that is refused.
     using Probes = std::vector<std::shared_ptr<ThreadProbe>>;
 
-    void enter(Refuse refused, Probes& probes) {
-        std::lock_guard lock(registry().mutex);
-        id_ = ++registry().last_call;
-        for (auto const* scope = waiting_thread_; scope; scope = scope->outer()) {
-            if (refused == Refuse::blocking)
-                refuse_blocking(*scope);
-            refuse_cycle(*scope, probes);
-        }
-        if (host_.is_one())
-            refuse_cycle_behind(host_.identity, "a handler of \"" + host_.name + '"', probes);
-        registry().waits.push_back(*this);
-        try {
-            refuse_to_be_stuck();
-        } catch (...) {
-            unlink();
-            throw;
-        }
-    }
+    void enter(Refuse refused);
+    void leave() noexcept;
+
+    void enter(Refuse refused, Probes& probes);
 
     bool holds_somebody_up() const noexcept { return waiting_thread_ || host_.is_one(); }
 
-    static void refuse_blocking(ServingScope const& scope) {
-        if (scope.kind_ == Kind::caller_driven)
-            throw DeadlockError(
-                quoted(scope.loop_) +
-                " runs on this thread: a blocking call in its task would hold it up; "
-                "use co_await");
-    }
+    static void refuse_blocking(ServingScope const& scope);
 
-    void refuse_cycle(ServingScope const& self, Probes& probes) const {
-        auto const who = self.in_words();
-        if (is_held_up_by(self)) {
-            add_probe(probes);
-            throw DeadlockError(
-                who + " waits for " + quoted(target_) +
-                (self.kind_ == Kind::worker ? ""
-                                            : ", on the thread that makes the call; use co_await"));
-        }
-        refuse_cycle_behind(self, who, probes);
-    }
+    void refuse_cycle(ServingScope const& self, Probes& probes) const;
 
     template <class Self>
     void refuse_cycle_behind(Self const& self, std::string const& who, Probes& probes) const {
         ++registry().searches;
-        search(*this, self, who + " waits for " + quoted(target_), probes);
+        search(*this, self, joined({who, " waits for ", quoted(target_)}), probes);
     }
 
-    void add_probe(Probes& probes) const {
-        if (target_.probe && !target_.probe->found_another())
-            probes.push_back(target_.probe->shared_from_this());
-    }
+    void add_probe(Probes& probes) const;
 
     /// Searches what holds up `wait`, directly or through others, for `self`: a scope of the thread that is about
     /// to wait, or what it turns.
@@ -184,7 +125,7 @@ private:
             if (next.event_.is_set() || !next.holds_up(wait) ||
                 std::exchange(next.seen_in_, registry().searches) == registry().searches)
                 return;
-            auto const longer = path + ", which waits for " + quoted(next.target_);
+            auto const longer = joined({path, ", which waits for ", quoted(next.target_)});
             if (next.is_held_up_by(self)) {
                 next.add_probe(probes);
                 wait.add_probe(probes);
@@ -200,41 +141,11 @@ private:
     }
 
     /// The search above knows nothing of loops with several threads, nor of resources.
-    void refuse_to_be_stuck() const {
-        bool is_possible = false;
-        registry().waits.for_each([&](BlockingWait const& wait) {
-            is_possible = is_possible || wait.host_.identity.threads > 1;
-        });
-        registry().resource_waits.for_each(
-            [&](ResourceWait const& wait) { is_possible = is_possible || may_be_held_up(wait); });
-        if (!is_possible)
-            return;
-        find_stuck();
-        if (is_stuck_)
-            throw DeadlockError(stuck_in_words());
-    }
+    void refuse_to_be_stuck() const;
 
     /// Searches for waits that hold each other up where each is held up by all of several others. All waits are taken
     /// for such, and then, one after another, those that can end are not.
-    static void find_stuck() noexcept {
-        auto& all = registry();
-        all.waits.for_each(
-            [](BlockingWait const& wait) { wait.is_stuck_ = !wait.event_.is_set(); });
-        all.resource_waits.for_each([](ResourceWait& wait) { wait.is_stuck_ = true; });
-        for (bool changed = true; changed;) {
-            changed = false;
-            auto const look_at = [&changed](auto& wait, bool is_held_up) {
-                if (wait.is_stuck_ && !is_held_up)
-                    changed = !(wait.is_stuck_ = false);
-            };
-            all.waits.for_each([&](BlockingWait const& wait) {
-                look_at(wait, wait.is_held_up_by_those_that_are_stuck());
-            });
-            all.resource_waits.for_each([&](ResourceWait& wait) {
-                look_at(wait, is_held_up(wait, [](BlockingWait const& w) { return w.is_stuck_; }));
-            });
-        }
-    }
+    static void find_stuck() noexcept;
 
     /// Whether each function that holds the resource is in one of these waits.
     template <class Filter>
@@ -251,79 +162,25 @@ private:
     }
 
     /// How many functions of this thread hold the resource.
-    std::size_t count_held(void const* resource) const noexcept {
-        std::size_t count = 0;
-        for (auto const* scope = waiting_thread_; scope; scope = scope->outer())
-            count += scope->holds(resource);
-        return count;
-    }
+    std::size_t count_held(void const* resource) const noexcept;
 
-    bool is_held_up_by_those_that_are_stuck() const noexcept {
-        std::size_t threads = 0;
-        bool is_held_up = false;
-        registry().waits.for_each([&](BlockingWait const& other) {
-            if (!other.is_stuck_)
-                return;
-            is_held_up = is_held_up || other.holds_up(*this);
-            // A thread that waits inside a wait is counted once.
-            threads += other.is_innermost() && target_.is_turned_by_one_of(other.host_.identity);
-        });
-        registry().resource_waits.for_each([&](ResourceWait const& wait) {
-            is_held_up = is_held_up || (wait.is_stuck_ && wait.call_ == id_);
-        });
-        return is_held_up || (target_.threads > 1 && threads >= target_.threads);
-    }
+    bool is_held_up_by_those_that_are_stuck() const noexcept;
 
-    bool is_innermost() const noexcept {
-        bool is_last = true;
-        registry().waits.for_each([&](BlockingWait const& other) {
-            is_last &= other.thread_ != thread_ || other.id_ <= id_;
-        });
-        return is_last;
-    }
+    bool is_innermost() const noexcept;
 
-    static std::string stuck_in_words() {
-        std::string text;
-        bool is_for_resource = false;
-        registry().resource_waits.for_each(
-            [&](ResourceWait const& wait) { is_for_resource |= wait.is_stuck_; });
-        registry().waits.for_each([&](BlockingWait const& wait) {
-            if (wait.is_stuck_)
-                text += (text.empty() ? "" : ", ") + wait.waiter() + " waits for " +
-                        quoted(wait.target_);
-        });
-        return text +
-               (is_for_resource
-                    ? ": each holds what the task of another waits for: a token, a worker or "
-                      "the calling thread"
-                    : ": no thread is left to run the task; use co_await");
-    }
+    static std::string stuck_in_words();
 
-    std::string waiter() const {
-        if (host_.is_one())
-            return "a thread of \"" + host_.name + '"';
-        return waiting_thread_->in_words();
-    }
+    std::string waiter() const;
 
-    bool holds_up(BlockingWait const& other) const noexcept {
-        for (auto const* scope = waiting_thread_; scope; scope = scope->outer())
-            if (other.is_held_up_by(*scope))
-                return true;
-        return host_.is_one() && other.is_held_up_by(host_.identity);
-    }
+    bool holds_up(BlockingWait const& other) const noexcept;
 
     /// Whether the wait cannot end while the thread of this scope is blocked.
-    bool is_held_up_by(ServingScope const& scope) const noexcept {
-        if (scope.kind_ != Kind::worker)
-            return target_.is_held_up_by(scope.loop_);
-        return scope.work_.call == id_ || (what_ == For::end && (scope.loop_.loop == target_.loop ||
-                                                                 scope.pool() == target_.loop));
-    }
+    bool is_held_up_by(ServingScope const& scope) const noexcept;
     bool is_held_up_by(LoopIdentity const& host) const noexcept {
         return target_.is_held_up_by(host);
     }
 
-    static std::string quoted(LoopIdentity const& loop) { return '"' + *loop.name + '"'; }
+    static std::string quoted(LoopIdentity const& loop) { return joined({"\"", *loop.name, "\""}); }
 
     static ListHook<ResourceWait> const& link_of(ResourceWait const& wait) noexcept { return wait; }
 
@@ -342,3 +199,7 @@ private:
 };
 
 }  // namespace syncopate::inline v0_1::detail
+
+#ifndef SYNCOPATE_SEPARATE_COMPILATION
+#include <syncopate/detail/deadlock/wait_graph.ipp>
+#endif

@@ -14,10 +14,12 @@ namespace syncopate::inline v0_1::detail {
 
 using ErrorHandler = std::function<void(std::exception_ptr)>;
 
-/// One line, in one piece.
+/// One line, in one piece. The library's own errors begin with the name, which is not said twice.
 inline void log(std::string_view name, std::string_view text) {
     std::string line = "syncopate: ";
-    line.append(name).append(": ").append(text).append("\n");
+    if (!text.starts_with(name) || !text.substr(name.size()).starts_with(": "))
+        line.append(name).append(": ");
+    line.append(text).append("\n");
     std::clog << line << std::flush;
 }
 

@@ -2,8 +2,10 @@
 // is awaited.
 #pragma once
 
+#include <syncopate/asio.hpp>
 #include <syncopate/concepts.hpp>
 #include <syncopate/detail/intrusive_list.hpp>
+#include <syncopate/detail/loop/foreign_task.hpp>
 #include <syncopate/detail/task/awaitable_of.hpp>
 #include <syncopate/detail/task/cancel_request.hpp>
 #include <syncopate/detail/task/coroutine_state.hpp>
@@ -12,8 +14,8 @@
 #include <syncopate/detail/values/current_values.hpp>
 #include <syncopate/detail/values/task_values.hpp>
 
-#include <boost/asio/awaitable.hpp>
-#include <boost/asio/cancellation_signal.hpp>
+#include SYNCOPATE_ASIO(awaitable.hpp)
+#include SYNCOPATE_ASIO(cancellation_signal.hpp)
 
 #include <exception>
 #include <type_traits>
@@ -60,7 +62,7 @@ private:
     Nursery* nursery_;
     // Its context variables, which it inherits from the code that starts it.
     TaskValuesPointer const values_ = CurrentValues::of_new_task();
-    boost::asio::cancellation_signal signal_;
+    asio::cancellation_signal signal_;
     CoroutineBottom* bottom_ = nullptr;  // until the coroutine ends
     CancelRequest cancel_request_;
     // Whether the child has been started, and its starter runs again.
@@ -78,7 +80,7 @@ protected:
     ~TaskChild() = default;
 
     /// Runs the task. Its value goes to the outcome; it is dropped if that is null.
-    boost::asio::awaitable<void> run_task(Outcome<Result>* outcome) {
+    asio::awaitable<void> run_task(Outcome<Result>* outcome) {
         if constexpr (std::is_void_v<Result> && !DeferredOperation<T>)
             return awaitable_of(task_);  // as it is, without a frame around it
         else
@@ -86,7 +88,7 @@ protected:
     }
 
 private:
-    boost::asio::awaitable<void> run_task_into(Outcome<Result>* outcome) {
+    asio::awaitable<void> run_task_into(Outcome<Result>* outcome) {
         if constexpr (std::is_void_v<Result>)
             co_await awaitable_of(task_);
         else if (outcome)
@@ -108,7 +110,7 @@ public:
     ResultChild(Nursery& nursery, OwnedOrRef<T> task, Outcome<Result>& outcome)
         : TaskChild<T>(nursery, std::move(task)), outcome_(outcome) {}
 
-    boost::asio::awaitable<void> begin() { return this->run_task(&outcome_); }
+    asio::awaitable<void> begin() { return this->run_task(&outcome_); }
     void complete(std::exception_ptr error) noexcept;
 
 private:

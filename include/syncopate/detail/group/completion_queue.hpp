@@ -1,6 +1,7 @@
 // CompletionQueue: tasks that run side by side, and what has ended of them, oldest end first.
 #pragma once
 
+#include <syncopate/asio.hpp>
 #include <syncopate/detail/group/child.hpp>
 #include <syncopate/detail/group/nursery.hpp>
 #include <syncopate/detail/loop/unhandled.hpp>
@@ -8,8 +9,8 @@
 #include <syncopate/detail/task/outcome.hpp>
 #include <syncopate/detail/task/owned_or_ref.hpp>
 
-#include <boost/asio/awaitable.hpp>
-#include <boost/asio/this_coro.hpp>
+#include SYNCOPATE_ASIO(awaitable.hpp)
+#include SYNCOPATE_ASIO(this_coro.hpp)
 
 #include <cstddef>
 #include <exception>
@@ -24,7 +25,7 @@ namespace syncopate::inline v0_1::detail {
 /// Lives at one address. Destroyed before its tasks have ended, it has them cancelled, and they go on without it.
 template <class T>
 class CompletionQueue {
-    using Task = boost::asio::awaitable<T>;
+    using Task = asio::awaitable<T>;
     using Value = std::conditional_t<std::is_void_v<T>, std::monostate, T>;
 
 public:
@@ -41,12 +42,13 @@ public:
     }
 
     /// queue: null is the end.
-    static boost::asio::awaitable<std::optional<Value>> next(CompletionQueue* queue) {
+    static asio::awaitable<std::optional<Value>> next(CompletionQueue* queue) {
         if (!queue || queue->left_ == 0)
             co_return std::nullopt;
         if (!queue->is_started_)
-            queue->nursery_.open(co_await boost::asio::this_coro::executor);
+            queue->nursery_.open(co_await asio::this_coro::executor);
         co_await queue->wait();
+        queue->nursery_.throw_failure();  // one that was lost
         if (!queue->has_ended_one())
             throw_cancellation();
         --queue->left_;
@@ -59,7 +61,7 @@ public:
         }
     }
 
-    static boost::asio::awaitable<void> close(CompletionQueue* queue) {
+    static asio::awaitable<void> close(CompletionQueue* queue) {
         if (!queue)
             co_return;
         queue->left_ = 0;
@@ -79,7 +81,7 @@ private:
         Member(Nursery& nursery, OwnedOrRef<Task> task, CompletionQueue& queue)
             : TaskChild<Task>(nursery, std::move(task)), queue_(queue) {}
 
-        boost::asio::awaitable<void> begin() { return this->run_task(&outcome_); }
+        asio::awaitable<void> begin() { return this->run_task(&outcome_); }
 
         // Called only while the nursery is there, and so the queue.
         void complete(std::exception_ptr error) noexcept {
@@ -98,7 +100,7 @@ private:
     bool has_ended_one() const noexcept { return given_ < ended_.size(); }
 
     /// Returns when a task has ended that was not given yet, or when the awaiting coroutine has been cancelled.
-    boost::asio::awaitable<void> wait() {
+    asio::awaitable<void> wait() {
         auto const begin = [this]() noexcept { start(); };
         co_await nursery_.wait_for_one(begin, [this] { return has_ended_one(); });
     }

@@ -1,8 +1,9 @@
 // Nursery: where the tasks that belong together are started, cancelled and awaited.
 #pragma once
 
-#include <syncopate/detail/error/thrown_by.hpp>
+#include <syncopate/asio.hpp>
 #include <syncopate/detail/group/child.hpp>
+#include <syncopate/detail/group/child_failures.hpp>
 #include <syncopate/detail/intrusive_list.hpp>
 #include <syncopate/detail/loop/unhandled.hpp>
 #include <syncopate/detail/task/caller_executor.hpp>
@@ -17,12 +18,12 @@
 #include <syncopate/detail/values/current_values.hpp>
 #include <syncopate/error.hpp>
 
-#include <boost/asio/any_io_executor.hpp>
-#include <boost/asio/awaitable.hpp>
-#include <boost/asio/deferred.hpp>
-#include <boost/asio/dispatch.hpp>
-#include <boost/asio/post.hpp>
-#include <boost/asio/this_coro.hpp>
+#include SYNCOPATE_ASIO(any_io_executor.hpp)
+#include SYNCOPATE_ASIO(awaitable.hpp)
+#include SYNCOPATE_ASIO(deferred.hpp)
+#include SYNCOPATE_ASIO(dispatch.hpp)
+#include SYNCOPATE_ASIO(post.hpp)
+#include SYNCOPATE_ASIO(this_coro.hpp)
 
 #include <concepts>
 #include <cstddef>
@@ -50,8 +51,7 @@ public:
 
     Nursery() = default;
     explicit Nursery(
-        boost::asio::any_io_executor executor,
-        OnParentCancel on_parent_cancel = OnParentCancel::propagate)
+        asio::any_io_executor executor, OnParentCancel on_parent_cancel = OnParentCancel::propagate)
         : executor_(std::move(executor)), on_parent_cancel_(on_parent_cancel), is_open_(true) {}
     Nursery(Nursery const&) = delete;
     Nursery& operator=(Nursery const&) = delete;
@@ -65,10 +65,11 @@ public:
     }
 
     /// Opens a nursery without children, on this executor. What was before is forgotten.
-    void open(boost::asio::any_io_executor executor) noexcept {
+    void open(asio::any_io_executor executor) noexcept {
         executor_ = std::move(executor);
         is_open_ = true;
-        is_cancelled_ = is_cancelled_by_parent_ = has_lost_one_ = false;
+        is_cancelled_ = is_cancelled_by_parent_ = false;
+        failures_.forget_lost();
     }
 
     /// Makes a child and runs it up to its first suspension, or its end; later, in a long chain of these calls.
@@ -144,14 +145,7 @@ public:
 
     /// Records a failure, and cancels all children.
     void fail(std::exception_ptr error) noexcept {
-        try {
-            failures_.push_back(error);
-        } catch (...) {
-            if (failure_without_memory_)
-                report_unhandled(std::move(error));
-            else
-                failure_without_memory_ = std::move(error);
-        }
+        failures_.add(std::move(error));
         cancel();
     }
 
@@ -162,44 +156,32 @@ public:
     void close() noexcept { is_open_ = false; }
 
     /// Gives the recorded failures, oldest first. A child that was lost with its frame counts as one.
-    /// Throws: std::bad_alloc, if there is no memory for that now either.
-    std::vector<std::exception_ptr> take_failures() {
-        if (failure_without_memory_)
-            failures_.push_back(std::exchange(failure_without_memory_, nullptr));
-        if (has_lost_one_)
-            failures_.push_back(error_of(Errc::loop_failed, "a child of the task"));
-        return std::exchange(failures_, {});
-    }
+    /// Throws: std::bad_alloc.
+    std::vector<std::exception_ptr> take_failures() { return failures_.take(); }
 
     /// Throws the first failure, if there is one, and reports the others as unhandled.
-    void throw_failure() {
-        auto const failures = take_failures();
-        if (failures.empty())
-            return;
-        for (std::size_t i = 1; i < failures.size(); ++i)
-            report_unhandled(failures[i]);
-        std::rethrow_exception(failures.front());
-    }
+    void throw_failure() { failures_.throw_first(); }
 
     /// Calls `begin`, which starts children, and returns when all children have ended. Throws nothing, but
     /// for a cancellation that came before it.
     ///
     /// begin:     does not throw: see start_or_fail().
     template <std::invocable Begin>
-    boost::asio::awaitable<void> supervise(Begin& begin) {
+    asio::awaitable<void> supervise(Begin& begin) {
         return supervisor_.wait(
             begin, [this] { return held_ == 0; }, [this] { cancel_by_parent(); },
             [this] { return ChildrenWait(caller_of(executor_)); });
     }
 
-    /// Calls `begin`, and returns when `has_happened()`, or when the supervisor is cancelled. The children go on.
+    /// Calls `begin`, and returns when `has_happened()`, when no child is left, or when the supervisor is cancelled. The
+    /// children go on.
     ///
     /// has_happened: becomes true in the complete() of a child, which calls notify_supervisor() then.
     template <std::invocable Begin, std::predicate HasHappened>
-    boost::asio::awaitable<void> wait_for_one(Begin& begin, HasHappened has_happened) {
+    asio::awaitable<void> wait_for_one(Begin& begin, HasHappened has_happened) {
         bool is_cancelled = false;
         co_await supervisor_.wait(
-            begin, [&] { return is_cancelled || has_happened(); },
+            begin, [&] { return is_cancelled || has_happened() || held_ == 0; },
             [&] {
                 is_cancelled = true;
                 supervisor_.resume();
@@ -245,7 +227,7 @@ private:
         try {
             if (!here_)
                 here_ = std::make_shared<Nursery*>(this);
-            boost::asio::post(executor_, [here = here_] {
+            asio::post(executor_, [here = here_] {
                 if (*here)
                     (*here)->cancel_once_more();
             });
@@ -262,7 +244,7 @@ private:
         std::exception_ptr error;
         try {
             if (begins == Begins::later)
-                co_await boost::asio::post(boost::asio::deferred);
+                co_await asio::post(asio::deferred);
             co_await child->begin();
         } catch (...) {
             error = std::current_exception();
@@ -270,8 +252,8 @@ private:
         // The task may have moved to another thread by bind_executor, and is cancelled here as long as the coroutine
         // exists: so that ends here.
         if (!is_on_io_context(*child->bottom_)) {
-            co_await boost::asio::this_coro::throw_if_cancelled(false);
-            co_await boost::asio::dispatch(boost::asio::deferred);
+            co_await asio::this_coro::throw_if_cancelled(false);
+            co_await asio::dispatch(asio::deferred);
         }
         child->bottom_ = nullptr;
         child->cancel_request_.end();
@@ -298,26 +280,30 @@ private:
             nursery->release_one();
     }
 
-    /// The child's frame has been destroyed before its end.
+    /// The child's frame has been destroyed before its end: with the loop, or alone, where Asio had no memory to resume
+    /// it. The others go on then, and are cancelled as after a failure.
     void lost(Child const& child) noexcept {
-        has_lost_one_ |= child.is_running_;
+        if (child.is_running_)
+            failures_.add_lost();
         if (--held_ == 0)
-            supervisor_.drop();
+            return supervisor_.drop();
+        // Not where the loop is about to end, and destroys everybody.
+        auto const* const io = io_executor(executor_);
+        if (failures_.has_lost_one() && !is_cancelled_ && io && io->running_in_this_thread())
+            cancel_children_later();
     }
 
-    boost::asio::any_io_executor executor_;
+    asio::any_io_executor executor_;
     OnParentCancel on_parent_cancel_ = OnParentCancel::propagate;
     bool is_open_ = false;
     bool is_cancelled_ = false;
     bool is_cancelled_by_parent_ = false;
-    bool has_lost_one_ = false;
     bool is_notified_ = false;
     std::size_t held_ = 0;  // by children and Holds
     IntrusiveList<Child> starting_;
     IntrusiveList<Child> running_;
     IntrusiveList<Child> cancelled_;
-    std::vector<std::exception_ptr> failures_;
-    std::exception_ptr failure_without_memory_;  // one that had no room in failures_
+    ChildFailures failures_;
     ParkedCoroutine supervisor_;
     std::shared_ptr<Nursery*> here_;  // for what is posted: null once the nursery is gone
 };

@@ -1,6 +1,7 @@
 // Racer: a child of race(): the first of them to end decides the race. Finish: who that was.
 #pragma once
 
+#include <syncopate/asio.hpp>
 #include <syncopate/concepts.hpp>
 #include <syncopate/detail/group/child.hpp>
 #include <syncopate/detail/group/nursery.hpp>
@@ -8,7 +9,7 @@
 #include <syncopate/detail/task/outcome.hpp>
 #include <syncopate/detail/task/owned_or_ref.hpp>
 
-#include <boost/asio/awaitable.hpp>
+#include SYNCOPATE_ASIO(awaitable.hpp)
 
 #include <cstddef>
 #include <exception>
@@ -41,7 +42,7 @@ public:
         : TaskChild<T>(nursery, std::move(task)), outcome_(outcome), finish_(finish),
           index_(index) {}
 
-    boost::asio::awaitable<void> begin() { return this->run_task(&outcome_); }
+    asio::awaitable<void> begin() { return this->run_task(&outcome_); }
 
     void complete(std::exception_ptr error) noexcept {
         bool const has_failed = this->is_failure(error);

@@ -1,6 +1,7 @@
 // StartedChild: the child of TaskGroup::start(). ReadyState: through it the child says that it is ready.
 #pragma once
 
+#include <syncopate/asio.hpp>
 #include <syncopate/concepts.hpp>
 #include <syncopate/detail/error/thrown_by.hpp>
 #include <syncopate/detail/group/child.hpp>
@@ -13,7 +14,7 @@
 #include <syncopate/error.hpp>
 #include <syncopate/ready.hpp>
 
-#include <boost/asio/awaitable.hpp>
+#include SYNCOPATE_ASIO(awaitable.hpp)
 
 #include <exception>
 #include <memory>
@@ -56,7 +57,7 @@ public:
     /// Calls `start`, which starts the child, and waits for the outcome. Cancelling the wait cancels the
     /// child, and still waits for its end.
     template <class Start>
-    boost::asio::awaitable<void> wait(Nursery& nursery, Start& start) {
+    asio::awaitable<void> wait(Nursery& nursery, Start& start) {
         return starter_.wait(
             start, [this] { return !outcome_.empty(); }, [this, &nursery] { cancel(nursery); });
     }
@@ -98,9 +99,7 @@ public:
             state_->lost();
     }
 
-    boost::asio::awaitable<void> begin() {
-        return awaitable_from(function_.get(), Ready<V>(state_));
-    }
+    asio::awaitable<void> begin() { return awaitable_from(function_.get(), Ready<V>(state_)); }
 
     void complete(std::exception_ptr error) noexcept {
         if (!std::exchange(state_, nullptr)->end(error) && is_failure(error))
@@ -113,7 +112,7 @@ private:
 };
 
 template <class V, class F>
-boost::asio::awaitable<V> start_child(Nursery& nursery, OwnedOrRef<F> function) {
+asio::awaitable<V> start_child(Nursery& nursery, OwnedOrRef<F> function) {
     auto const state = std::make_shared<ReadyState<V>>();
     auto const start = [&]() noexcept {
         try {

@@ -2,6 +2,7 @@
 // TimedTask: the same with a deadline.
 #pragma once
 
+#include <syncopate/asio.hpp>
 #include <syncopate/concepts.hpp>
 #include <syncopate/detail/group/child.hpp>
 #include <syncopate/detail/group/nursery.hpp>
@@ -13,8 +14,8 @@
 #include <syncopate/detail/task/owned_or_ref.hpp>
 #include <syncopate/detail/wait/deadline.hpp>
 
-#include <boost/asio/any_io_executor.hpp>
-#include <boost/asio/awaitable.hpp>
+#include SYNCOPATE_ASIO(any_io_executor.hpp)
+#include SYNCOPATE_ASIO(awaitable.hpp)
 
 #include <optional>
 #include <utility>
@@ -28,7 +29,7 @@ public:
     using Result = task_result_t<T>;
 
     SupervisedTask(
-        boost::asio::any_io_executor executor,
+        asio::any_io_executor executor,
         OwnedOrRef<T> task,
         Nursery::OnParentCancel on_parent_cancel = Nursery::OnParentCancel::propagate)
         : nursery_(std::move(executor), on_parent_cancel), start_{*this, std::move(task)} {}
@@ -37,7 +38,7 @@ public:
 
     /// Runs the task, once, and returns when it has ended. Throws nothing, but for a cancellation that
     /// came before it.
-    boost::asio::awaitable<void> run() { return nursery_.supervise(start_); }
+    asio::awaitable<void> run() { return nursery_.supervise(start_); }
 
     void cancel() noexcept { nursery_.cancel(); }
 
@@ -87,7 +88,7 @@ template <Task T>
 class TimedTask final : public SupervisedTask<T> {
 public:
     /// deadline:  no_deadline: none. Deadline::min(): the task is cancelled at its first suspension.
-    TimedTask(boost::asio::any_io_executor const& executor, OwnedOrRef<T> task, Deadline deadline)
+    TimedTask(asio::any_io_executor const& executor, OwnedOrRef<T> task, Deadline deadline)
         : SupervisedTask<T>(executor, std::move(task)) {
         if (deadline == (Deadline::min)())
             this->cancel_once_started();
@@ -107,7 +108,7 @@ private:
         }
     };
 
-    void start_alarm(boost::asio::any_io_executor const& executor, Deadline deadline) {
+    void start_alarm(asio::any_io_executor const& executor, Deadline deadline) {
         limit_.emplace(caller_of(executor));
         alarm_.emplace(executor, deadline, Expire{*this});
     }

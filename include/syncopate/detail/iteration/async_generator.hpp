@@ -2,14 +2,17 @@
 // it.
 #pragma once
 
+#include <syncopate/asio.hpp>
 #include <syncopate/concepts.hpp>
 #include <syncopate/detail/iteration/drain.hpp>
 #include <syncopate/detail/iteration/generator_core.hpp>
 #include <syncopate/detail/iteration/leftover.hpp>
+#include <syncopate/detail/loop/foreign_task.hpp>
+#include <syncopate/detail/task/awaitable_of.hpp>
 
-#include <boost/asio/async_result.hpp>
-#include <boost/asio/awaitable.hpp>
-#include <boost/asio/this_coro.hpp>
+#include SYNCOPATE_ASIO(async_result.hpp)
+#include SYNCOPATE_ASIO(awaitable.hpp)
+#include SYNCOPATE_ASIO(this_coro.hpp)
 
 #include <concepts>
 #include <coroutine>
@@ -46,7 +49,8 @@ concept ThisCoroRequest = ThisCoroTraits<std::remove_cvref_t<A>>::value;
 
 // The types that the body can await.
 template <class A>
-concept AwaitableInGenerator = Awaitable<A> || DeferredOperation<A> || ThisCoroRequest<A>;
+concept AwaitableInGenerator =
+    Awaitable<A> || DeferredOperation<A> || ForeignAwaitable<A> || ThisCoroRequest<A>;
 
 template <class A>
 struct AwaitedInGenerator : TaskResult<A> {};
@@ -139,9 +143,16 @@ private:
         if constexpr (ThisCoroRequest<A>)
             co_await asio::this_coro::throw_if_cancelled(throw_if_cancelled);
         if constexpr (std::is_void_v<Result>)
-            co_await std::forward<A>(operand_);
+            co_await operand();
         else
-            result_.emplace(co_await std::forward<A>(operand_));
+            result_.emplace(co_await operand());
+    }
+
+    decltype(auto) operand() {
+        if constexpr (ForeignAwaitable<A>)
+            return await_foreign(std::remove_reference_t<A>(std::forward<A>(operand_)));
+        else
+            return std::forward<A>(operand_);
     }
 
     A&& operand_;

@@ -1,9 +1,10 @@
 // DrainableIterable: an iterable that can give many items without a coroutine for each. Drained: why that ended.
 #pragma once
 
+#include <syncopate/asio.hpp>
 #include <syncopate/concepts.hpp>
 
-#include <boost/asio/any_io_executor.hpp>
+#include SYNCOPATE_ASIO(any_io_executor.hpp)
 
 #include <concepts>
 #include <type_traits>
@@ -29,7 +30,7 @@ struct ItemSink {
 template <class I>
 concept DrainableIterable = AsyncIterable<I> && requires(
                                                     std::remove_reference_t<I>& iterable,
-                                                    boost::asio::any_io_executor const& executor,
+                                                    asio::any_io_executor const& executor,
                                                     ItemSink<iterable_value_t<I>> sink) {
     { drain_ready(iterable, executor, sink) } -> std::same_as<Drained>;
 };

@@ -3,16 +3,20 @@
 // aclose().
 #pragma once
 
+#include <syncopate/asio.hpp>
 #include <syncopate/detail/intrusive_list.hpp>
+#include <syncopate/detail/task/caller_executor.hpp>
+#include <syncopate/detail/values/current_values.hpp>
+#include <syncopate/detail/values/task_values.hpp>
 #include <syncopate/detail/wait/forks.hpp>
 
-#include <boost/asio/any_io_executor.hpp>
-#include <boost/asio/dispatch.hpp>
-#include <boost/asio/execution/context.hpp>
-#include <boost/asio/execution/outstanding_work.hpp>
-#include <boost/asio/execution_context.hpp>
-#include <boost/asio/prefer.hpp>
-#include <boost/asio/query.hpp>
+#include SYNCOPATE_ASIO(any_io_executor.hpp)
+#include SYNCOPATE_ASIO(dispatch.hpp)
+#include SYNCOPATE_ASIO(execution/context.hpp)
+#include SYNCOPATE_ASIO(execution/outstanding_work.hpp)
+#include SYNCOPATE_ASIO(execution_context.hpp)
+#include SYNCOPATE_ASIO(prefer.hpp)
+#include SYNCOPATE_ASIO(query.hpp)
 
 #include <atomic>
 #include <condition_variable>
@@ -24,8 +28,6 @@
 #include <utility>
 
 namespace syncopate::inline v0_1::detail {
-
-namespace asio = boost::asio;
 
 class GeneratorCore;
 
@@ -60,7 +62,7 @@ public:
     std::shared_ptr<GeneratorRegistry> const& registry() const noexcept { return registry_; }
 
 private:
-    void shutdown() override;
+    inline void shutdown() override;
 
     std::shared_ptr<GeneratorRegistry> registry_ = std::make_shared<GeneratorRegistry>();
 };
@@ -96,6 +98,8 @@ private:
     friend class GeneratorService;
     enum State : unsigned { idle = 0, running = 1, abandoned = 2, closed = 4 };
 
+    // Not inlined: its executors would burden the frame of each step.
+    void follow_without_caller(asio::any_io_executor const& executor);
     void leave_registry() noexcept;
     void dispose() noexcept;
 
@@ -104,7 +108,8 @@ private:
     std::shared_ptr<GeneratorRegistry> registry_;
     unsigned followed_in_ = 0;
     asio::any_io_executor executor_;
-    BodyFrame body_;  // the last member, destroyed first: the body may need the others
+    TaskValuesPointer values_;  // of the last step's task; what the body destroys sees them
+    BodyFrame body_;            // the last member, destroyed first: the body may need the others
 };
 
 inline bool GeneratorCore::begin_step() {
@@ -127,13 +132,28 @@ inline void GeneratorCore::end_step() noexcept {
 }
 
 inline void GeneratorCore::follow(asio::any_io_executor const& executor) {
-    if (registry_ && executor == executor_)
+    if (CurrentValues::are_used())
+        values_ = values_of(executor);
+    // As nearly always: compared without a copy.
+    if (auto const* const io = io_executor(executor); io && registry_) {
+        auto const* const last = executor_.target<IoExecutor>();
+        if (last && *last == *io)
+            return;
+    }
+    follow_without_caller(executor);
+}
+
+inline void GeneratorCore::follow_without_caller(asio::any_io_executor const& executor) {
+    // Without the link to the step's caller: as long as somebody keeps that, the coroutine that has run the step is
+    // not used again, and each step would spawn one.
+    auto kept = without_caller(executor);
+    if (registry_ && kept == executor_)
         return;
     auto& context = asio::query(executor, asio::execution::context);
     auto registry = asio::use_service<GeneratorService>(context).registry();
     leave_registry();
     // Were work tracked, a suspended generator would keep the loop from running out of work.
-    executor_ = asio::prefer(executor, asio::execution::outstanding_work.untracked);
+    executor_ = asio::prefer(std::move(kept), asio::execution::outstanding_work.untracked);
     registry_ = std::move(registry);
     followed_in_ = this_process();
     std::lock_guard const lock(registry_->mutex);
@@ -157,7 +177,7 @@ inline void GeneratorCore::close() noexcept {
 }
 
 inline void GeneratorCore::dispose() noexcept {
-    close();
+    call_with_values(values_.get(), [this] { close(); });
     delete this;
 }
 

@@ -1,12 +1,14 @@
 // IterableHolder: an iterable with the source that it is made from, when it is first needed.
 #pragma once
 
+#include <syncopate/asio.hpp>
 #include <syncopate/concepts.hpp>
+#include <syncopate/detail/loop/foreign_task.hpp>
 #include <syncopate/detail/task/awaitable_of.hpp>
 #include <syncopate/detail/task/object_slot.hpp>
 #include <syncopate/detail/task/owned_or_ref.hpp>
 
-#include <boost/asio/awaitable.hpp>
+#include SYNCOPATE_ASIO(awaitable.hpp)
 
 #include <type_traits>
 #include <utility>
@@ -32,7 +34,7 @@ public:
     bool is_made() const noexcept { return !iterable_.is_empty(); }
 
     /// On the loop, once.
-    boost::asio::awaitable<void> make() {
+    asio::awaitable<void> make() {
         if constexpr (PlainFactory<S>)
             make_into(iterable_, source_);
         else

@@ -1,20 +1,28 @@
 // Iteration: an asynchronous iterable while it is iterated over, and its release.
 #pragma once
 
+#include <syncopate/asio.hpp>
 #include <syncopate/concepts.hpp>
 #include <syncopate/detail/iteration/drain.hpp>
 #include <syncopate/detail/iteration/iterable_holder.hpp>
 #include <syncopate/detail/iteration/leftover.hpp>
 #include <syncopate/detail/task/awaitable_of.hpp>
 
-#include <boost/asio/any_io_executor.hpp>
-#include <boost/asio/awaitable.hpp>
+#include SYNCOPATE_ASIO(any_io_executor.hpp)
+#include SYNCOPATE_ASIO(awaitable.hpp)
 
 #include <exception>
 #include <optional>
 #include <utility>
 
 namespace syncopate::inline v0_1::detail {
+
+/// Whether an iterable only refers to one of the user's.
+template <class I>
+constexpr bool borrows = false;
+template <class I>
+    requires requires { I::is_borrowed; }
+constexpr bool borrows<I> = I::is_borrowed;
 
 /// Closed after the last item, an exception, or a clean-up: then the iterable is not used any more, and one
 /// that was owned has been destroyed on the loop. S: as for IterableHolder.
@@ -29,8 +37,8 @@ public:
     /// Whether the iterable is the user's, and can take back what it has given.
     static constexpr bool is_resumable = Holder::is_borrowed && ResumableIterable<Iterable>;
     /// Whether items are lost with the iteration: the iterable is the user's, and is not told of its end.
-    static constexpr bool loses_items =
-        Holder::is_borrowed && !ResumableIterable<Iterable> && !ClosableIterable<Iterable>;
+    static constexpr bool loses_items = (Holder::is_borrowed || borrows<Iterable>) &&
+                                        !ResumableIterable<Iterable> && !ClosableIterable<Iterable>;
 
     /// Whether there is nothing to clean up on the loop before the first item was asked for.
     static constexpr bool begins_with_first_item = !AsyncIterable<S> || ResumableIterable<Iterable>;
@@ -48,7 +56,7 @@ public:
         return true;
     }
 
-    boost::asio::awaitable<std::optional<Item>> next() {
+    asio::awaitable<std::optional<Item>> next() {
         has_begun_ = true;
         std::exception_ptr error;
         try {
@@ -69,7 +77,7 @@ public:
 
     /// Hands the items that need no waiting to the sink: see DrainableIterable.
     template <class Sink>
-    Drained drain(boost::asio::any_io_executor const& executor, Sink sink) {
+    Drained drain(asio::any_io_executor const& executor, Sink sink) {
         if constexpr (!DrainableIterable<Iterable>) {
             return Drained::pending;
         } else {
@@ -92,7 +100,7 @@ public:
     }
 
     /// Cleans up an iteration that has been left early. An iterable that can be resumed stays as it is.
-    boost::asio::awaitable<void> close() {
+    asio::awaitable<void> close() {
         std::exception_ptr error;
         try {
             if constexpr (ClosableIterable<Iterable> && !is_resumable)

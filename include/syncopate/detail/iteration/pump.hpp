@@ -1,6 +1,7 @@
 // Pump: a task on the loop that produces items ahead of their consumer, into a ring.
 #pragma once
 
+#include <syncopate/asio.hpp>
 #include <syncopate/concepts.hpp>
 #include <syncopate/detail/call/call.hpp>
 #include <syncopate/detail/iteration/drain.hpp>
@@ -17,12 +18,12 @@
 #include <syncopate/detail/work/consumer_thread.hpp>
 #include <syncopate/error.hpp>
 
-#include <boost/asio/any_io_executor.hpp>
-#include <boost/asio/awaitable.hpp>
-#include <boost/asio/cancellation_state.hpp>
-#include <boost/asio/post.hpp>
-#include <boost/asio/this_coro.hpp>
-#include <boost/asio/use_awaitable.hpp>
+#include SYNCOPATE_ASIO(any_io_executor.hpp)
+#include SYNCOPATE_ASIO(awaitable.hpp)
+#include SYNCOPATE_ASIO(cancellation_state.hpp)
+#include SYNCOPATE_ASIO(post.hpp)
+#include SYNCOPATE_ASIO(this_coro.hpp)
+#include SYNCOPATE_ASIO(use_awaitable.hpp)
 
 #include <atomic>
 #include <cstddef>
@@ -62,8 +63,7 @@ public:
     /// Throws: Errc::timed_out after the deadline.
     std::optional<Item> next(Deadline deadline) {
         loop().require_here();
-        if (loop().running_in_this_thread())
-            loop().throw_blocks_itself();
+        loop().require_other_thread();
         loop().require_open();
         if (consumer_.has_work()) [[unlikely]]
             do_work();
@@ -135,6 +135,8 @@ private:
         consumer_.require_idle();
         OneShotEvent event;
         Loop::Blocking blocking(loop(), event);
+        auto stop = [this]() noexcept { withdraw_or_stop(); };
+        FiberScope::Stoppable const stoppable(blocking.fiber(), stop);
         return ring_.wait_for_item(
             event, [&] { return consumer_.wait_until(blocking, event, deadline); });
     }
@@ -177,9 +179,9 @@ private:
         }
     }
 
-    boost::asio::awaitable<void> body() override {
-        namespace this_coro = boost::asio::this_coro;
-        boost::asio::any_io_executor const executor = co_await this_coro::executor;
+    asio::awaitable<void> body() override {
+        namespace this_coro = asio::this_coro;
+        asio::any_io_executor const executor = co_await this_coro::executor;
         try {
             for (std::size_t left = items_per_turn; reason() == Errc{};) {
                 // Again after a wake-up: it may have been meant for an earlier announcement.
@@ -213,14 +215,14 @@ private:
                     --left;
                 }
                 if (left == 0) {
-                    co_await boost::asio::post(boost::asio::use_awaitable);
+                    co_await asio::post(asio::use_awaitable);
                     left = items_per_turn;
                 }
             }
         } catch (...) {
             error_ = std::current_exception();
         }
-        co_await this_coro::reset_cancellation_state(boost::asio::disable_cancellation());
+        co_await this_coro::reset_cancellation_state(asio::disable_cancellation());
         if (has_left_loop())
             co_await return_to_loop();
         try {

@@ -1,6 +1,7 @@
 // ReadAheadSource: the consumer's end of a Pump, for a range.
 #pragma once
 
+#include <syncopate/detail/iteration/close_iteration.hpp>
 #include <syncopate/detail/iteration/iteration.hpp>
 #include <syncopate/detail/iteration/pump.hpp>
 #include <syncopate/detail/iteration/range_source.hpp>
@@ -27,9 +28,7 @@ public:
     ReadAheadSource(
         Loop& loop, S&& source, std::size_t count, std::stop_token stop, std::source_location where)
         : pump_(std::make_shared<Pump<S>>(loop, std::forward<S>(source), count, where)),
-          stop_(std::move(stop)) {
-        if (stop_.stop_possible())
-            on_stop_.emplace(stop_, Canceller{pump_.get()});
+          stop_(std::move(stop)), on_stop_(std::in_place, stop_, Canceller{pump_.get()}) {
         pump_->start();
     }
 

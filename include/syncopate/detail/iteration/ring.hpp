@@ -38,7 +38,7 @@ namespace syncopate::inline v0_1::detail {
 /// published that it has read beyond it: then it has left the piece, and has read the link that leads on, which
 /// the producer may change from then on. The link and the end of a piece are the producer's to write; the
 /// consumer reads the link after it has acquired the position of an item in the piece behind it.
-template <class T, Platform P = LinuxPlatform>
+template <class T, Platform P = SystemPlatform>
 class Ring {
     using OneShotEvent = BasicOneShotEvent<P>;
 

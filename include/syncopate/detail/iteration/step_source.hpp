@@ -2,9 +2,11 @@
 // which its consumer may give up waiting.
 #pragma once
 
+#include <syncopate/asio.hpp>
 #include <syncopate/concepts.hpp>
 #include <syncopate/detail/call/blocking_call.hpp>
 #include <syncopate/detail/call/task_call.hpp>
+#include <syncopate/detail/iteration/close_iteration.hpp>
 #include <syncopate/detail/iteration/iteration.hpp>
 #include <syncopate/detail/iteration/leftover.hpp>
 #include <syncopate/detail/iteration/range_source.hpp>
@@ -17,7 +19,7 @@
 #include <syncopate/detail/work/consumer_thread.hpp>
 #include <syncopate/error.hpp>
 
-#include <boost/asio/awaitable.hpp>
+#include SYNCOPATE_ASIO(awaitable.hpp)
 
 #include <atomic>
 #include <memory>
@@ -31,7 +33,7 @@ namespace syncopate::inline v0_1::detail {
 /// The task that makes the next item.
 template <IterableSource S>
 struct NextStep {
-    boost::asio::awaitable<std::optional<typename Iteration<S>::Item>> operator()() const {
+    asio::awaitable<std::optional<typename Iteration<S>::Item>> operator()() const {
         return iteration->next();
     }
 
@@ -75,7 +77,14 @@ public:
             return true;
         consumer_.require_idle();
         Loop::Blocking blocking(this->loop(), done_, refused);
-        return consumer_.wait_until(blocking, done_, deadline);
+        if (!blocking.fiber() || refused == BlockingWait::Refuse::cycles)
+            return consumer_.wait_until(blocking, done_, deadline);
+        auto stop = [this]() noexcept { this->withdraw_or_cancel(Errc::cancelled); };
+        FiberScope::Stoppable const stoppable(blocking.fiber(), stop);
+        bool const has_ended = consumer_.wait_until(blocking, done_, deadline);
+        if (has_ended && this->was_cancelled())
+            stoppable.set_delivered();
+        return has_ended;
     }
 
     /// After its end, once.
@@ -173,8 +182,7 @@ public:
         if (!step_) {
             if (is_at_end())
                 return std::nullopt;
-            if (loop_->running_in_this_thread())
-                loop_->throw_blocks_itself();
+            loop_->require_other_thread();
             loop_->require_open();
             auto step = std::make_shared<LongStep<S>>(*loop_, iteration_, stop_, where_, values_);
             step->start();

@@ -1,17 +1,21 @@
 // CallerLoop: a loop that its caller's thread turns, and only while that thread is blocked on it.
 #pragma once
 
+#include <syncopate/asio.hpp>
+#include <syncopate/detail/deadlock/fiber_scope.hpp>
 #include <syncopate/detail/deadlock/serving_scope.hpp>
 #include <syncopate/detail/loop/own_loop.hpp>
 #include <syncopate/detail/wait/deadline.hpp>
 #include <syncopate/detail/wait/kept_for_ever.hpp>
 #include <syncopate/detail/wait/one_shot_event.hpp>
+#include <syncopate/detail/wait/thread.hpp>
 #include <syncopate/options.hpp>
 
-#include <boost/asio/io_context.hpp>
+#include SYNCOPATE_ASIO(io_context.hpp)
 
 #include <atomic>
 #include <memory>
+#include <system_error>
 #include <thread>
 #include <utility>
 
@@ -29,7 +33,7 @@ public:
 
     /// The io_context, for users who register with it: that is no use of the loop yet.
     /// Throws: Errc::forked, Errc::runner_closed.
-    boost::asio::io_context& open_context() {
+    asio::io_context& open_context() {
         if (was_forked())
             throw_error(Errc::forked);
         require_open();
@@ -60,14 +64,19 @@ private:
     /// Then the caller looks at its event, as after every turn.
     void look_again() noexcept { is_look_queued_.exchange(false, std::memory_order_acq_rel); }
 
-    bool begin_blocking() override {
-        if (context().get_executor().running_in_this_thread())
+    bool begin_blocking(FiberScope* fiber) override {
+        if (context().get_executor().running_in_this_thread()) {
+            if (fiber)
+                return false;
             throw_blocks_itself();
+        }
         auto const self = std::this_thread::get_id();
         std::thread::id turning;
-        if (turning_on_.compare_exchange_strong(turning, self, std::memory_order_acquire))
+        if (turning_on_.compare_exchange_strong(turning, self, std::memory_order_acquire)) {
+            turning_for_.store(fiber, std::memory_order_relaxed);
             return true;
-        if (turning == self)
+        }
+        if (turning == self && turning_for_.load(std::memory_order_relaxed) == fiber)
             return false;  // inside what the blocked caller does for its task
         throw DeadlockError(
             '"' + options().name() +
@@ -89,6 +98,28 @@ private:
         if (was_forked())
             keep_for_ever(std::exchange(last, nullptr));
         return last;
+    }
+
+    /// A fiber of another loop, which is to go on meanwhile: so a thread is needed that turns this one.
+    bool block_fiber(
+        FiberScope& fiber,
+        OneShotEvent& event,
+        Deadline deadline,
+        FiberScope::Others others) noexcept override {
+        if (running_in_this_thread())
+            return fiber.wait_until(event, deadline, others);
+        OneShotEvent turned;
+        try {
+            auto thread = start_thread([&] {
+                block(event, deadline);
+                turned.set();
+            });
+            fiber.wait_until(turned, no_deadline);
+            thread.join();
+        } catch (std::system_error const&) {
+            return block(event, deadline);  // there is no thread: the fiber's has to do it
+        }
+        return event.is_signalled();
     }
 
     /// Turns once, also after the deadline: who polls gets on.
@@ -133,6 +164,8 @@ private:
     }
 
     bool after_close(Deadline deadline) noexcept override {
+        if (!are_remains_destroyed_)
+            gate().tell_of_end();
         if (!gate().close_workers(deadline))
             return false;
         if (!std::exchange(are_remains_destroyed_, true))
@@ -141,6 +174,7 @@ private:
     }
 
     std::atomic<std::thread::id> turning_on_;
+    std::atomic<FiberScope*> turning_for_{nullptr};  // null: for the thread itself
     std::atomic<bool> is_look_queued_{false};
     MemberOperation<CallerLoop, &CallerLoop::look_again> look_{*this};
     std::shared_ptr<Loop> abandoned_;

@@ -2,6 +2,7 @@
 // the gate of an execution context.
 #pragma once
 
+#include <syncopate/asio.hpp>
 #include <syncopate/detail/deadlock/loop_identity.hpp>
 #include <syncopate/detail/intrusive_list.hpp>
 #include <syncopate/detail/loop/library.hpp>
@@ -11,11 +12,11 @@
 #include <syncopate/detail/task/caller_executor.hpp>
 #include <syncopate/detail/wait/deadline.hpp>
 
-#include <boost/asio/any_io_executor.hpp>
-#include <boost/asio/execution/context.hpp>
-#include <boost/asio/execution_context.hpp>
-#include <boost/asio/post.hpp>
-#include <boost/asio/query.hpp>
+#include SYNCOPATE_ASIO(any_io_executor.hpp)
+#include SYNCOPATE_ASIO(execution/context.hpp)
+#include SYNCOPATE_ASIO(execution_context.hpp)
+#include SYNCOPATE_ASIO(post.hpp)
+#include SYNCOPATE_ASIO(query.hpp)
 
 #include <chrono>
 #include <memory>
@@ -45,10 +46,9 @@ class TurnGate;
 /// 5. When none is left, the workers are closed.
 class ContextGate {
 public:
-    static std::shared_ptr<ContextGate> of(boost::asio::any_io_executor const& executor);
+    static std::shared_ptr<ContextGate> of(asio::any_io_executor const& executor);
 
-    explicit ContextGate(boost::asio::execution_context& context) noexcept
-        : execution_context_(context) {}
+    explicit ContextGate(asio::execution_context& context) noexcept : execution_context_(context) {}
 
     /// The runner's loop, if it owns the context.
     Loop* loop() const noexcept { return loop_; }
@@ -78,6 +78,12 @@ public:
         return true;
     }
 
+    /// The context's own executor, without strands: of whoever came to the gate first. Null when the context has ended.
+    asio::any_io_executor context_executor() const {
+        std::lock_guard const lock(mutex_);
+        return executor_;
+    }
+
     /// The default pool of the coroutines here. It is closed with the execution context.
     /// make: makes the pool, the first time.
     template <class Make>
@@ -87,6 +93,9 @@ public:
             workers_ = make();
         return workers_;
     }
+
+    /// Tells the threads that work for coroutines here that these will never go on. When the loop has unwound.
+    void tell_of_end() noexcept;
 
     /// Closes the pool, and returns whether its threads had ended before the deadline.
     bool close_workers(Deadline deadline) noexcept {
@@ -119,8 +128,7 @@ private:
     // See the shutdown above.
     class LastHandler {
     public:
-        LastHandler(
-            std::shared_ptr<ContextGate> gate, boost::asio::any_io_executor executor) noexcept
+        LastHandler(std::shared_ptr<ContextGate> gate, asio::any_io_executor executor) noexcept
             : gate_(std::move(gate)), executor_(std::move(executor)) {}
         LastHandler(LastHandler&&) = default;
         LastHandler& operator=(LastHandler&&) = delete;
@@ -134,7 +142,7 @@ private:
         bool post() noexcept {
             LastHandler next(std::move(gate_), executor_);
             try {
-                boost::asio::post(executor_, std::move(next));
+                asio::post(executor_, std::move(next));
             } catch (...) {
                 gate_ = std::move(next.gate_);
             }
@@ -152,7 +160,7 @@ private:
         }
 
         std::shared_ptr<ContextGate> gate_;
-        boost::asio::any_io_executor executor_;
+        asio::any_io_executor executor_;
     };
 
     /// The execution context is about to destroy what is pending.
@@ -163,7 +171,7 @@ private:
     Suspension* take_newest() noexcept;
 
     void const* const library_ = Library::here();
-    boost::asio::execution_context const& execution_context_;
+    asio::execution_context const& execution_context_;
     std::string name_ = "event loop";
     Loop* loop_ = nullptr;
     bool may_spin_ = true;
@@ -171,16 +179,20 @@ private:
     mutable std::mutex mutex_;
     bool is_open_ = true;
     mutable IntrusiveList<Suspension> suspensions_;
-    boost::asio::any_io_executor executor_;
+    asio::any_io_executor executor_;
+    // LastHandler's, set with the executor: what nobody comes to needs none of it, nor has it compiled.
+    void (*post_last_)(
+        std::shared_ptr<ContextGate> const& gate,
+        asio::any_io_executor executor) noexcept = nullptr;
     std::shared_ptr<OwnedWorkExecutor> workers_;
 };
 
 class [[gnu::visibility("default")]] ContextGateService final
-    : public boost::asio::execution_context::service {
+    : public asio::execution_context::service {
 public:
-    inline static boost::asio::execution_context::id id;
+    inline static asio::execution_context::id id;
 
-    explicit ContextGateService(boost::asio::execution_context& context)
+    explicit ContextGateService(asio::execution_context& context)
         : service(context), gate_(std::make_shared<ContextGate>(context)) {}
 
     std::shared_ptr<ContextGate> const& gate() const noexcept { return gate_; }
@@ -191,14 +203,19 @@ private:
     std::shared_ptr<ContextGate> const gate_;
 };
 
-inline std::shared_ptr<ContextGate> ContextGate::of(boost::asio::any_io_executor const& executor) {
-    auto& context = boost::asio::query(executor, boost::asio::execution::context);
-    auto gate = boost::asio::use_service<ContextGateService>(context).gate();
+inline std::shared_ptr<ContextGate> ContextGate::of(asio::any_io_executor const& executor) {
+    auto& context = asio::query(executor, asio::execution::context);
+    auto gate = asio::use_service<ContextGateService>(context).gate();
     // Nobody knows whose context it is that is no runner's: who makes its gate, or comes to that of another, stays.
     Library::keep_loaded_for(gate->loop() ? gate->library_ : nullptr);
     std::lock_guard const lock(gate->mutex_);
-    if (!gate->executor_)
+    if (!gate->executor_) {
         gate->executor_ = without_strand(executor);
+        gate->post_last_ = [](std::shared_ptr<ContextGate> const& of,
+                              asio::any_io_executor to) noexcept {
+            static_cast<void>(LastHandler(of, std::move(to)).post());
+        };
+    }
     return gate;
 }
 
@@ -208,7 +225,7 @@ inline void ContextGate::shut(std::shared_ptr<ContextGate> const& gate) noexcept
     auto executor = std::move(gate->executor_);
     lock.unlock();
     if (executor)
-        static_cast<void>(LastHandler(gate, std::move(executor)).post());
+        gate->post_last_(gate, std::move(executor));
 }
 
 }  // namespace syncopate::inline v0_1::detail

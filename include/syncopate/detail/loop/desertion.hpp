@@ -14,7 +14,8 @@
 namespace syncopate::inline v0_1::detail {
 
 /// Whoever stops an io_context may run it again soon: a host that restarts and polls it once a frame has it stopped
-/// in between. So a handler is posted to it, and only where that does not run either has it been deserted.
+/// in between. So a handler is posted to it, and only where that does not run either has it been deserted. The same is
+/// asked in the child of a fork of one that the parent has made: its threads are the parent's.
 class Desertion {
 public:
     enum class Found { alive, silent, deserted };
@@ -23,17 +24,21 @@ public:
     static constexpr std::chrono::milliseconds look_after{100};
     static constexpr std::chrono::milliseconds patience{1000};
     static constexpr std::chrono::milliseconds short_patience{200};  // of a caller whose time is up
+    // In the child of a fork nobody has stopped it, and whoever runs it may be busy.
+    static constexpr std::chrono::milliseconds patience_of_child{2000};
+
+    enum class Suspect { stopped, left_in_parent };
 
     /// While the execution context is there.
-    Found look(LoopThreads const& threads, ThreadProbe& probe, bool is_late) noexcept {
-        if (!threads.have_left()) {
+    Found look(
+        LoopThreads const& threads, ThreadProbe& probe, Suspect suspect, bool is_late) noexcept {
+        if (suspect == Suspect::stopped && !threads.have_left()) {
             question_ = nullptr;
             return Found::alive;
         }
         auto const now = Deadline::clock::now();
         if (question_ && !question_->is_over.load(std::memory_order_relaxed))
-            return now - since_ >= (is_late ? short_patience : patience) ? Found::deserted
-                                                                         : Found::silent;
+            return now - since_ >= patience_for(suspect, is_late) ? Found::deserted : Found::silent;
         bool const was_answered = question_ != nullptr;
         try {
             question_ = probe.ask();
@@ -45,6 +50,12 @@ public:
     }
 
 private:
+    static std::chrono::milliseconds patience_for(Suspect suspect, bool is_late) noexcept {
+        if (suspect == Suspect::left_in_parent)
+            return patience_of_child;
+        return is_late ? short_patience : patience;
+    }
+
     std::shared_ptr<ThreadProbe::Question> question_;
     Deadline since_;
 };

@@ -52,9 +52,10 @@ private:
     /// Up to `steps` each has its own; from there on, the leading bits tell the bucket.
     static std::size_t bucket_of(Ticks duration) noexcept {
         if (duration < steps)
-            return duration;
+            return static_cast<std::size_t>(duration);
         auto const shift = std::bit_width(duration) - bits_of_step - 1;
-        return static_cast<std::size_t>(shift) * steps + (duration >> shift);
+        return static_cast<std::size_t>(shift) * steps +
+               static_cast<std::size_t>(duration >> shift);
     }
     /// The longest duration of a bucket.
     static Ticks end_of(std::size_t bucket) noexcept {

@@ -24,7 +24,7 @@ namespace syncopate::inline v0_1::detail {
 /// it: see ParkingSpot. A withdrawal that takes what was pushed does not hide it from empty(), which looks under
 /// the lock. Who looks acquires the newest operation, and with it those that were pushed before, since each push
 /// is a read-modify-write of what the one before has written.
-template <Platform P = LinuxPlatform>
+template <Platform P = SystemPlatform>
 class BasicInjectionQueue {
 public:
     enum class Pushed { first, behind_others, refused };

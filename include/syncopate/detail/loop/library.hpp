@@ -1,9 +1,9 @@
 // Library: the program or the shared library whose code this is, and which may have to stay loaded.
 #pragma once
 
-#include <atomic>
+#include <syncopate/detail/wait/system.hpp>
 
-#include <dlfcn.h>
+#include <atomic>
 
 namespace syncopate::inline v0_1::detail {
 
@@ -25,7 +25,7 @@ public:
     [[gnu::noinline]] static void keep_loaded() noexcept {
         if (is_kept_.load(std::memory_order_relaxed))
             return;
-        keep();
+        system::keep_loaded(here());
         is_kept_.store(true, std::memory_order_relaxed);
     }
 
@@ -36,12 +36,6 @@ public:
     }
 
 private:
-    static void keep() noexcept {
-        Dl_info info{};
-        if (::dladdr(here(), &info) != 0 && info.dli_fname != nullptr)
-            ::dlopen(info.dli_fname, RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE);
-    }
-
     inline static constinit std::atomic<bool> is_kept_{false};
 };
 

@@ -1,10 +1,13 @@
 // Loop: base of ThreadLoop, CallerLoop and PortalLoop, and all that those who call into a loop know of it.
 #pragma once
 
+#include <syncopate/asio.hpp>
 #include <syncopate/detail/deadlock/blocking_scope.hpp>
+#include <syncopate/detail/deadlock/fiber_scope.hpp>
 #include <syncopate/detail/deadlock/loop_identity.hpp>
 #include <syncopate/detail/deadlock/serving_scope.hpp>
 #include <syncopate/detail/deadlock/wait_graph.hpp>
+#include <syncopate/detail/error/joined.hpp>
 #include <syncopate/detail/loop/closing_queue.hpp>
 #include <syncopate/detail/loop/library.hpp>
 #include <syncopate/detail/loop/loop_lifetime.hpp>
@@ -17,7 +20,7 @@
 #include <syncopate/stats.hpp>
 #include <syncopate/task_info.hpp>
 
-#include <boost/asio/any_io_executor.hpp>
+#include SYNCOPATE_ASIO(any_io_executor.hpp)
 
 #include <algorithm>
 #include <atomic>
@@ -74,7 +77,7 @@ public:
             BlockingWait::Refuse refused = BlockingWait::Refuse::blocking,
             BlockingWait::For what = BlockingWait::For::call)
             : BlockingScope(loop.identity_here(), event, refused, what), loop_(loop),
-              must_end_(loop.begin_blocking()) {}
+              must_end_(loop.begin_blocking(fiber())) {}
         [[gnu::always_inline]] ~Blocking() {
             if (must_end_)
                 loop_.end_blocking();
@@ -82,7 +85,11 @@ public:
 
         /// Returns whether the event was signalled before the deadline: it was set, or its waiter notified.
         bool wait_until(Deadline deadline) noexcept {
-            return event().is_signalled() || loop_.block(event(), deadline);
+            if (event().is_signalled())
+                return true;
+            if (auto* const fiber = this->fiber()) [[unlikely]]
+                return loop_.block_fiber(*fiber, event(), deadline, others());
+            return loop_.block(event(), deadline);
         }
         void wait() noexcept { wait_until(no_deadline); }
 
@@ -133,10 +140,10 @@ public:
     [[noreturn]] void throw_close_timed_out() const {
         std::string running = running_tasks().descriptions();
         if (auto const work = work_in_hand(); !work.empty())
-            running += (running.empty() ? "" : "; ") + work;
+            running = joined({running, running.empty() ? "" : "; ", work});
         if (running.empty() && is_closed())
             running = "the last objects of the loop's thread";
-        LoopReports::throw_close_timed_out(running);
+        LoopReports::throw_close_timed_out(obstacle_to_closing(), running);
     }
 
     /// The tasks that have not completed, oldest first, with what each waits for.
@@ -178,11 +185,7 @@ public:
     virtual void post_probe(std::shared_ptr<std::atomic<bool>> called) = 0;
 
     /// The task whose code runs. Nobody's where the code is no task's.
-    TaskInfo culprit() {
-        auto tasks = task_infos();
-        auto const running = std::ranges::find(tasks, TaskState::running, &TaskInfo::state);
-        return running == tasks.end() ? TaskInfo{} : std::move(*running);
-    }
+    TaskInfo culprit() const { return running_tasks().running(); }
 
     std::uint64_t begun_tasks() const noexcept { return running_tasks().begun(); }
     std::vector<TaskInfo> cancelling_tasks() const { return running_tasks().cancelling(); }
@@ -197,27 +200,39 @@ public:
     /// Whether the calling thread is turning this loop.
     bool running_in_this_thread() const noexcept { return ServingScope::turns(this); }
 
+    /// Throws: DeadlockError if the calling thread is turning this loop, and would be blocked: not a fiber on it.
+    void require_other_thread() const {
+        if (running_in_this_thread() && !ServingScope::fiber_here())
+            throw_blocks_itself();
+    }
+
     // On the loop.
 
-    boost::asio::any_io_executor const& executor() const noexcept { return executor_; }
+    asio::any_io_executor const& executor() const noexcept { return executor_; }
 
     /// Coroutines that wait for a task to run; null if each task gets a coroutine of its own.
     virtual CoroutinePool* coroutine_pool() noexcept { return nullptr; }
 
 protected:
-    void set_executor(boost::asio::any_io_executor executor) noexcept {
-        executor_ = std::move(executor);
-    }
-    boost::asio::any_io_executor take_executor() noexcept { return std::exchange(executor_, {}); }
+    void set_executor(asio::any_io_executor executor) noexcept { executor_ = std::move(executor); }
+    asio::any_io_executor take_executor() noexcept { return std::exchange(executor_, {}); }
 
     void set_closed() noexcept { closed_.set(); }
 
 private:
-    /// Before a thread blocks. After true, end_blocking() is called when it has blocked.
-    virtual bool begin_blocking() { return false; }
+    /// Before a thread blocks, or a fiber. After true, end_blocking() is called when it has blocked.
+    virtual bool begin_blocking(FiberScope*) { return false; }
     virtual void end_blocking() noexcept {}
     virtual bool block(OneShotEvent& event, Deadline deadline) noexcept {
         return event.wait_until(deadline);
+    }
+    /// The same, of a fiber. The thread goes on.
+    virtual bool block_fiber(
+        FiberScope& fiber,
+        OneShotEvent& event,
+        Deadline deadline,
+        FiberScope::Others others) noexcept {
+        return fiber.wait_until(event, deadline, others);
     }
 
     /// Refuses new calls, and has start_closing() called on the loop. Idempotent.
@@ -225,6 +240,8 @@ private:
     /// On each thread that waited for the close.
     /// Returns whether that was done before the deadline.
     virtual bool after_close(Deadline) { return true; }
+    /// Where closing has not begun, and that is its host's doing: this in words.
+    virtual std::string obstacle_to_closing() const { return {}; }
     /// The work that its worker threads do, in words.
     virtual std::string work_in_hand() const { return {}; }
 
@@ -284,8 +301,7 @@ private:
         ~ClosingThread() {
             if (loop_.closing_threads_.fetch_sub(1, std::memory_order_relaxed) > 1)
                 return;
-            if (auto* const queue = loop_.closing_queue_.load(std::memory_order_acquire))
-                queue->refuse_rest();
+            loop_.refuse_work_for_closing();
         }
 
     private:
@@ -303,6 +319,17 @@ private:
         }
     }
 
+    // Cold, so that GCC does not guess the class of the queue, and does not compile it into programs that have none.
+
+    [[gnu::cold, gnu::noinline]] void work_for_closing() {
+        if (auto* const queue = closing_queue_.load(std::memory_order_acquire))
+            queue->do_work();
+    }
+    [[gnu::cold, gnu::noinline]] void refuse_work_for_closing() noexcept {
+        if (auto* const queue = closing_queue_.load(std::memory_order_acquire))
+            queue->refuse_rest();
+    }
+
     /// Closes, and does the work that comes meanwhile. Returns whether the end came before the deadline.
     bool wait_for_end(Blocking& blocking, Deadline deadline) {
         ClosingThread const counted(*this);
@@ -313,12 +340,11 @@ private:
             cancel_again();
         while (!closed_.is_set() && blocking.wait_until(deadline))
             if (closed_.take_notification())
-                if (auto* const queue = closing_queue_.load(std::memory_order_acquire))
-                    queue->do_work();
+                work_for_closing();
         return closed_.is_set();
     }
 
-    boost::asio::any_io_executor executor_;
+    asio::any_io_executor executor_;
     OneShotEvent closed_;
     void const* const library_ = Library::here();
     std::atomic<ClosingQueue*> closing_queue_{nullptr};

@@ -35,7 +35,7 @@ public:
     /// loop must be left alone.
     bool was_forked() const noexcept { return in_use_.before_fork(); }
 
-    /// The same of a loop that is known to be in use, and the other way round.
+    /// Whether the loop is in use in this process.
     bool is_in_use_here() const noexcept { return is_ready_.here(); }
 
     /// The first check of whatever uses the loop, before any lock of the loop's is taken.
@@ -45,7 +45,7 @@ public:
             begin_use();
     }
 
-    /// The same, where nothing can be thrown. False: the loop must be left alone.
+    /// The same, where nothing can be thrown. Returns false if the loop must be left alone.
     bool is_usable_here() noexcept {
         try {
             require_here();
@@ -182,7 +182,7 @@ protected:
         refuse(Errc::loop_failed);
     }
 
-    /// A fork has copied the thread that turns the loop, and this is the child.
+    /// In the child of a fork that was made on the loop's thread.
     virtual void forked_on_loop() noexcept {}
 
     bool has_no_tasks() const noexcept { return tasks_.none(); }

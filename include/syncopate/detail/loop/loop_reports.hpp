@@ -1,6 +1,7 @@
 // LoopReports: the name and the options of a loop, the errors that speak of it, and who is told of its events.
 #pragma once
 
+#include <syncopate/detail/error/joined.hpp>
 #include <syncopate/detail/task/event_sink.hpp>
 #include <syncopate/error.hpp>
 #include <syncopate/options.hpp>
@@ -8,6 +9,7 @@
 #include <exception>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <system_error>
 #include <utility>
 
@@ -35,7 +37,7 @@ public:
     }
 
     [[noreturn]] void throw_blocks_itself() const {
-        throw DeadlockError('"' + options_.name() + "\" waits for itself; use co_await");
+        throw DeadlockError(joined({"\"", options_.name(), "\" waits for itself; use co_await"}));
     }
 
 protected:
@@ -45,12 +47,20 @@ protected:
     ~LoopReports() = default;
 
     /// Throws the error that close() ends with when its time is up.
-    /// running: what still runs, in words.
-    [[noreturn]] void throw_close_timed_out(std::string const& running) const {
-        throw std::system_error(
-            make_error_code(Errc::timed_out),
-            options_.name() + ": close(): still running: " +
-                (running.empty() ? "a handler that blocks the loop" : running));
+    /// obstacle: why the loop does not begin to close, in words; or nothing.
+    /// running:  what still runs, in words.
+    [[noreturn]] void throw_close_timed_out(
+        std::string const& obstacle, std::string const& running) const {
+        bool const is_told = obstacle.empty() || !running.empty();
+        auto const text = joined(
+            {options_.name(), ": close(): ", obstacle,
+             !is_told           ? ""
+             : obstacle.empty() ? "still running: "
+                                : "; still running: ",
+             !is_told          ? ""
+             : running.empty() ? "a handler that blocks the loop"
+                               : std::string_view(running)});
+        throw std::system_error(make_error_code(Errc::timed_out), text);
     }
 
 private:

@@ -1,17 +1,18 @@
 // LoopThreads, threads_of(): what an executor tells of the threads that run it.
 #pragma once
 
+#include <syncopate/asio.hpp>
 #include <syncopate/detail/deadlock/thread_probe.hpp>
 #include <syncopate/detail/loop/traced_executor.hpp>
 #include <syncopate/detail/task/caller_executor.hpp>
 
-#include <boost/asio/any_io_executor.hpp>
-#include <boost/asio/execution/occupancy.hpp>
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/post.hpp>
-#include <boost/asio/query.hpp>
-#include <boost/asio/strand.hpp>
-#include <boost/asio/thread_pool.hpp>
+#include SYNCOPATE_ASIO(any_io_executor.hpp)
+#include SYNCOPATE_ASIO(execution/occupancy.hpp)
+#include SYNCOPATE_ASIO(io_context.hpp)
+#include SYNCOPATE_ASIO(post.hpp)
+#include SYNCOPATE_ASIO(query.hpp)
+#include SYNCOPATE_ASIO(strand.hpp)
+#include SYNCOPATE_ASIO(thread_pool.hpp)
 
 #include <concepts>
 #include <cstddef>
@@ -43,13 +44,13 @@ concept KnowsItsThreads = requires(Executor const& executor) {
 template <class Executor>
 LoopThreads threads_of(Executor const& executor);
 template <class Inner>
-LoopThreads threads_of(boost::asio::strand<Inner> const& executor);
+LoopThreads threads_of(asio::strand<Inner> const& executor);
 template <class Inner>
 LoopThreads threads_of(TracedExecutor<Inner> const& executor);
-LoopThreads threads_of(boost::asio::any_io_executor const& executor);
+LoopThreads threads_of(asio::any_io_executor const& executor);
 
 template <class Inner>
-LoopThreads threads_of(boost::asio::strand<Inner> const& executor) {
+LoopThreads threads_of(asio::strand<Inner> const& executor) {
     auto threads = threads_of(executor.get_inner_executor());
     threads.wait_for_this_one = [executor, inner = std::move(threads.wait_for_this_one)] {
         return executor.running_in_this_thread() || inner();
@@ -63,7 +64,7 @@ LoopThreads threads_of(TracedExecutor<Inner> const& executor) {
 }
 
 template <class Target>
-bool take_threads_of(boost::asio::any_io_executor const& executor, LoopThreads& threads) {
+bool take_threads_of(asio::any_io_executor const& executor, LoopThreads& threads) {
     auto const* target = executor.target<Target>();
     if (target)
         threads = threads_of(*target);
@@ -71,16 +72,16 @@ bool take_threads_of(boost::asio::any_io_executor const& executor, LoopThreads& 
 }
 
 template <class... Targets>
-void take_threads_of_one(boost::asio::any_io_executor const& executor, LoopThreads& threads) {
+void take_threads_of_one(asio::any_io_executor const& executor, LoopThreads& threads) {
     static_cast<void>((take_threads_of<Targets>(executor, threads) || ...));
 }
 
 /// Looks into what the runners and the portals give out, too: the executor of a task, and get_executor().
-inline LoopThreads threads_of(boost::asio::any_io_executor const& executor) {
-    using Any = boost::asio::any_io_executor;
-    using Io = boost::asio::io_context::executor_type;
-    using Pool = boost::asio::thread_pool::executor_type;
-    using boost::asio::strand;
+inline LoopThreads threads_of(asio::any_io_executor const& executor) {
+    using Any = asio::any_io_executor;
+    using Io = asio::io_context::executor_type;
+    using Pool = asio::thread_pool::executor_type;
+    using asio::strand;
     auto const inner = without_caller_and_gate(executor);
     LoopThreads threads;
     take_threads_of_one<
@@ -94,18 +95,17 @@ template <class Executor>
 LoopThreads threads_of(Executor const& executor) {
     if constexpr (!KnowsItsThreads<Executor>) {
         return {};
-    } else if constexpr (boost::asio::can_query_v<
-                             Executor const&, boost::asio::execution::occupancy_t>) {
+    } else if constexpr (asio::can_query_v<Executor const&, asio::execution::occupancy_t>) {
         return {
             [executor] { return executor.running_in_this_thread(); },
-            boost::asio::query(executor, boost::asio::execution::occupancy)};
+            asio::query(executor, asio::execution::occupancy)};
     } else {
         // An io_context does not tell. Most have one thread; a probe finds out.
         LoopThreads threads{[executor] { return executor.running_in_this_thread(); }, 1};
         threads.post = [executor](ThreadProbe::Handler handler) {
-            boost::asio::post(executor, std::move(handler));
+            asio::post(executor, std::move(handler));
         };
-        if constexpr (std::convertible_to<decltype(executor.context()), boost::asio::io_context&>)
+        if constexpr (std::convertible_to<decltype(executor.context()), asio::io_context&>)
             threads.have_left = [executor] { return executor.context().stopped(); };
         return threads;
     }

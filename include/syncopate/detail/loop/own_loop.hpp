@@ -1,23 +1,26 @@
 // OwnLoop: base of the loops that own their io_context. Operations reach it through an InjectionQueue.
 #pragma once
 
+#include <syncopate/asio.hpp>
+#include <syncopate/detail/error/forced_unwind.hpp>
 #include <syncopate/detail/loop/context_gate.hpp>
 #include <syncopate/detail/loop/handler_storage.hpp>
 #include <syncopate/detail/loop/injection_queue.hpp>
 #include <syncopate/detail/loop/loop.hpp>
 #include <syncopate/detail/loop/operation.hpp>
 #include <syncopate/detail/task/pooled_coroutine.hpp>
+#include <syncopate/detail/wait/context_shutdown.hpp>
 #include <syncopate/detail/wait/forks.hpp>
 #include <syncopate/detail/wait/parking_spot.hpp>
 #include <syncopate/detail/wait/spin_wait.hpp>
 #include <syncopate/error.hpp>
 #include <syncopate/options.hpp>
 
-#include <boost/asio/bind_allocator.hpp>
-#include <boost/asio/execution_context.hpp>
-#include <boost/asio/executor_work_guard.hpp>
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/post.hpp>
+#include SYNCOPATE_ASIO(bind_allocator.hpp)
+#include SYNCOPATE_ASIO(execution_context.hpp)
+#include SYNCOPATE_ASIO(executor_work_guard.hpp)
+#include SYNCOPATE_ASIO(io_context.hpp)
+#include SYNCOPATE_ASIO(post.hpp)
 
 #include <atomic>
 #include <cstddef>
@@ -49,14 +52,14 @@ public:
     void post_probe(std::shared_ptr<std::atomic<bool>> called) override {
         std::lock_guard const lock(wake_mutex_);
         if (!is_shut_down_)
-            boost::asio::post(context_, [called = std::move(called)]() noexcept {
+            asio::post(context_, [called = std::move(called)]() noexcept {
                 called->store(true, std::memory_order_release);
             });
     }
 
     CoroutinePool* coroutine_pool() noexcept override { return &coroutines_; }
 
-    boost::asio::io_context& context() noexcept { return context_; }
+    asio::io_context& context() noexcept { return context_; }
 
     LoopIdentity identity() const noexcept final { return {&options().name(), this, &context_}; }
 
@@ -66,14 +69,33 @@ protected:
         gate_.set_loop(*this);
     }
 
-    /// Calls `run`, which runs handlers of the io_context. The exception of a handler is reported.
+    /// Calls `run`, which runs handlers of the io_context. The exception of a handler is reported. Where one ends the
+    /// thread by pthread_exit(), which leaves this, nobody would turn the loop any more: it fails, and unwinds before.
     template <class Run>
-    void turn(Run run) noexcept {
+    void turn(Run run) {
         try {
             run(context_);
+        } catch (ForcedUnwind const&) {
+            context_.stop();
+            for (go_on(); !has_unwound(); go_on())
+                run_without_end();
+            throw;
         } catch (...) {
             report(std::current_exception());
         }
+        go_on();
+    }
+
+private:
+    void run_without_end() noexcept {
+        try {
+            context_.run();
+        } catch (...) {
+            report(std::current_exception());
+        }
+    }
+
+    void go_on() noexcept {
         if (context_.stopped() && !has_unwound()) {
             // Stopped by a user. The tasks must unwind all the same, and for that the loop must turn.
             context_.restart();
@@ -84,6 +106,7 @@ protected:
             close_queue();  // runs what came too late, and that finds the loop closed
     }
 
+protected:
     /// Destroys what close() does not wait for: coroutines that were spawned here without the library.
     void destroy_remains() noexcept {
         close_queue();
@@ -91,7 +114,8 @@ protected:
             std::lock_guard lock(wake_mutex_);
             is_shut_down_ = true;
         }
-        context_.shutdown();
+        work_.reset();  // on Windows Asio waits for what is counted
+        system::shut_down(context_, [this] { context_.shutdown(); });
     }
 
     void unwound() noexcept override {
@@ -116,7 +140,7 @@ protected:
         std::lock_guard const lock(wake_mutex_);
         if (made_in_.load(std::memory_order_relaxed) == this_process())
             return;
-        context_.notify_fork(boost::asio::execution_context::fork_child);
+        context_.notify_fork(asio::execution_context::fork_child);
         made_in_.store(this_process(), std::memory_order_release);
     }
 
@@ -127,7 +151,7 @@ protected:
 
 private:
     // execution_context::shutdown() is for derived classes.
-    struct Context : boost::asio::io_context {
+    struct Context : asio::io_context {
         using execution_context::shutdown;
         using io_context::io_context;
     };
@@ -168,9 +192,9 @@ private:
     /// At most one such handler exists. It is posted by its predecessor, or by the thread that wakes the
     /// parked loop, and has left its storage before it runs.
     void post_turn() noexcept {
-        boost::asio::post(
+        asio::post(
             context_,
-            boost::asio::bind_allocator(
+            asio::bind_allocator(
                 HandlerStorage::Allocator<void>(storage_), [this]() noexcept { turn_queue(); }));
     }
 
@@ -205,9 +229,8 @@ private:
     CoroutinePool coroutines_;
     HandlerStorage storage_;
     Context context_{1};
-    boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_{
-        context_.get_executor()};
-    ContextGate& gate_ = *boost::asio::use_service<ContextGateService>(context_).gate();
+    asio::executor_work_guard<asio::io_context::executor_type> work_{context_.get_executor()};
+    ContextGate& gate_ = *asio::use_service<ContextGateService>(context_).gate();
     // Read by every caller that pushes first; the loop writes it only when it parks.
     alignas(cache_line) ParkingSpot spot_;
     mutable std::mutex wake_mutex_;

@@ -1,9 +1,10 @@
 // PortalRegistry: the portals to one execution context, and how many of its threads are blocked on them.
 #pragma once
 
+#include <syncopate/asio.hpp>
 #include <syncopate/detail/intrusive_list.hpp>
 
-#include <boost/asio/execution_context.hpp>
+#include SYNCOPATE_ASIO(execution_context.hpp)
 
 #include <cstddef>
 #include <mutex>
@@ -21,12 +22,11 @@ protected:
 };
 
 /// A service of the execution context.
-class [[gnu::visibility("default")]] PortalRegistry
-    : public boost::asio::execution_context::service {
+class [[gnu::visibility("default")]] PortalRegistry : public asio::execution_context::service {
 public:
-    static inline boost::asio::execution_context::id id;
+    static inline asio::execution_context::id id;
 
-    explicit PortalRegistry(boost::asio::execution_context& context) : service(context) {}
+    explicit PortalRegistry(asio::execution_context& context) : service(context) {}
 
     void add(RegisteredPortal& portal) noexcept {
         std::lock_guard lock(mutex_);

@@ -1,6 +1,7 @@
 // RunningTasks: the tasks of a loop, to name them, to cancel them, and to know when none is left.
 #pragma once
 
+#include <syncopate/detail/error/joined.hpp>
 #include <syncopate/detail/intrusive_list.hpp>
 #include <syncopate/detail/loop/duration_histogram.hpp>
 #include <syncopate/detail/loop/operation.hpp>
@@ -163,7 +164,7 @@ public:
     std::string descriptions() const {
         std::string all;
         auto const add = [&](TaskRecord const& task) {
-            all += (all.empty() ? "" : "; ") + task.description();
+            all += joined({all.empty() ? "" : "; ", task.description()});
         };
         std::lock_guard const lock(mutex_);
         listed_.for_each(add);
@@ -181,6 +182,25 @@ public:
         add_infos(all, add_waiting);
         std::ranges::sort(all, {}, &TaskInfo::id);
         return all;
+    }
+
+    /// The task or the function whose code runs, the oldest if that is true of several. Without an id: nobody's.
+    /// Nothing is sorted for it: who only watches the loop is not to have all that compiled which sorts.
+    TaskInfo running() const {
+        TaskInfo oldest{};
+        auto const look_at = [&](TaskRecord const& task) {
+            if (state_of(task) == TaskState::running && (oldest.id == 0 || task.id_ < oldest.id))
+                oldest = task.info(TaskState::running, {});
+        };
+        std::lock_guard const lock(mutex_);
+        listed_.for_each(look_at);
+        cancelled_.for_each(look_at);
+        if (function_runs_.load(std::memory_order_relaxed)) {
+            auto function = info_of_function({});
+            if (oldest.id == 0 || function.id < oldest.id)
+                oldest = std::move(function);
+        }
+        return oldest;
     }
 
     /// How many tasks and functions have begun.

@@ -1,6 +1,7 @@
 // TaskRecord, OpenContext: what a loop keeps of each task that runs and each context that is open.
 #pragma once
 
+#include <syncopate/detail/error/joined.hpp>
 #include <syncopate/detail/intrusive_list.hpp>
 #include <syncopate/detail/task/call_site.hpp>
 #include <syncopate/detail/task/event_sink.hpp>
@@ -45,7 +46,8 @@ public:
 
     /// The label, if there is one, and the call site, in words.
     std::string description() const {
-        return (label_ ? *label_ + ": " : std::string()) + detail::description(where_);
+        auto const place = detail::description(where_);
+        return label_ ? joined({*label_, ": ", place}) : place;
     }
 
     /// The id; zero until the loop has begun the task, or a queued one was first looked at.

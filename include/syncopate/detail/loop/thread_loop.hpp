@@ -1,6 +1,7 @@
 // ThreadLoop: a loop on a thread of its own, which is started by the first use.
 #pragma once
 
+#include <syncopate/asio.hpp>
 #include <syncopate/detail/deadlock/serving_scope.hpp>
 #include <syncopate/detail/loop/operation.hpp>
 #include <syncopate/detail/loop/own_loop.hpp>
@@ -13,7 +14,7 @@
 #include <syncopate/detail/wait/thread_hooks.hpp>
 #include <syncopate/options.hpp>
 
-#include <boost/asio/io_context.hpp>
+#include SYNCOPATE_ASIO(io_context.hpp)
 
 #include <chrono>
 #include <condition_variable>
@@ -137,16 +138,21 @@ private:
         std::exit(EXIT_SUCCESS);  // NOLINT(concurrency-mt-unsafe): it is the only thread
     }
 
-    void serve() noexcept {
+    // Also where a handler ends the thread by pthread_exit(), which unwinds this.
+    void serve() {
         name_this_thread(options().name());
         ServingScope const serving(identity(), ServingScope::Kind::own_thread);
-        {
-            HookedThread const hooked(options().name(), hooks_);
-            while (!has_unwound())
-                turn([](boost::asio::io_context& context) { context.run(); });
-            destroy_remains();
-        }
-        set_closed();
+        struct End {
+            ThreadLoop& loop;
+            ~End() { loop.set_closed(); }
+        } const end{*this};
+        HookedThread const hooked(options().name(), hooks_);
+        struct Remains {
+            ThreadLoop& loop;
+            ~Remains() { loop.destroy_remains(); }
+        } const remains{*this};
+        while (!has_unwound())
+            turn([](asio::io_context& context) { context.run(); });
     }
 
     BusyPollPolicy busy_poll_{options().spin()};  // the loop's own

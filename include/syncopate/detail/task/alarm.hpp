@@ -1,13 +1,13 @@
 // Alarm: calls a function at a time, unless it has been destroyed by then.
 #pragma once
 
+#include <syncopate/asio.hpp>
 #include <syncopate/detail/task/caller_executor.hpp>
 #include <syncopate/detail/wait/deadline.hpp>
 
-#include <boost/asio/any_io_executor.hpp>
-#include <boost/asio/basic_waitable_timer.hpp>
-#include <boost/asio/steady_timer.hpp>
-#include <boost/system/error_code.hpp>
+#include SYNCOPATE_ASIO(any_io_executor.hpp)
+#include SYNCOPATE_ASIO(basic_waitable_timer.hpp)
+#include SYNCOPATE_ASIO(steady_timer.hpp)
 
 #include <concepts>
 #include <memory>
@@ -21,7 +21,7 @@ namespace syncopate::inline v0_1::detail {
 template <std::invocable F>
 class Alarm {
 public:
-    Alarm(boost::asio::any_io_executor const& executor, Deadline deadline, F function)
+    Alarm(asio::any_io_executor const& executor, Deadline deadline, F function)
         : function_(std::make_shared<F*>(nullptr)), called_(std::move(function)) {
         *function_ = &called_;
         // With the io_context's own executor the expiry takes no memory, which any_io_executor would need.
@@ -36,13 +36,13 @@ public:
 
 private:
     using Clock = Deadline::clock;
-    using Traits = boost::asio::wait_traits<Clock>;
-    using IoTimer = boost::asio::basic_waitable_timer<Clock, Traits, IoExecutor>;
-    using AnyTimer = boost::asio::steady_timer;
+    using Traits = asio::wait_traits<Clock>;
+    using IoTimer = asio::basic_waitable_timer<Clock, Traits, IoExecutor>;
+    using AnyTimer = asio::steady_timer;
 
     template <class Timer>
     void wait(Timer& timer) {
-        timer.async_wait([function = function_](boost::system::error_code error) {
+        timer.async_wait([function = function_](AsioErrorCode error) {
             if (!error && *function)
                 (**function)();
         });

@@ -2,8 +2,11 @@
 // nothing to await.
 #pragma once
 
+#include <syncopate/asio.hpp>
 #include <syncopate/concepts.hpp>
 #include <syncopate/detail/task/owned_or_ref.hpp>
+
+#include SYNCOPATE_ASIO(awaitable.hpp)
 
 #include <functional>
 #include <system_error>
@@ -35,6 +38,16 @@ auto awaitable_from(F&& function, Args&&... args) {
     return awaitable;
 }
 
+// Of detail/loop/foreign_task.hpp, which whoever runs tasks includes.
+
+/// Awaits what another library's coroutines await.
+template <ForeignAwaitable A>
+asio::awaitable<task_result_t<A>> await_foreign(A awaitable);
+
+/// Calls the factory, on the loop, and awaits what it returns.
+template <ForeignFactory F>
+asio::awaitable<task_result_t<F>> await_made_by(F& factory);
+
 /// Calls a factory; moves an awaitable or a deferred operation out. Once.
 /// Throws: std::errc::invalid_argument if there is nothing to await; what a factory throws.
 template <Task T>
@@ -43,6 +56,10 @@ decltype(auto) awaitable_of(OwnedOrRef<T>& task) {
         return awaitable_from(task.get());
     else if constexpr (Awaitable<T>)
         return require_valid(std::move(task.get()));
+    else if constexpr (ForeignFactory<T>)
+        return await_made_by(task.get());
+    else if constexpr (ForeignAwaitable<T>)
+        return await_foreign(std::move(task.get()));
     else
         return std::move(task.get());
 }

@@ -1,8 +1,7 @@
 // BlockedWorker: one blocking call of a pool's worker. PoolWorker: the worker, which is told of such calls.
 #pragma once
 
-#include <boost/smart_ptr/intrusive_ptr.hpp>
-#include <boost/smart_ptr/intrusive_ref_counter.hpp>
+#include <syncopate/detail/intrusive_pointer.hpp>
 
 #include <atomic>
 #include <utility>
@@ -23,14 +22,13 @@ protected:
 
 /// Work that the awaited task gives to pools refers to this call. So a pool knows which of its workers
 /// wait for a piece of work, and refuses the piece that no worker would be left to do.
-class BlockedWorker
-    : public boost::intrusive_ref_counter<BlockedWorker, boost::thread_safe_counter> {
+class BlockedWorker : public ReferenceCounted<BlockedWorker> {
 public:
     /// parent: the blocking call of another worker that waits for what this one does, or null.
-    BlockedWorker(PoolWorker& worker, boost::intrusive_ptr<BlockedWorker> parent) noexcept
+    BlockedWorker(PoolWorker& worker, IntrusivePointer<BlockedWorker> parent) noexcept
         : worker_(worker), parent_(std::move(parent)) {}
 
-    /// The worker while it is blocked; then null.
+    /// The worker, or null once it is not blocked any more.
     PoolWorker const* worker() const noexcept {
         return has_ended_.load(std::memory_order_relaxed) ? nullptr : &worker_;
     }
@@ -46,9 +44,9 @@ public:
 private:
     PoolWorker& worker_;
     std::atomic<bool> has_ended_{false};
-    boost::intrusive_ptr<BlockedWorker> const parent_;
+    IntrusivePointer<BlockedWorker> const parent_;
 };
 
-using BlockedWorkerPointer = boost::intrusive_ptr<BlockedWorker>;
+using BlockedWorkerPointer = IntrusivePointer<BlockedWorker>;
 
 }  // namespace syncopate::inline v0_1::detail

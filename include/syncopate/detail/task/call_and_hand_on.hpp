@@ -2,13 +2,14 @@
 // called later.
 #pragma once
 
+#include <syncopate/asio.hpp>
 #include <syncopate/detail/error/report.hpp>
 #include <syncopate/detail/task/caller_executor.hpp>
 #include <syncopate/detail/values/current_values.hpp>
 
-#include <boost/asio/any_io_executor.hpp>
-#include <boost/asio/associated_executor.hpp>
-#include <boost/asio/post.hpp>
+#include SYNCOPATE_ASIO(any_io_executor.hpp)
+#include SYNCOPATE_ASIO(associated_executor.hpp)
+#include SYNCOPATE_ASIO(post.hpp)
 
 #include <exception>
 #include <optional>
@@ -17,11 +18,12 @@
 
 namespace syncopate::inline v0_1::detail {
 
-/// Has the executor throw the error out of the function that runs its handlers. Logged if it takes nothing.
+/// Has the error thrown out of the function that runs the executor's handlers. It is logged if there is no memory for a
+/// handler.
 template <class Executor>
 void throw_later(Executor const& executor, std::exception_ptr error) noexcept {
     try {
-        boost::asio::post(executor, [error] { std::rethrow_exception(error); });
+        asio::post(executor, [error] { std::rethrow_exception(error); });
     } catch (...) {
         report("event loop", {}, std::move(error));
     }
@@ -29,7 +31,7 @@ void throw_later(Executor const& executor, std::exception_ptr error) noexcept {
 
 template <class Executor>
 auto plain_executor(Executor const& executor) noexcept {
-    if constexpr (std::is_same_v<Executor, boost::asio::any_io_executor>)
+    if constexpr (std::is_same_v<Executor, asio::any_io_executor>)
         return without_caller(executor);
     else
         return executor;
@@ -50,11 +52,11 @@ void call_handler(Handler&& handler) {
 /// leaves io_context::run() as with Asio. (Asio's io_context does the same for what is thrown in dispatch().)
 template <class Handler>
 void call_and_hand_on(Handler&& handler) noexcept {
-    // Not the one that names its caller: as long as somebody keeps that, its coroutine is not used again.
-    auto const executor = plain_executor(boost::asio::get_associated_executor(handler));
+    // Without the link to the caller: as long as somebody keeps that, its pooled coroutine is not used again.
+    auto const executor = plain_executor(asio::get_associated_executor(handler));
     std::optional<ValuesScope> scope;
     if (CurrentValues::are_used())
-        scope.emplace(values_of(boost::asio::get_associated_executor(handler)));
+        scope.emplace(values_of(asio::get_associated_executor(handler)));
     try {
         call_handler(std::forward<Handler>(handler));
     } catch (...) {
@@ -65,9 +67,9 @@ void call_and_hand_on(Handler&& handler) noexcept {
 /// Has the coroutine's executor call the handler. If there is no memory for that, the coroutine is destroyed.
 template <class Handler>
 void post_and_hand_on(Handler handler) noexcept {
-    auto const executor = boost::asio::get_associated_executor(handler);
+    auto const executor = asio::get_associated_executor(handler);
     try {
-        boost::asio::post(executor, [handler = std::move(handler)]() mutable {
+        asio::post(executor, [handler = std::move(handler)]() mutable {
             call_handler(std::move(handler));
         });
     } catch (...) {

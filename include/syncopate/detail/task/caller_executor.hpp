@@ -1,16 +1,19 @@
 // CallerExecutor: an executor that carries a CallerLink, so that whatever a task starts inherits it.
 #pragma once
 
+#include <syncopate/asio.hpp>
 #include <syncopate/detail/task/caller_link.hpp>
 #include <syncopate/detail/task/forwarding_executor.hpp>
+#include <syncopate/detail/task/task_executor.hpp>
 #include <syncopate/detail/task/turn_gate.hpp>
-#include <syncopate/detail/values/current_values.hpp>
+#include <syncopate/detail/values/task_values.hpp>
 
-#include <boost/asio/any_io_executor.hpp>
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/strand.hpp>
-#include <boost/asio/thread_pool.hpp>
+#include SYNCOPATE_ASIO(any_io_executor.hpp)
+#include SYNCOPATE_ASIO(io_context.hpp)
+#include SYNCOPATE_ASIO(strand.hpp)
+#include SYNCOPATE_ASIO(thread_pool.hpp)
 
+#include <type_traits>
 #include <utility>
 
 namespace syncopate::inline v0_1::detail {
@@ -24,82 +27,72 @@ public:
 
     CallerLinkPointer const& caller() const noexcept { return this->attachment(); }
 
-    /// The function is a step of the task, and sees its context variables.
     template <class Function>
     void execute(Function&& function) const {
-        auto const& values = caller()->values();
-        if (!values)
-            return this->inner().execute(
-                [link = caller(), function = std::forward<Function>(function)]() mutable {
-                    TaskStep const step(std::move(link));
-                    std::move(function)();
-                });
-        this->inner().execute(
-            [link = caller(), values, function = std::forward<Function>(function)]() mutable {
-                TaskStep const step(std::move(link));
-                ValuesScope const scope(std::move(values));
-                std::move(function)();
-            });
+        using F = std::decay_t<Function>;
+        this->inner().execute(StepHandler<F>(caller(), F(std::forward<Function>(function))));
     }
 };
 
-using IoExecutor = boost::asio::io_context::executor_type;
+using IoExecutor = asio::io_context::executor_type;
 using CallerIoExecutor = CallerExecutor<IoExecutor>;
-using CallerAnyExecutor = CallerExecutor<boost::asio::any_io_executor>;
 
 /// The link that an executor carries, or null.
-inline CallerLinkPointer caller_of(boost::asio::any_io_executor const& executor) noexcept {
+inline CallerLinkPointer caller_of(asio::any_io_executor const& executor) noexcept {
     if (auto const* direct = executor.target<CallerIoExecutor>())
         return direct->caller();
-    if (auto const* wrapped = executor.target<CallerAnyExecutor>())
+    if (auto const* wrapped = executor.target<TaskExecutor>())
         return wrapped->caller();
-    if (auto const* strand = executor.target<boost::asio::strand<boost::asio::any_io_executor>>())
+    if (auto const* strand = executor.target<asio::strand<asio::any_io_executor>>())
         return caller_of(strand->get_inner_executor());
     return nullptr;
 }
 
 /// The context variables of the task with this executor; null if it has none.
-inline TaskValuesPointer values_of(boost::asio::any_io_executor const& executor) noexcept {
+inline TaskValuesPointer values_of(asio::any_io_executor const& executor) noexcept {
     auto const caller = caller_of(executor);
     return caller ? caller->values() : nullptr;
 }
 
 /// The executor without the link that it may carry.
-inline boost::asio::any_io_executor without_caller(
-    boost::asio::any_io_executor const& executor) noexcept {
+inline asio::any_io_executor without_caller(asio::any_io_executor const& executor) noexcept {
     if (auto const* direct = executor.target<CallerIoExecutor>())
         return direct->inner();
-    if (auto const* wrapped = executor.target<CallerAnyExecutor>())
+    if (auto const* wrapped = executor.target<TaskExecutor>()) {
+        if (wrapped->is_of_loop())
+            return wrapped->with_caller(nullptr);
         return wrapped->inner();
+    }
     return executor;
 }
 
 /// The gate through which the executor leads, or null.
-inline TurnGatePointer gate_of(boost::asio::any_io_executor const& executor) noexcept {
-    auto const inner = without_caller(executor);
-    if (auto const* gated = inner.target<GatedAnyExecutor>())
-        return gated->gate();
-    if (auto const* strand = inner.target<boost::asio::strand<boost::asio::any_io_executor>>())
+inline TurnGatePointer gate_of(asio::any_io_executor const& executor) noexcept {
+    if (auto const* wrapped = executor.target<TaskExecutor>()) {
+        auto gate = wrapped->gate();
+        return gate ? gate : gate_of(wrapped->inner());
+    }
+    if (auto const* strand = executor.target<asio::strand<asio::any_io_executor>>())
         return gate_of(strand->get_inner_executor());
     return nullptr;
 }
 
 /// The executor without the link and the gate that it may have.
-inline boost::asio::any_io_executor without_caller_and_gate(
-    boost::asio::any_io_executor const& executor) noexcept {
-    auto inner = without_caller(executor);
-    if (auto const* gated = inner.target<GatedAnyExecutor>())
-        return gated->inner();
-    return inner;
+inline asio::any_io_executor without_caller_and_gate(
+    asio::any_io_executor const& executor) noexcept {
+    if (auto const* wrapped = executor.target<TaskExecutor>())
+        return wrapped->inner();
+    return without_caller(executor);
 }
 
 /// The executor inside all strands, gates and links.
-inline boost::asio::any_io_executor without_strand(
-    boost::asio::any_io_executor const& executor) noexcept {
-    using boost::asio::strand;
-    using PoolExecutor = boost::asio::thread_pool::executor_type;
+inline asio::any_io_executor without_strand(asio::any_io_executor const& executor) noexcept {
+    using asio::strand;
+    using PoolExecutor = asio::thread_pool::executor_type;
+    if (auto const* const wrapped = executor.target<TaskExecutor>())
+        return wrapped->of_context();
     auto inner = without_caller_and_gate(executor);
-    if (auto const* const of_any = inner.target<strand<boost::asio::any_io_executor>>())
+    if (auto const* const of_any = inner.target<strand<asio::any_io_executor>>())
         return without_strand(of_any->get_inner_executor());
     if (auto const* const of_io = inner.target<strand<IoExecutor>>())
         return of_io->get_inner_executor();
@@ -108,24 +101,27 @@ inline boost::asio::any_io_executor without_strand(
     return inner;
 }
 
-/// The executor with this link, instead of the one that it may carry.
-inline boost::asio::any_io_executor with_caller(
-    boost::asio::any_io_executor const& executor, CallerLinkPointer caller) {
-    auto inner = without_caller(executor);
-    if (auto const* io = inner.target<IoExecutor>())
-        return CallerIoExecutor(*io, std::move(caller));
-    return CallerAnyExecutor(std::move(inner), std::move(caller));
-}
-
 /// The io_context's own executor, with a link or without, and no strand; or null.
-inline IoExecutor const* io_executor(boost::asio::any_io_executor const& executor) noexcept {
+inline IoExecutor const* io_executor(asio::any_io_executor const& executor) noexcept {
     if (auto const* const direct = executor.target<CallerIoExecutor>())
         return &direct->inner();
     return executor.target<IoExecutor>();
 }
 
+/// The executor with this link, instead of the one that it may carry.
+inline asio::any_io_executor with_caller(
+    asio::any_io_executor const& executor, CallerLinkPointer caller) {
+    if (auto const* io = io_executor(executor))
+        return CallerIoExecutor(*io, std::move(caller));
+    if (auto const* wrapped = executor.target<TaskExecutor>())
+        return wrapped->with_caller(std::move(caller));
+    return TaskExecutor(
+        new ExecutorCore(executor, without_strand(executor), nullptr), std::move(caller),
+        TaskExecutor::Kind::of_user);
+}
+
 /// Whether the executor is an io_context's own, with a link or without, and no strand.
-inline bool runs_on_io_context(boost::asio::any_io_executor const& executor) noexcept {
+inline bool runs_on_io_context(asio::any_io_executor const& executor) noexcept {
     return io_executor(executor) != nullptr;
 }
 

@@ -2,14 +2,12 @@
 // its context variables.
 #pragma once
 
+#include <syncopate/detail/intrusive_pointer.hpp>
 #include <syncopate/detail/task/blocked_worker.hpp>
 #include <syncopate/detail/task/call_id.hpp>
 #include <syncopate/detail/task/coroutine_state.hpp>
 #include <syncopate/detail/task/task_id.hpp>
 #include <syncopate/detail/values/task_values.hpp>
-
-#include <boost/smart_ptr/intrusive_ptr.hpp>
-#include <boost/smart_ptr/intrusive_ref_counter.hpp>
 
 #include <atomic>
 #include <utility>
@@ -47,13 +45,13 @@ struct BlockedThread {
 
 /// Shared by the executors of the task and of what it starts. They may outlive the task, and then find
 /// nobody blocked on it.
-class CallerLink : public boost::intrusive_ref_counter<CallerLink, boost::thread_safe_counter> {
+class CallerLink : public ReferenceCounted<CallerLink> {
 public:
     CallerLink() = default;
     /// The link of a task that has context variables of its own.
     ///
     /// starter: null, or the link of the task that starts it: this one leads to the same thread.
-    CallerLink(boost::intrusive_ptr<CallerLink> const& starter, TaskValuesPointer values) noexcept
+    CallerLink(IntrusivePointer<CallerLink> const& starter, TaskValuesPointer values) noexcept
         : leader_(starter && starter->leader_ ? starter->leader_ : starter),
           values_(std::move(values)) {}
 
@@ -62,9 +60,7 @@ public:
 
     /// Names the link of the task that the blocked thread works for, if it is itself a worker. Before the task
     /// runs.
-    void set_parent(boost::intrusive_ptr<CallerLink> parent) noexcept {
-        parent_ = std::move(parent);
-    }
+    void set_parent(IntrusivePointer<CallerLink> parent) noexcept { parent_ = std::move(parent); }
 
     /// The thread that is blocked on this task, or null. On the loop.
     BlockedThread const* thread() const noexcept { return leader_ ? leader_->thread_ : thread_; }
@@ -98,12 +94,12 @@ public:
 
 private:
     BlockedThread const* thread_ = nullptr;
-    boost::intrusive_ptr<CallerLink> parent_;
-    boost::intrusive_ptr<CallerLink> const leader_;  // it has the thread; null: this one
+    IntrusivePointer<CallerLink> parent_;
+    IntrusivePointer<CallerLink> const leader_;  // it has the thread; null: this one
     TaskValuesPointer values_;
 };
 
-using CallerLinkPointer = boost::intrusive_ptr<CallerLink>;
+using CallerLinkPointer = IntrusivePointer<CallerLink>;
 
 /// While it lives, one more of the task that a link belongs to is counted. On the loop.
 template <std::atomic<unsigned> TaskCounts::* count>

@@ -1,6 +1,7 @@
 // CarriedTask: a SpawnedTask that awaits the user's task and keeps its outcome.
 #pragma once
 
+#include <syncopate/asio.hpp>
 #include <syncopate/concepts.hpp>
 #include <syncopate/detail/task/awaitable_of.hpp>
 #include <syncopate/detail/task/outcome.hpp>
@@ -8,8 +9,8 @@
 #include <syncopate/detail/task/pooled_coroutine.hpp>
 #include <syncopate/detail/wait/kept_for_ever.hpp>
 
-#include <boost/asio/awaitable.hpp>
-#include <boost/asio/this_coro.hpp>
+#include SYNCOPATE_ASIO(awaitable.hpp)
+#include SYNCOPATE_ASIO(this_coro.hpp)
 
 #include <exception>
 #include <type_traits>
@@ -38,7 +39,7 @@ protected:
     void fail(std::exception_ptr error) noexcept final { outcome_.fail(std::move(error)); }
 
 private:
-    boost::asio::awaitable<void> body() final {
+    asio::awaitable<void> body() final {
         if (this->would_be_posted())
             co_await this->find_own_coroutine();
         try {
@@ -53,7 +54,7 @@ private:
         }
         // From here on no co_await throws. (co_spawn's own would, and Asio 1.26 would lose the
         // completion of a task that was cancelled and never suspended.)
-        co_await boost::asio::this_coro::throw_if_cancelled(false);
+        co_await asio::this_coro::throw_if_cancelled(false);
         if (this->has_left_loop())
             co_await this->return_to_loop();
         else if (this->would_be_posted())

@@ -1,12 +1,14 @@
 // emit_cancellation(): the one place that calls a cancellation_signal.
 #pragma once
 
-#include <boost/asio/cancellation_signal.hpp>
-#include <boost/asio/cancellation_type.hpp>
+#include <syncopate/asio.hpp>
+
+#include SYNCOPATE_ASIO(cancellation_signal.hpp)
+#include SYNCOPATE_ASIO(cancellation_type.hpp)
 
 #include <new>
 
-// Qt defines `emit` as a macro. Asio's header has put it aside for itself only.
+// Qt defines `emit` as a macro. Asio's header puts that aside, but only while it is read itself.
 #pragma push_macro("emit")
 #undef emit
 
@@ -15,12 +17,12 @@ namespace syncopate::inline v0_1::detail {
 /// Delivers every kind of cancellation to whoever waits at the signal's slot.
 /// Throws: std::bad_alloc, if there is no memory at the second try either, and what a user's cancellation
 ///         handler throws.
-inline void emit_cancellation(boost::asio::cancellation_signal& signal) {
+inline void emit_cancellation(asio::cancellation_signal& signal) {
     try {
-        signal.emit(boost::asio::cancellation_type::all);
+        signal.emit(asio::cancellation_type::all);
     } catch (std::bad_alloc const&) {
         // co_spawn's handler hands the cancellation on by dispatch(), which allocates.
-        signal.emit(boost::asio::cancellation_type::all);
+        signal.emit(asio::cancellation_type::all);
     }
 }
 

@@ -1,9 +1,11 @@
 // ForwardingExecutor: base of an executor that wraps another and passes its properties on.
 #pragma once
 
-#include <boost/asio/prefer.hpp>
-#include <boost/asio/query.hpp>
-#include <boost/asio/require.hpp>
+#include <syncopate/asio.hpp>
+
+#include SYNCOPATE_ASIO(prefer.hpp)
+#include SYNCOPATE_ASIO(query.hpp)
+#include SYNCOPATE_ASIO(require.hpp)
 
 #include <type_traits>
 #include <utility>
@@ -30,23 +32,23 @@ public:
 
     template <class Property>
     auto query(Property const& property) const
-        noexcept(boost::asio::is_nothrow_query_v<Inner const&, Property const&>)
-            -> decltype(boost::asio::query(std::declval<Inner const&>(), property)) {
-        return boost::asio::query(inner_, property);
+        noexcept(asio::is_nothrow_query_v<Inner const&, Property const&>)
+            -> decltype(asio::query(std::declval<Inner const&>(), property)) {
+        return asio::query(inner_, property);
     }
 
     template <class Property>
-    auto require(Property const& property) const
-        noexcept(boost::asio::is_nothrow_require_v<Inner const&, Property const&>) -> Wrapper<
-            std::decay_t<decltype(boost::asio::require(std::declval<Inner const&>(), property))>> {
-        return {boost::asio::require(inner_, property), attachment_};
+    auto require(Property const& property) const noexcept(
+        asio::is_nothrow_require_v<Inner const&, Property const&>)
+        -> Wrapper<std::decay_t<decltype(asio::require(std::declval<Inner const&>(), property))>> {
+        return {asio::require(inner_, property), attachment_};
     }
 
     template <class Property>
-    auto prefer(Property const& property) const
-        noexcept(boost::asio::is_nothrow_prefer_v<Inner const&, Property const&>) -> Wrapper<
-            std::decay_t<decltype(boost::asio::prefer(std::declval<Inner const&>(), property))>> {
-        return {boost::asio::prefer(inner_, property), attachment_};
+    auto prefer(Property const& property) const noexcept(
+        asio::is_nothrow_prefer_v<Inner const&, Property const&>)
+        -> Wrapper<std::decay_t<decltype(asio::prefer(std::declval<Inner const&>(), property))>> {
+        return {asio::prefer(inner_, property), attachment_};
     }
 
     friend bool operator==(ForwardingExecutor const& a, ForwardingExecutor const& b) noexcept {

@@ -1,11 +1,12 @@
 // LabelledTask: a task with a name for tasks(), dump() and messages. LabelOf: the name of a task, if it has one.
 #pragma once
 
+#include <syncopate/asio.hpp>
 #include <syncopate/concepts.hpp>
 #include <syncopate/detail/task/awaitable_of.hpp>
 
-#include <boost/asio/awaitable.hpp>
-#include <boost/asio/use_awaitable.hpp>
+#include SYNCOPATE_ASIO(awaitable.hpp)
+#include SYNCOPATE_ASIO(use_awaitable.hpp)
 
 #include <concepts>
 #include <string>
@@ -23,13 +24,17 @@ public:
 
     std::string const& label() const noexcept { return label_; }
 
-    boost::asio::awaitable<task_result_t<T>> operator()() {
+    asio::awaitable<task_result_t<T>> operator()() {
         if constexpr (TaskFactory<T>)
             return awaitable_from(task_);
         else if constexpr (Awaitable<T>)
             return require_valid(std::move(task_));
+        else if constexpr (ForeignFactory<T>)
+            return await_made_by(task_);
+        else if constexpr (ForeignAwaitable<T>)
+            return await_foreign(std::move(task_));
         else
-            return std::move(task_)(boost::asio::use_awaitable);
+            return std::move(task_)(asio::use_awaitable);
     }
 
 private:

@@ -25,6 +25,7 @@ private:
         static thread_local int depth = 0;
         return depth;
     }
+    friend class FiberLocals;
 
     int const depth_;
 };

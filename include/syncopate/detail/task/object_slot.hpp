@@ -1,11 +1,12 @@
 // ObjectSlot: an object that is owned, or one of the user's. make_into(): fills it from a source.
 #pragma once
 
+#include <syncopate/asio.hpp>
 #include <syncopate/concepts.hpp>
 #include <syncopate/detail/task/awaitable_of.hpp>
 #include <syncopate/detail/task/owned_or_ref.hpp>
 
-#include <boost/asio/awaitable.hpp>
+#include SYNCOPATE_ASIO(awaitable.hpp)
 
 #include <functional>
 #include <optional>
@@ -43,7 +44,8 @@ struct ResultOf {
 
 /// A source that is not the object itself, and makes it without awaiting anything.
 template <class S>
-concept PlainFactory = !Awaitable<S> && !TaskFactory<S>;
+concept PlainFactory =
+    !Awaitable<S> && !TaskFactory<S> && !ForeignAwaitable<S> && !ForeignFactory<S>;
 
 /// Calls a function that makes an object, or gives a reference to one.
 template <PlainFactory S, class T>

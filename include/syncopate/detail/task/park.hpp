@@ -1,12 +1,13 @@
 // park(): suspends a coroutine until its handler, which is kept in place, is called.
 #pragma once
 
+#include <syncopate/asio.hpp>
 #include <syncopate/detail/task/inplace_handler.hpp>
 
-#include <boost/asio/associated_cancellation_slot.hpp>
-#include <boost/asio/async_result.hpp>
-#include <boost/asio/cancellation_signal.hpp>
-#include <boost/asio/deferred.hpp>
+#include SYNCOPATE_ASIO(associated_cancellation_slot.hpp)
+#include SYNCOPATE_ASIO(async_result.hpp)
+#include SYNCOPATE_ASIO(cancellation_signal.hpp)
+#include SYNCOPATE_ASIO(deferred.hpp)
 
 #include <concepts>
 #include <exception>
@@ -23,9 +24,8 @@ namespace syncopate::inline v0_1::detail {
 /// connect: called with the coroutine's cancellation slot. The coroutine throws what this throws, and has not
 ///          been suspended then.
 /// parked:  called when the coroutine is suspended. It may go on before `parked` returns.
-template <std::invocable<boost::asio::cancellation_slot> Connect, std::invocable Parked>
+template <std::invocable<asio::cancellation_slot> Connect, std::invocable Parked>
 auto park(InplaceHandler& place, Connect connect, Parked parked) {
-    namespace asio = boost::asio;
     if constexpr (std::is_nothrow_invocable_v<Connect, asio::cancellation_slot>)
         return asio::async_initiate<asio::deferred_t const, void()>(
             [&place, connect, parked](auto handler) {

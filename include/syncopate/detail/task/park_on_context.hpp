@@ -1,11 +1,13 @@
 // ParkOnContext: a place where a coroutine is suspended that its execution context may destroy.
 #pragma once
 
-#include <boost/asio/any_io_executor.hpp>
-#include <boost/asio/as_tuple.hpp>
-#include <boost/asio/awaitable.hpp>
-#include <boost/asio/steady_timer.hpp>
-#include <boost/asio/use_awaitable.hpp>
+#include <syncopate/asio.hpp>
+
+#include SYNCOPATE_ASIO(any_io_executor.hpp)
+#include SYNCOPATE_ASIO(as_tuple.hpp)
+#include SYNCOPATE_ASIO(awaitable.hpp)
+#include SYNCOPATE_ASIO(steady_timer.hpp)
+#include SYNCOPATE_ASIO(use_awaitable.hpp)
 
 namespace syncopate::inline v0_1::detail {
 
@@ -15,10 +17,10 @@ namespace syncopate::inline v0_1::detail {
 class ParkOnContext {
 public:
     /// Suspends the awaiting coroutine until resume(), or until it is cancelled. On the executor.
-    boost::asio::awaitable<void> wait(boost::asio::any_io_executor executor) {
-        boost::asio::steady_timer timer(executor, (boost::asio::steady_timer::time_point::max)());
+    asio::awaitable<void> wait(asio::any_io_executor executor) {
+        asio::steady_timer timer(executor, (asio::steady_timer::time_point::max)());
         Waiting const waiting(timer_, timer);
-        co_await timer.async_wait(boost::asio::as_tuple(boost::asio::use_awaitable));
+        co_await timer.async_wait(asio::as_tuple(asio::use_awaitable));
     }
 
     bool is_waiting() const noexcept { return timer_ != nullptr; }
@@ -33,8 +35,7 @@ private:
     /// Also where the wait cannot begin, for want of memory.
     class Waiting {
     public:
-        Waiting(boost::asio::steady_timer*& place, boost::asio::steady_timer& timer) noexcept
-            : place_(place) {
+        Waiting(asio::steady_timer*& place, asio::steady_timer& timer) noexcept : place_(place) {
             place_ = &timer;
         }
         Waiting(Waiting const&) = delete;
@@ -42,10 +43,10 @@ private:
         ~Waiting() { place_ = nullptr; }
 
     private:
-        boost::asio::steady_timer*& place_;
+        asio::steady_timer*& place_;
     };
 
-    boost::asio::steady_timer* timer_ = nullptr;
+    asio::steady_timer* timer_ = nullptr;
 };
 
 }  // namespace syncopate::inline v0_1::detail

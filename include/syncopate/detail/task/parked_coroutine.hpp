@@ -1,18 +1,21 @@
 // ParkedCoroutine: one coroutine that waits until something happens on its own loop.
 #pragma once
 
+#include <syncopate/asio.hpp>
 #include <syncopate/detail/task/cancel_request.hpp>
 #include <syncopate/detail/task/coroutine_state.hpp>
 #include <syncopate/detail/task/inplace_handler.hpp>
+#include <syncopate/detail/task/moved_coroutine.hpp>
 #include <syncopate/detail/task/park.hpp>
 
-#include <boost/asio/awaitable.hpp>
-#include <boost/asio/cancellation_signal.hpp>
-#include <boost/asio/cancellation_state.hpp>
-#include <boost/asio/cancellation_type.hpp>
-#include <boost/asio/deferred.hpp>
-#include <boost/asio/post.hpp>
-#include <boost/asio/this_coro.hpp>
+#include SYNCOPATE_ASIO(awaitable.hpp)
+#include SYNCOPATE_ASIO(cancellation_signal.hpp)
+#include SYNCOPATE_ASIO(cancellation_state.hpp)
+#include SYNCOPATE_ASIO(cancellation_type.hpp)
+#include SYNCOPATE_ASIO(deferred.hpp)
+#include SYNCOPATE_ASIO(dispatch.hpp)
+#include SYNCOPATE_ASIO(post.hpp)
+#include SYNCOPATE_ASIO(this_coro.hpp)
 
 #include <concepts>
 #include <exception>
@@ -29,10 +32,11 @@ class ParkedCoroutine {
 public:
     /// Suspends the awaiting coroutine until it is resumed. Allocates nothing.
     auto suspend_uncancelled() noexcept {
-        return park(handler_, [](boost::asio::cancellation_slot) noexcept {}, [] {});
+        return park(handler_, [](asio::cancellation_slot) noexcept {}, [] {});
     }
 
-    /// Calls `begin`, and then suspends the awaiting coroutine, unless `has_happened()`.
+    /// Calls `begin`, and then suspends the awaiting coroutine, unless `has_happened()`. On the coroutine's loop: one
+    /// that bind_executor has moved goes back there first.
     ///
     /// on_cancel: called each time that the coroutine is cancelled. It may resume the coroutine.
     /// mark:      called before it is suspended; what it returns lives until the coroutine goes on.
@@ -43,15 +47,17 @@ public:
         std::predicate IsOver,
         std::invocable OnCancel,
         std::invocable Mark = NoMark>
-    boost::asio::awaitable<void> wait(
+    asio::awaitable<void> wait(
         Begin& begin, IsOver has_happened, OnCancel on_cancel, Mark mark = {}) {
-        namespace this_coro = boost::asio::this_coro;
-        using boost::asio::cancellation_type;
+        namespace this_coro = asio::this_coro;
+        using asio::cancellation_type;
         bool const throws = co_await this_coro::throw_if_cancelled();
         auto const cancellation = co_await this_coro::cancellation_state;
         // A coroutine that was cancelled before, and went on, waits until it is cancelled once more.
         bool const was_cancelled = cancellation.cancelled() != cancellation_type::none;
         co_await this_coro::throw_if_cancelled(false);
+        if (MovedStep::is_here())
+            co_await asio::dispatch(asio::deferred);
         CoroutineBottom* bottom = nullptr;
         bool may_throw_again = throws;
         CancelRequest::Repetition* repetition = nullptr;
@@ -84,10 +90,10 @@ public:
         }
         if (resumed_by_other_task_) {
             co_await this_coro::throw_if_cancelled(false);
-            co_await boost::asio::post(boost::asio::deferred);
+            co_await asio::post(asio::deferred);
         }
         if (repetition)
-            repetition->go_on();
+            CancelRequest::go_on(*repetition);
         if (may_throw_again)
             co_await this_coro::throw_if_cancelled(true);
         if (no_memory)
@@ -115,7 +121,7 @@ private:
     template <class OnCancel>
     struct CancellationHandler {
         OnCancel on_cancel;
-        void operator()(boost::asio::cancellation_type) const {
+        void operator()(asio::cancellation_type) const {
             auto const called = on_cancel;  // resuming the coroutine clears the slot
             called();
         }
@@ -125,7 +131,7 @@ private:
     auto suspend(OnCancel on_cancel) {
         return park(
             handler_,
-            [on_cancel](boost::asio::cancellation_slot slot) {
+            [on_cancel](asio::cancellation_slot slot) {
                 if (slot.is_connected())
                     slot.assign(CancellationHandler<OnCancel>{on_cancel});
             },

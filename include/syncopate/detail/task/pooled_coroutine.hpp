@@ -2,40 +2,80 @@
 // CoroutinePool: those of one loop that wait for a task.
 #pragma once
 
+#include <syncopate/asio.hpp>
 #include <syncopate/detail/intrusive_list.hpp>
 #include <syncopate/detail/task/caller_executor.hpp>
 #include <syncopate/detail/task/caller_link.hpp>
 #include <syncopate/detail/task/coroutine_state.hpp>
 #include <syncopate/detail/task/inplace_handler.hpp>
 #include <syncopate/detail/task/park.hpp>
+#include <syncopate/detail/task/spawn.hpp>
 #include <syncopate/detail/task/spawned_task.hpp>
 #include <syncopate/detail/values/current_values.hpp>
+#include <syncopate/detail/wait/small_mutex.hpp>
 
-#include <boost/asio/any_io_executor.hpp>
-#include <boost/asio/awaitable.hpp>
-#include <boost/asio/cancellation_signal.hpp>
-#include <boost/asio/cancellation_state.hpp>
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/this_coro.hpp>
+#include SYNCOPATE_ASIO(any_io_executor.hpp)
+#include SYNCOPATE_ASIO(awaitable.hpp)
+#include SYNCOPATE_ASIO(cancellation_signal.hpp)
+#include SYNCOPATE_ASIO(cancellation_state.hpp)
+#include SYNCOPATE_ASIO(co_spawn.hpp)
+#include SYNCOPATE_ASIO(this_coro.hpp)
 
+#include <atomic>
 #include <cstddef>
 #include <exception>
 #include <memory>
+#include <mutex>
 #include <utility>
 
 namespace syncopate::inline v0_1::detail {
 
 class PooledCoroutine;
 
-/// Every coroutine of the pool must have ended before the pool is destroyed.
-class CoroutinePool {
+/// Every coroutine of the pool must have ended before the pool is destroyed; where it is shared, they are among its
+/// owners.
+///
+/// Memory order. On a loop of ours everything happens one after another. A shared pool is closed by any thread, and then
+/// has a lock: a coroutine waits in the list, or finds that the pool is closed.
+class CoroutinePool : public std::enable_shared_from_this<CoroutinePool> {
 public:
-    /// Ends the coroutines that wait. From now on none waits.
+    /// For a loop that is ours, and turns until it has closed the pool.
+    CoroutinePool() = default;
+
+    /// For a loop that somebody else turns. Coroutines that wait do not count as work for it, and end with it.
+    static std::shared_ptr<CoroutinePool> shared() {
+        auto pool = std::make_shared<CoroutinePool>();
+        pool->is_shared_ = true;
+        return pool;
+    }
+
+    /// Ends the coroutines that wait. From now on none waits. Of a shared pool by any thread.
     void close() noexcept;
 
 private:
     friend class PooledCoroutine;
     using Waiting = IntrusiveList<PooledCoroutine>;
+
+    // Of a shared pool.
+
+    /// One that waits, or null.
+    PooledCoroutine* take_shared(bool has_link) noexcept {
+        std::lock_guard const lock(mutex_);
+        auto& waiting = this->waiting(has_link);
+        return waiting.empty() ? nullptr : &take(waiting);
+    }
+    /// Returns false if the pool is closed.
+    bool wait_shared(PooledCoroutine& coroutine, bool has_link) noexcept;
+
+    Waiting& waiting(bool has_link) noexcept { return has_link ? waiting_with_caller_ : waiting_; }
+
+    bool may_add() const noexcept {
+        return is_open() && count_.load(std::memory_order_relaxed) < most;
+    }
+    void count(std::size_t more) noexcept { count_.fetch_add(more, std::memory_order_relaxed); }
+
+    /// May be outdated at once if the pool is shared: wait_shared() looks once more.
+    bool is_open() const noexcept { return is_open_.load(std::memory_order_relaxed); }
 
     // Further tasks get a coroutine each: the memory of more coroutines that wait would count.
     static constexpr std::size_t most = 64;
@@ -46,8 +86,10 @@ private:
     // Those whose executor carries a CallerLink, for tasks that a thread is blocked on or that have context
     // variables. Two lists, because a wrapped executor loses Asio's fast path for its own io_context.
     Waiting waiting_with_caller_;
-    std::size_t count_ = 0;
-    bool is_open_ = true;
+    std::atomic<std::size_t> count_{0};
+    std::atomic<bool> is_open_{true};
+    bool is_shared_ = false;
+    SmallMutex mutex_;
 };
 
 /// To spawn a coroutine costs several times what a short task costs in it. So a coroutine whose task has
@@ -58,58 +100,40 @@ public:
     /// Runs the task's body, up to its first suspension inside this call. On the loop; the caller holds
     /// the task.
     ///
-    /// pool:   null for a loop that may end at any time, and then must not find a coroutine waiting.
+    /// pool:   null: the task gets a coroutine of its own.
     /// Throws: std::bad_alloc; then the task may not have run.
-    static void run(
-        boost::asio::any_io_executor const& executor, CoroutinePool* pool, SpawnedTask& task) {
+    static void run(asio::any_io_executor const& executor, CoroutinePool* pool, SpawnedTask& task) {
         if (!pool)
             return spawn(executor, task);
         bool const has_link = task.needs_link();
-        auto& waiting = has_link ? pool->waiting_with_caller_ : pool->waiting_;
-        if (waiting.empty() && pool->is_open_ && pool->count_ < CoroutinePool::most)
+        if (pool->is_shared_) [[unlikely]]
+            return run_in_shared(executor, *pool, task);
+        auto& waiting = pool->waiting(has_link);
+        if (waiting.empty() && pool->may_add())
             add_to(*pool, executor, has_link ? new CallerLink : nullptr);
         if (waiting.empty())
             return spawn(executor, task);
-        PooledCoroutine& coroutine = CoroutinePool::take(waiting);
-        coroutine.task_.take(task);
-        if (task.caller_)
-            coroutine.go_on_with_values_of(*std::exchange(task.caller_, nullptr));
-        else
-            coroutine.go_on();
+        CoroutinePool::take(waiting).go_on_with(task);
     }
 
     /// The same, in a coroutine of its own.
     ///
     /// parent: the link of the task that waits for this one, or null.
     static void spawn(
-        boost::asio::any_io_executor const& executor,
+        asio::any_io_executor const& executor,
         SpawnedTask& task,
-        CallerLinkPointer parent = nullptr) {
-        auto of_task = executor;
-        if (task.needs_link()) {
-            if (!task.caller_)
-                task.caller_ = new CallerLink;
-            task.caller_->set_thread(task.blocked_thread_);
-            task.caller_->set_parent(std::move(parent));
-            of_task = with_caller(executor, task.caller_);
-        }
-        task.is_being_spawned_ = true;
-        boost::asio::co_spawn(
-            of_task, [hold = SpawnedTask::Hold(task)] { return hold->body(); },
-            Completion(task.signal_, &task));
-        task.is_being_spawned_ = false;  // the caller holds it
-    }
+        CallerLinkPointer parent = nullptr);
 
     PooledCoroutine(CoroutinePool& pool, CallerLinkPointer caller) noexcept
-        : pool_(pool), caller_(std::move(caller)) {
-        ++pool_.count_;
+        : pool_(pool), shared_pool_(pool.weak_from_this().lock()), caller_(std::move(caller)) {
+        pool_.count(1);
     }
     ~PooledCoroutine() {
         // A coroutine that had no memory to go on with is destroyed with its task, and what the task has left behind
         // looks for the thread.
         if (caller_)
             caller_->set_thread(nullptr);
-        --pool_.count_;
+        pool_.count(-std::size_t{1});
     }
 
 private:
@@ -120,9 +144,9 @@ private:
     /// keep a copy of the executor in the signal.
     class Completion {
     public:
-        using cancellation_slot_type = boost::asio::cancellation_slot;
+        using cancellation_slot_type = asio::cancellation_slot;
 
-        Completion(boost::asio::cancellation_signal& signal, SpawnedTask* task) noexcept
+        Completion(asio::cancellation_signal& signal, SpawnedTask* task) noexcept
             : slot_(signal.slot()), task_(task) {}
         cancellation_slot_type get_cancellation_slot() const noexcept { return slot_; }
         void operator()(std::exception_ptr error) const noexcept {
@@ -135,18 +159,33 @@ private:
         SpawnedTask* task_;
     };
 
+    /// What both kinds of coroutines begin with: one type, of which co_spawn is compiled once.
+    struct Start {
+        SpawnedTask::Hold task;                // of a coroutine for this task alone
+        std::unique_ptr<PooledCoroutine> own;  // or null
+        asio::awaitable<void> operator()() const { return own ? own->serve() : task->body(); }
+    };
+
+    /// The same for a shared pool: co_spawn would keep the loop's host from running out of work.
+    static BottomCoroutine serve_alone(std::unique_ptr<PooledCoroutine> own);
+
+    /// As long as it has a task: as a coroutine of co_spawn's does.
+    void count_as_work(asio::any_io_executor const& executor) noexcept;
+
     /// Adds a coroutine that waits.
     static void add_to(
-        CoroutinePool& pool,
-        boost::asio::any_io_executor const& executor,
-        CallerLinkPointer caller) {
-        auto const of_coroutine = caller ? with_caller(executor, caller) : executor;
-        auto owned = std::make_unique<PooledCoroutine>(pool, std::move(caller));
-        Completion const completion(owned->signal_, nullptr);
-        boost::asio::co_spawn(
-            of_coroutine, [owned = std::move(owned)] { return owned->serve(); }, completion);
-    }
+        CoroutinePool& pool, asio::any_io_executor const& executor, CallerLinkPointer caller);
 
+    static void run_in_shared(
+        asio::any_io_executor const& executor, CoroutinePool& pool, SpawnedTask& task);
+
+    void go_on_with(SpawnedTask& task) {
+        task_.take(task);
+        if (task.caller_)
+            go_on_with_values_of(*std::exchange(task.caller_, nullptr));
+        else
+            go_on();
+    }
     void go_on() { handler_.call(); }
 
     [[gnu::noinline]] void go_on_with_values_of(CallerLink const& link) {
@@ -173,56 +212,44 @@ private:
     /// Suspends the coroutine until go_on(). Nothing cancels the wait.
     auto wait() {
         return park(
-            handler_, [](boost::asio::cancellation_slot) noexcept {},
-            [this] { (caller_ ? pool_.waiting_with_caller_ : pool_.waiting_).push_back(*this); });
+            handler_, [](asio::cancellation_slot) noexcept {},
+            [this] {
+                if (!shared_pool_) [[likely]]
+                    pool_.waiting(caller_ != nullptr).push_back(*this);
+                else if (!pool_.wait_shared(*this, caller_ != nullptr))
+                    end();
+            });
     }
 
-    boost::asio::awaitable<void> serve() {
-        namespace this_coro = boost::asio::this_coro;
-        co_await find_bottom(bottom_);
-        co_await wait();
-        own_references_ = caller_ ? caller_->use_count() : 0;
-        while (task_) {
-            task_->coroutine_ = this;
-            task_->bottom_ = bottom_;
-            if (caller_)
-                caller_->set_thread(task_->blocked_thread_);
-            try {
-                co_await task_->body();
-            } catch (...) {
-                task_->fail(std::current_exception());
-            }
-            // Filters and slot handlers that the task has set end with the task.
-            co_await this_coro::reset_cancellation_state();
-            co_await this_coro::throw_if_cancelled(true);
-            if (caller_)
-                caller_->set_thread(nullptr);
-            // What the task has left behind keeps them.
-            if (caller_ && caller_->values() && !is_executor_shared())
-                caller_->set_values(nullptr);
-            task_->coroutine_ = nullptr;
-            task_.release();
-            // The pool is closed if this task was the last that the loop's end waited for.
-            if (!pool_.is_open_ || is_executor_shared())
-                co_return;
-            co_await wait();
-        }
-    }
+    asio::awaitable<void> serve();
 
     SpawnedTask::Hold task_;  // destroyed last
     CoroutinePool& pool_;
-    boost::asio::cancellation_signal signal_;
+    std::shared_ptr<CoroutinePool> const shared_pool_;  // or null
+    asio::any_io_executor work_;                        // or null
+    asio::cancellation_signal signal_;
     CoroutineBottom* bottom_ = nullptr;
     CallerLinkPointer const caller_;
     unsigned own_references_ = 0;
     InplaceHandler handler_;
 };
 
+inline bool CoroutinePool::wait_shared(PooledCoroutine& coroutine, bool has_link) noexcept {
+    std::lock_guard const lock(mutex_);
+    if (!is_open())
+        return false;
+    waiting(has_link).push_back(coroutine);
+    return true;
+}
+
 inline void CoroutinePool::close() noexcept {
-    is_open_ = false;
-    for (auto* const waiting : {&waiting_, &waiting_with_caller_})
-        while (!waiting->empty())
-            take(*waiting).end();
+    {
+        std::lock_guard const lock(mutex_);
+        is_open_.store(false, std::memory_order_relaxed);
+    }
+    for (bool const has_link : {false, true})
+        while (auto* const coroutine = take_shared(has_link))
+            coroutine->end();
 }
 
 inline PooledCoroutine& CoroutinePool::take(Waiting& waiting) noexcept {
@@ -244,3 +271,7 @@ inline void SpawnedTask::emit_cancellation() {
 }
 
 }  // namespace syncopate::inline v0_1::detail
+
+#ifndef SYNCOPATE_SEPARATE_COMPILATION
+#include <syncopate/detail/task/pooled_coroutine.ipp>
+#endif

@@ -1,6 +1,7 @@
 // SpawnedTask: a task that a coroutine of the loop runs. It is told when the loop has released it.
 #pragma once
 
+#include <syncopate/asio.hpp>
 #include <syncopate/detail/task/caller_link.hpp>
 #include <syncopate/detail/task/cancel_request.hpp>
 #include <syncopate/detail/task/coroutine_state.hpp>
@@ -8,10 +9,10 @@
 #include <syncopate/detail/values/current_values.hpp>
 #include <syncopate/detail/values/task_values.hpp>
 
-#include <boost/asio/async_result.hpp>
-#include <boost/asio/awaitable.hpp>
-#include <boost/asio/cancellation_signal.hpp>
-#include <boost/asio/deferred.hpp>
+#include SYNCOPATE_ASIO(async_result.hpp)
+#include SYNCOPATE_ASIO(awaitable.hpp)
+#include SYNCOPATE_ASIO(cancellation_signal.hpp)
+#include SYNCOPATE_ASIO(deferred.hpp)
 
 #include <atomic>
 #include <exception>
@@ -107,8 +108,8 @@ protected:
 
     /// Makes co_spawn take the coroutine for one that was suspended.
     static auto pretend_suspension() {
-        return boost::asio::async_initiate<boost::asio::deferred_t const, void()>(
-            [](auto handler) { std::move(handler)(); }, boost::asio::deferred);
+        return asio::async_initiate<asio::deferred_t const, void()>(
+            [](auto handler) { std::move(handler)(); }, asio::deferred);
     }
 
     /// The first thing that body() awaits, if it is spawned alone: finds the coroutine that may be cancelled.
@@ -129,16 +130,14 @@ private:
     friend class PooledCoroutine;
 
     /// Runs the task, and writes its outcome.
-    virtual boost::asio::awaitable<void> body() = 0;
+    virtual asio::awaitable<void> body() = 0;
     /// Nothing on the loop refers to the task any more: it may be destroyed from now on.
     virtual void released_by_loop() noexcept = 0;
 
     /// Whether its executor has to lead to a blocked thread, or to context variables.
     bool needs_link() const noexcept { return blocked_thread_ || caller_; }
 
-    [[gnu::noinline]] void inherit_values() {
-        caller_ = new CallerLink(nullptr, CurrentValues::of_new_task());
-    }
+    void inherit_values();
 
     void release() noexcept {
         cancel_request_.end();
@@ -155,9 +154,13 @@ private:
     CancelRequest cancel_request_;
     CoroutineBottom* bottom_ = nullptr;  // of the coroutine that runs the task
     // Of a coroutine that was spawned for this task alone.
-    boost::asio::cancellation_signal signal_;
+    asio::cancellation_signal signal_;
     // Of the same. Before that it has the context variables of the task.
     CallerLinkPointer caller_;
 };
 
 }  // namespace syncopate::inline v0_1::detail
+
+#ifndef SYNCOPATE_SEPARATE_COMPILATION
+#include <syncopate/detail/task/spawned_task.ipp>
+#endif

@@ -1,16 +1,10 @@
-// TurnGate: closes for good the way to coroutines whose callers have gone. GatedExecutor: leads through one.
+// TurnGate: closes for good the way to coroutines whose callers have gone. GatedHandler: comes through one.
 #pragma once
 
-#include <syncopate/detail/task/forwarding_executor.hpp>
+#include <syncopate/detail/intrusive_pointer.hpp>
 #include <syncopate/detail/wait/kept_for_ever.hpp>
 
-#include <boost/asio/any_io_executor.hpp>
-#include <boost/smart_ptr/intrusive_ptr.hpp>
-#include <boost/smart_ptr/intrusive_ref_counter.hpp>
-
 #include <atomic>
-#include <memory>
-#include <type_traits>
 #include <utility>
 
 namespace syncopate::inline v0_1::detail {
@@ -23,7 +17,7 @@ namespace syncopate::inline v0_1::detail {
 /// Memory order. enter() and shut() are read-modify-writes of one variable, so one comes first. If a handler enters
 /// first, shut() sees it, and fails while it is there; shut() acquires what the last one has released by leave(). A
 /// handler that comes later sees the mark, and touches nothing.
-class TurnGate : public boost::intrusive_ref_counter<TurnGate, boost::thread_safe_counter> {
+class TurnGate : public ReferenceCounted<TurnGate> {
 public:
     /// Before a handler runs. After true, leave() must follow.
     bool enter() noexcept {
@@ -55,9 +49,10 @@ private:
     std::atomic<unsigned> state_{0};
 };
 
-using TurnGatePointer = boost::intrusive_ptr<TurnGate>;
+using TurnGatePointer = IntrusivePointer<TurnGate>;
 
 /// A handler that runs only while the gate is open. Afterwards it is kept, also where it would be destroyed.
+/// Without a gate it runs.
 template <class F>
 class GatedHandler {
 public:
@@ -72,12 +67,15 @@ public:
 
     void operator()() {
         auto const gate = gate_;
-        if (!gate->enter())
+        if (gate && !gate->enter())
             return;  // kept by the destructor
         struct Inside {
-            TurnGate& gate;
-            ~Inside() { gate.leave(); }
-        } const inside{*gate};
+            TurnGate* gate;
+            ~Inside() {
+                if (gate)
+                    gate->leave();
+            }
+        } const inside{gate.get()};
         F function = std::move(function_);
         gate_ = nullptr;
         std::move(function)();
@@ -87,25 +85,5 @@ private:
     TurnGatePointer gate_;
     F function_;
 };
-
-template <class Inner>
-class GatedExecutor : public ForwardingExecutor<GatedExecutor, Inner, TurnGatePointer> {
-    using Base = ForwardingExecutor<detail::GatedExecutor, Inner, TurnGatePointer>;
-
-public:
-    using Base::Base;
-
-    TurnGatePointer const& gate() const noexcept { return this->attachment(); }
-
-    template <class Function>
-    void execute(Function&& function) const {
-        using F = std::decay_t<Function>;
-        GatedHandler<F> handler(gate(), F(std::forward<Function>(function)));
-        if (!gate()->is_shut())
-            this->inner().execute(std::move(handler));
-    }
-};
-
-using GatedAnyExecutor = GatedExecutor<boost::asio::any_io_executor>;
 
 }  // namespace syncopate::inline v0_1::detail

@@ -1,16 +1,15 @@
 // JsonFile: a file with a JSON array that grows, and is complete JSON after each write.
 #pragma once
 
-#include <cerrno>
+#include <syncopate/detail/wait/file.hpp>
+#include <syncopate/detail/wait/system.hpp>
+
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <string>
 #include <string_view>
 #include <system_error>
-
-#include <fcntl.h>
-#include <sys/types.h>
-#include <unistd.h>
 
 namespace syncopate::inline v0_1::detail {
 
@@ -23,18 +22,15 @@ public:
     /// begin, end: what stands before and behind the items. `begin` ends with the first item.
     /// Throws:     std::system_error if the file cannot be opened, or not be written to.
     JsonFile(std::filesystem::path const& path, std::string_view begin, std::string_view end)
-        : end_(end), text_(begin),
-          descriptor_(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666)) {
-        if (descriptor_ < 0)
-            throw failure("cannot open " + path.string());
+        : end_(end), text_(begin) {
+        std::error_code error;
+        file_ = system::File(path, system::File::Access::write_anew, error);
+        if (error)
+            throw std::system_error(error, "PerfettoTrace: cannot open " + path.string());
         try {
             write();
-        } catch (std::system_error const& error) {
-            ::close(descriptor_);
-            throw std::system_error(error.code(), "PerfettoTrace: cannot write " + path.string());
-        } catch (...) {
-            ::close(descriptor_);
-            throw;
+        } catch (std::system_error const& failure) {
+            throw std::system_error(failure.code(), "PerfettoTrace: cannot write " + path.string());
         }
     }
     JsonFile(JsonFile const&) = delete;
@@ -46,13 +42,12 @@ public:
         } catch (...) {
             // What was written before is complete.
         }
-        ::close(descriptor_);
     }
 
     /// Whether this is the process that has opened the file.
-    bool is_here() const noexcept { return ::getpid() == process_; }
+    bool is_here() const noexcept { return system::process_id() == process_; }
 
-    ::pid_t process() const noexcept { return process_; }
+    long process() const noexcept { return process_; }
 
     /// Adds an item, which is written later: see write().
     void append(std::string_view item) {
@@ -73,44 +68,25 @@ public:
         text_.reserve(text_.size() + end_.size());
         auto const size = text_.size();
         text_ += end_;
-        auto const error = write_all(text_, written_);
+        auto const error = file_.write_at(written_, text_);
         text_.clear();
-        if (error == 0) {
-            written_ += static_cast<::off_t>(size);
+        if (!error) {
+            written_ += size;
             return;
         }
         has_failed_ = true;
         // The end fits: it stood there before.
-        if (::ftruncate(descriptor_, written_) == 0)
-            write_all(end_, written_);
-        throw std::system_error(
-            error, std::generic_category(), "PerfettoTrace: cannot write, and ends here");
+        if (!file_.truncate(written_))
+            static_cast<void>(file_.write_at(written_, end_));
+        throw std::system_error(error, "PerfettoTrace: cannot write, and ends here");
     }
 
 private:
-    static std::system_error failure(std::string const& what) {
-        return {errno, std::generic_category(), "PerfettoTrace: " + what};
-    }
-
-    /// Returns zero, or an error.
-    int write_all(std::string_view text, ::off_t offset) const noexcept {
-        while (!text.empty()) {
-            auto const count = ::pwrite(descriptor_, text.data(), text.size(), offset);
-            if (count < 0 && errno == EINTR)
-                continue;
-            if (count <= 0)
-                return count < 0 ? errno : EIO;
-            text.remove_prefix(static_cast<std::size_t>(count));
-            offset += count;
-        }
-        return 0;
-    }
-
     std::string const end_;
     std::string text_;  // not written yet
-    int const descriptor_;
-    ::off_t written_ = 0;
-    ::pid_t const process_ = ::getpid();
+    system::File file_;
+    std::uint64_t written_ = 0;
+    long const process_ = system::process_id();
     bool has_failed_ = false;
 };
 

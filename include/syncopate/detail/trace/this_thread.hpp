@@ -1,13 +1,11 @@
 // ThisThread: which thread this is, for whoever tells threads apart.
 #pragma once
 
+#include <syncopate/detail/wait/system.hpp>
+
 #include <atomic>
 #include <cstdint>
 #include <string>
-
-#include <pthread.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 namespace syncopate::inline v0_1::detail {
 
@@ -20,11 +18,7 @@ public:
     static std::uint64_t serial() noexcept { return get().serial_; }
 
     /// As debuggers and ps show it.
-    static std::string name() {
-        char name[16] = {};
-        static_cast<void>(::pthread_getname_np(::pthread_self(), name, sizeof name));
-        return name;
-    }
+    static std::string name() { return system::thread_name(); }
 
 private:
     ThisThread() noexcept = default;
@@ -36,8 +30,9 @@ private:
 
     static inline std::atomic<std::uint64_t> last_{0};
 
-    long const id_ = ::syscall(SYS_gettid);
     std::uint64_t const serial_ = last_.fetch_add(1, std::memory_order_relaxed) + 1;
+    // Where the system has no number for a thread, ours.
+    long const id_ = system::thread_id() != 0 ? system::thread_id() : static_cast<long>(serial_);
 };
 
 }  // namespace syncopate::inline v0_1::detail

@@ -5,6 +5,7 @@
 #include <syncopate/detail/trace/json_file.hpp>
 #include <syncopate/detail/trace/json_string.hpp>
 #include <syncopate/detail/trace/this_thread.hpp>
+#include <syncopate/detail/wait/system.hpp>
 #include <syncopate/event.hpp>
 
 #include <chrono>
@@ -16,8 +17,6 @@
 #include <string_view>
 #include <system_error>
 #include <unordered_map>
-
-#include <unistd.h>
 
 namespace syncopate::inline v0_1::detail {
 
@@ -48,7 +47,7 @@ private:
     static std::string beginning() {
         return R"({"displayTimeUnit":"ns","traceEvents":[)"
                "\n" +
-               metadata("process_name", ::getpid(), ::getpid(), process_name());
+               metadata("process_name", system::process_id(), system::process_id(), process_name());
     }
 
     /// The program's; where that cannot be told, this thread's.
@@ -59,7 +58,7 @@ private:
     }
 
     static std::string metadata(
-        std::string_view what, ::pid_t process, long thread, std::string_view name) {
+        std::string_view what, long process, long thread, std::string_view name) {
         std::string json = R"({"ph":"M","name":")";
         json.append(what).append("\"");
         append_place(json, process, thread);
@@ -68,7 +67,7 @@ private:
         return json += "}}";
     }
 
-    static void append_place(std::string& json, ::pid_t process, long thread) {
+    static void append_place(std::string& json, long process, long thread) {
         json.append(R"(,"pid":)").append(std::to_string(process));
         json.append(R"(,"tid":)").append(std::to_string(thread));
     }

@@ -2,8 +2,7 @@
 // returned, and for as long as a task that was started meanwhile sees it.
 #pragma once
 
-#include <boost/smart_ptr/intrusive_ptr.hpp>
-#include <boost/smart_ptr/intrusive_ref_counter.hpp>
+#include <syncopate/detail/intrusive_pointer.hpp>
 
 #include <atomic>
 #include <cstdint>
@@ -20,8 +19,7 @@ using VariableId = std::uint64_t;
 ///
 /// Memory order. The value is handed to another thread with the task that sees it. Whether the scope has
 /// ended is only a mark; it hands nothing over.
-class [[gnu::visibility("default")]] BoundValue
-    : public boost::intrusive_ref_counter<BoundValue, boost::thread_safe_counter> {
+class [[gnu::visibility("default")]] BoundValue : public ReferenceCounted<BoundValue> {
 public:
     explicit BoundValue(VariableId variable) noexcept : variable_(variable) {}
     BoundValue(BoundValue const&) = delete;
@@ -39,10 +37,10 @@ private:
     // The scope has ended where these values are not the current ones.
     std::atomic<bool> has_ended_{false};
     // The owner's list.
-    boost::intrusive_ptr<BoundValue> older_;
-    boost::intrusive_ptr<BoundValue>* place_ = nullptr;  // the pointer that points here
+    IntrusivePointer<BoundValue> older_;
+    IntrusivePointer<BoundValue>* place_ = nullptr;  // the pointer that points here
 };
 
-using BoundValuePointer = boost::intrusive_ptr<BoundValue>;
+using BoundValuePointer = IntrusivePointer<BoundValue>;
 
 }  // namespace syncopate::inline v0_1::detail

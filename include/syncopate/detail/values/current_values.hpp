@@ -51,6 +51,7 @@ public:
 
 private:
     friend class ValuesScope;
+    friend class FiberLocals;
 
     enum class Use { none, made, set };
 
@@ -100,6 +101,7 @@ private:
         auto* const values = here_.values();
         return new TaskValues(values ? values->inheritable() : nullptr);
     }
+    [[gnu::noinline]] static TaskValues* of_this_task() noexcept { return here_.of_task; }
     [[gnu::noinline]] static TaskValues* exchange_task(TaskValues* values) noexcept {
         return std::exchange(here_.of_task, values);
     }

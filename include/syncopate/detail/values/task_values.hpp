@@ -2,10 +2,8 @@
 // InheritedValues: those that it sees because who started it saw them.
 #pragma once
 
+#include <syncopate/detail/intrusive_pointer.hpp>
 #include <syncopate/detail/values/bound_value.hpp>
-
-#include <boost/smart_ptr/intrusive_ptr.hpp>
-#include <boost/smart_ptr/intrusive_ref_counter.hpp>
 
 #include <algorithm>
 #include <atomic>
@@ -15,8 +13,7 @@
 namespace syncopate::inline v0_1::detail {
 
 /// One value for each variable that was set. Never changes, so that any number of tasks share it.
-class InheritedValues
-    : public boost::intrusive_ref_counter<InheritedValues, boost::thread_safe_counter> {
+class InheritedValues : public ReferenceCounted<InheritedValues> {
 public:
     explicit InheritedValues(std::vector<BoundValuePointer> values) noexcept
         : values_(std::move(values)) {}
@@ -36,13 +33,13 @@ private:
     std::vector<BoundValuePointer> const values_;
 };
 
-using InheritedValuesPointer = boost::intrusive_ptr<InheritedValues const>;
+using InheritedValuesPointer = IntrusivePointer<InheritedValues const>;
 
 /// What was inherited, and what the task itself has set since: that hides the former, the newest first. A
 /// task's own value goes with its scope, in whatever order the scopes end. What others have inherited stays.
 ///
 /// Used by one thread at a time: by the one that runs the task. Only unset_elsewhere() may come from another.
-class TaskValues : public boost::intrusive_ref_counter<TaskValues, boost::thread_safe_counter> {
+class TaskValues : public ReferenceCounted<TaskValues> {
 public:
     explicit TaskValues(InheritedValuesPointer inherited = nullptr) noexcept
         : inherited_(std::move(inherited)) {}
@@ -146,6 +143,6 @@ private:
     InheritedValuesPointer inheritable_;  // null if it is to be put together anew
 };
 
-using TaskValuesPointer = boost::intrusive_ptr<TaskValues>;
+using TaskValuesPointer = IntrusivePointer<TaskValues>;
 
 }  // namespace syncopate::inline v0_1::detail

@@ -2,10 +2,10 @@
 // used. PerProcess: an object for each process.
 #pragma once
 
+#include <syncopate/detail/wait/system.hpp>
+
 #include <atomic>
 #include <memory>
-
-#include <pthread.h>
 
 namespace syncopate::inline v0_1::detail {
 
@@ -23,11 +23,11 @@ inline unsigned this_process() noexcept {
     return ForkCount::number.load(std::memory_order_relaxed);
 }
 
-/// What pthread_atfork() has returned. Each library and program registers for itself, since the handlers of one that
+/// What the registration has returned. Each library and program registers for itself, since the handlers of one that
 /// is unloaded are gone: that a fork is counted twice does no harm. It does so before main(), and not by the first
 /// use: a child that is forked during the first use would wait for ever for the end of that.
 [[gnu::visibility("hidden")]] inline int const fork_count_registered =
-    ::pthread_atfork(nullptr, nullptr, [] { ForkCount::add(); });
+    system::call_in_forked_child([] { ForkCount::add(); });
 
 /// An object is used in one process. In a child, one that was used before the fork must be left alone: its locks may
 /// be held, and its work be waited for, by threads that are not there.

@@ -26,7 +26,7 @@ namespace syncopate::inline v0_1::detail {
 /// event exists while notify() runs. For its wake-up the same argument holds. What the waiter is to do is
 /// handed over under a lock, and not by the event: a waiter that sees the notification cannot have taken
 /// the lock before the notifier did.
-template <Platform P = LinuxPlatform>
+template <Platform P = SystemPlatform>
 class BasicOneShotEvent {
 public:
     BasicOneShotEvent() = default;
@@ -77,6 +77,15 @@ public:
     }
 
     void wait() noexcept { wait_until(no_deadline); }
+
+    /// By a stack that is about to be suspended, and is in the list of SuspendedWaits: has whoever signals the event
+    /// look there. Returns false if it is signalled.
+    bool mark_suspended() noexcept {
+        std::uint32_t seen = pending;
+        state_.compare_exchange_strong(seen, sleeping, std::memory_order_acq_rel);
+        return seen < notified;
+    }
+    void const* address() const noexcept { return &state_; }
 
 private:
     static constexpr std::uint32_t pending = 0;

@@ -17,7 +17,7 @@ namespace syncopate::inline v0_1::detail {
 ///
 /// What the consumer did before it parked happens before the producer's wake-up: the exchange that
 /// takes the mark reads the store that set it.
-template <Platform P = LinuxPlatform>
+template <Platform P = SystemPlatform>
 class BasicParkingSpot {
 public:
     /// Parks the consumer. False if the queue is not empty after all: then the consumer is awake, and nobody

@@ -1,7 +1,11 @@
 // cpu_pause, has_one_processor: the parts of spinning that depend on the machine.
 #pragma once
 
-#include <sched.h>
+#include <syncopate/detail/wait/system.hpp>
+
+#if defined(_MSC_VER) && !defined(__clang__)
+#include <intrin.h>
+#endif
 
 namespace syncopate::inline v0_1::detail {
 
@@ -11,15 +15,17 @@ inline void cpu_pause() noexcept {
     __builtin_ia32_pause();
 #elif defined(__aarch64__)
     asm volatile("yield");
+#elif defined(_M_X64) || defined(_M_IX86)
+    _mm_pause();
+#elif defined(_M_ARM64)
+    __yield();
 #endif
 }
 
 /// Whether the calling thread may run on one processor only: whoever is waited for cannot run while it
 /// spins.
 inline bool has_one_processor() noexcept {
-    cpu_set_t set;
-    CPU_ZERO(&set);
-    return ::sched_getaffinity(0, sizeof set, &set) == 0 && CPU_COUNT(&set) == 1;
+    return system::has_one_processor();
 }
 
 }  // namespace syncopate::inline v0_1::detail

@@ -17,7 +17,7 @@ namespace syncopate::inline v0_1::detail {
 /// acquires it. No wake-up is lost: whoever has to wait marks the lock `contended` by an exchange, which either
 /// finds it free, and has it then, or comes before the exchange in unlock(), which then wakes. The kernel
 /// compares the word once more before it sleeps. Who was woken marks it again, because others may sleep.
-template <Platform P = LinuxPlatform>
+template <Platform P = SystemPlatform>
 class BasicSmallMutex {
 public:
     BasicSmallMutex() = default;
@@ -25,10 +25,13 @@ public:
     BasicSmallMutex& operator=(BasicSmallMutex const&) = delete;
 
     void lock() noexcept {
-        auto seen = unlocked;
-        if (!state_.compare_exchange_strong(
-                seen, held, std::memory_order_acquire, std::memory_order_relaxed))
+        if (!try_lock())
             wait();
+    }
+    bool try_lock() noexcept {
+        auto seen = unlocked;
+        return state_.compare_exchange_strong(
+            seen, held, std::memory_order_acquire, std::memory_order_relaxed);
     }
 
     void unlock() noexcept {

@@ -1,10 +1,10 @@
 // Yielding: sched_yield, which the whole process gives up for a while when it has cost too much.
 #pragma once
 
+#include <syncopate/detail/wait/system.hpp>
+
 #include <atomic>
 #include <chrono>
-
-#include <sched.h>
 
 namespace syncopate::inline v0_1::detail {
 
@@ -20,7 +20,7 @@ public:
         auto const before = Clock::now();
         if (before.time_since_epoch().count() < barred_until_.load(std::memory_order_relaxed))
             return false;
-        ::sched_yield();
+        system::yield();
         auto const after = Clock::now();
         if (after - before < long_time)
             return true;

@@ -12,11 +12,11 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
-#include <map>
 #include <memory>
 #include <source_location>
 #include <string>
 #include <utility>
+#include <vector>
 
 namespace syncopate::inline v0_1::detail {
 
@@ -63,6 +63,7 @@ private:
 
     private:
         struct Heedless {
+            TaskId id;
             Clock::time_point since;
             bool is_told = false;
         };
@@ -100,11 +101,16 @@ private:
 
         void look_for_heedless_tasks() {
             auto const now = Clock::now();
-            std::map<TaskId, Heedless> seen;
+            std::vector<Heedless> seen;
+            auto next = heedless_.begin();  // most often they come in the order of the last look
             for (auto const& task : loop_->cancelling_tasks()) {
-                auto const known = heedless_.find(task.id);
-                auto& one = seen[task.id] =
-                    known == heedless_.end() ? Heedless{now} : known->second;
+                auto known = std::ranges::find(next, heedless_.end(), task.id, &Heedless::id);
+                if (known == heedless_.end())
+                    known = std::ranges::find(heedless_, task.id, &Heedless::id);
+                bool const is_new = known == heedless_.end();
+                auto& one = seen.emplace_back(is_new ? Heedless{task.id, now} : *known);
+                if (!is_new)
+                    next = known + 1;
                 if (now - one.since >= threshold() && !std::exchange(one.is_told, true))
                     tell(
                         {Stall::Kind::ignores_cancellation, task.label, task.location,
@@ -126,7 +132,7 @@ private:
         Clock::time_point since_;
         std::uint64_t begun_ = 0;
         bool is_told_ = false;
-        std::map<TaskId, Heedless> heedless_;
+        std::vector<Heedless> heedless_;
     };
 
     std::shared_ptr<State> state_;

@@ -27,16 +27,7 @@ public:
 
     /// The same of one thread's, which could be in a function that waits for this one.
     /// Throws: DeadlockError.
-    void push_or_refuse(Work& work) {
-        if (!work.holds_up_call() || !is_busy())
-            return push(work);
-        WorkPointer const keep(&work);
-        work.enter_queue(*this, this);
-        push(work);
-        if (work.is_stuck_in_queue() && withdraw(work))
-            throw DeadlockError(
-                "to_calling_thread(): the calling thread is in a function that waits for this one");
-    }
+    void push_or_refuse(Work& work);
 
     bool withdraw(Work& work) noexcept {
         std::lock_guard const lock(mutex_);
@@ -60,20 +51,11 @@ public:
     }
 
     /// Fails the functions that are left, none of which will be called.
-    void refuse(char const* why) noexcept {
-        while (auto const work = next())
-            work->refuse(error_of(Errc::no_calling_thread, why));
-    }
+    void refuse(char const* why) noexcept;
 
     /// The thread ends in a function, and calls no more of them; but what the event tells of lies in its frames. So
     /// it waits until the event is set.
-    void refuse_until_set(Loop::Blocking& blocking, OneShotEvent& event) noexcept {
-        while (!event.is_set()) {
-            refuse("the thread that was blocked in the call has ended, by pthread_exit()");
-            blocking.wait();
-            event.take_notification();
-        }
-    }
+    void refuse_until_set(Loop::Blocking& blocking, OneShotEvent& event) noexcept;
 
 private:
     WorkPointer next() noexcept {
@@ -99,3 +81,7 @@ private:
 };
 
 }  // namespace syncopate::inline v0_1::detail
+
+#ifndef SYNCOPATE_SEPARATE_COMPILATION
+#include <syncopate/detail/work/caller_queue.ipp>
+#endif

@@ -4,6 +4,7 @@
 #include <syncopate/detail/error/thrown_by.hpp>
 #include <syncopate/detail/loop/loop.hpp>
 #include <syncopate/detail/loop/work_executor.hpp>
+#include <syncopate/detail/separate.hpp>
 #include <syncopate/detail/task/caller_link.hpp>
 #include <syncopate/detail/wait/deadline.hpp>
 #include <syncopate/detail/wait/one_shot_event.hpp>
@@ -37,7 +38,7 @@ public:
         while (blocking.wait_until(deadline)) {
             if (done_.is_set() || !done_.take_notification())
                 return true;
-            if (!queue_.run([&] { queue_.refuse_until_set(blocking, done_); }))
+            if (!do_work(blocking))
                 return true;
         }
         return false;
@@ -46,13 +47,9 @@ public:
 
     // On the loop.
 
-    void submit(Work& work) override {
-        queue_.push_or_refuse(work);
-        was_notified_ = true;
-        done_.notify();
-    }
+    SYNCOPATE_DECL void submit(Work& work) override;
 
-    void withdraw(Work& work) noexcept override { queue_.withdraw(work); }
+    SYNCOPATE_DECL void withdraw(Work& work) noexcept override;
 
     // From any thread.
 
@@ -68,9 +65,16 @@ public:
     }
 
 private:
+    /// Does the work that has come. False: it has forked, and this is the child.
+    bool do_work(Loop::Blocking& blocking);
+
     OneShotEvent& done_;
     bool was_notified_ = false;  // used on the loop only
     CallerQueue queue_;
 };
 
 }  // namespace syncopate::inline v0_1::detail
+
+#ifndef SYNCOPATE_SEPARATE_COMPILATION
+#include <syncopate/detail/work/calling_thread.ipp>
+#endif

@@ -15,7 +15,7 @@
 namespace syncopate::inline v0_1::detail {
 
 template <std::invocable F>
-class FunctionWork final : public Work {
+class FunctionWork : public Work {
 public:
     using Result = std::invoke_result_t<F>;
 
@@ -36,13 +36,13 @@ public:
     }
 
 private:
-    void call_function() override {
+    void call_function() final {
         capture(outcome_, [this]() -> Result { return std::invoke(std::move(*function_)); });
         function_.reset();
     }
-    void discard_function() noexcept override { function_.reset(); }
-    void discard_result() noexcept override { outcome_.reset(); }
-    void fail(std::exception_ptr error) noexcept override { outcome_.fail(std::move(error)); }
+    void discard_function() noexcept final { function_.reset(); }
+    void discard_result() noexcept final { outcome_.reset(); }
+    void fail(std::exception_ptr error) noexcept final { outcome_.fail(std::move(error)); }
 
     std::optional<F> function_;
     Outcome<Result> outcome_;

@@ -2,14 +2,15 @@
 // such a coroutine.
 #pragma once
 
+#include <syncopate/asio.hpp>
 #include <syncopate/detail/intrusive_list.hpp>
+#include <syncopate/detail/intrusive_pointer.hpp>
 #include <syncopate/detail/loop/library.hpp>
 #include <syncopate/detail/loop/suspension.hpp>
 #include <syncopate/detail/wait/forks.hpp>
 #include <syncopate/detail/wait/thread.hpp>
 
-#include <boost/asio/any_io_executor.hpp>
-#include <boost/smart_ptr/intrusive_ptr.hpp>
+#include SYNCOPATE_ASIO(any_io_executor.hpp)
 
 #include <algorithm>
 #include <chrono>
@@ -43,9 +44,9 @@ private:
         return wait_for(std::chrono::nanoseconds(0)) != std::future_status::timeout;
     }
 
-    void begin() noexcept override;
-    void cancelled() noexcept override;
-    bool is_released() noexcept override;
+    inline void begin() noexcept override;
+    inline void cancelled() noexcept override;
+    inline bool is_released() noexcept override;
     std::string description() const override { return "a std::future"; }
 
     // Under the watcher's lock until the coroutine goes on.
@@ -87,7 +88,7 @@ public:
     }
 
 private:
-    using Reference = boost::intrusive_ptr<FutureWait>;
+    using Reference = IntrusivePointer<FutureWait>;
     using Clock = std::chrono::steady_clock;
 
     static constexpr std::chrono::microseconds shortest_pause{50};
@@ -99,7 +100,7 @@ private:
     static ListHook<FutureWait>& link(FutureWait& wait) noexcept { return wait; }
 
     void run() noexcept {
-        name_this_thread("syncopate future");
+        name_this_thread("syncopate futur");  // 15 characters: takes no memory
         std::unique_lock lock(mutex_);
         for (Clock::duration pause = shortest_pause;;) {
             if (!changed_.wait_for(lock, idle_time, [this] { return count_ != 0; }))

@@ -18,8 +18,11 @@ namespace syncopate::inline v0_1::detail {
         throw_no_calling_thread(
             "to_calling_thread() in a task of run_as_future() or start_soon(), or on an executor that no "
             "call has given the task");
+    // A task with context variables has a link also if no thread was ever blocked on it.
     if (!caller->thread())
-        throw_no_calling_thread("to_calling_thread() after the end of the call that it belongs to");
+        throw_no_calling_thread(
+            "to_calling_thread() after the end of the call that it belongs to, or in a task of run_as_future() or "
+            "start_soon()");
     throw_no_calling_thread(caller->thread()->takes_none_because);
 }
 

@@ -2,21 +2,27 @@
 // that has waited longest. TokenRequest: such a task's place in the queue.
 #pragma once
 
+#include <syncopate/asio.hpp>
 #include <syncopate/detail/deadlock/resource_wait.hpp>
 #include <syncopate/detail/deadlock/wait_graph.hpp>
 #include <syncopate/detail/intrusive_list.hpp>
+#include <syncopate/detail/intrusive_pointer.hpp>
 #include <syncopate/detail/loop/suspension.hpp>
 #include <syncopate/detail/task/call_id.hpp>
 #include <syncopate/detail/task/caller_executor.hpp>
 #include <syncopate/detail/task/cancellation.hpp>
 #include <syncopate/detail/task/coroutine_state.hpp>
+#include <syncopate/detail/task/moved_coroutine.hpp>
+#include <syncopate/detail/task/task_id.hpp>
 #include <syncopate/detail/wait/forks.hpp>
+#include <syncopate/detail/work/token_holders.hpp>
 #include <syncopate/error.hpp>
 
-#include <boost/asio/any_io_executor.hpp>
-#include <boost/asio/awaitable.hpp>
-#include <boost/asio/this_coro.hpp>
-#include <boost/smart_ptr/intrusive_ptr.hpp>
+#include SYNCOPATE_ASIO(any_io_executor.hpp)
+#include SYNCOPATE_ASIO(awaitable.hpp)
+#include SYNCOPATE_ASIO(deferred.hpp)
+#include SYNCOPATE_ASIO(dispatch.hpp)
+#include SYNCOPATE_ASIO(this_coro.hpp)
 
 #include <cstddef>
 #include <memory>
@@ -46,19 +52,25 @@ public:
             throw std::system_error(make_error_code(Errc::forked), "a CapacityLimiter");
     }
 
-    bool try_take() noexcept {
+    /// task: takes the token, or zero.
+    bool try_take(TaskId task) noexcept {
         std::lock_guard const lock(mutex_);
-        return take_if_free();
+        if (waiting_ > 0 || borrowed_ >= total_)
+            return false;
+        lend_to(task);
+        return true;
     }
 
-    /// Gives the awaiting coroutine a token.
+    /// Gives the awaiting coroutine a token, and returns its task: give_back() is to have the same.
     /// Throws: operation_aborted when it is cancelled first; DeadlockError if each token is held by a worker that
     /// waits for a task in the queue, or for this one, and nothing ends these waits.
-    static boost::asio::awaitable<void> wait(std::shared_ptr<TokenCounter> counter) {
-        boost::asio::any_io_executor executor = co_await boost::asio::this_coro::executor;
+    static asio::awaitable<TaskId> wait(std::shared_ptr<TokenCounter> counter) {
+        if (MovedStep::is_here())
+            co_await asio::dispatch(asio::deferred);
+        asio::any_io_executor executor = co_await asio::this_coro::executor;
         CoroutineBottom* coroutine = nullptr;
         co_await find_bottom(coroutine);
-        boost::intrusive_ptr<TokenRequest> const request(
+        IntrusivePointer<TokenRequest> const request(
             new TokenRequest(executor, *coroutine, std::move(counter)));
         co_await request->wait();
         if (request->is_refused())
@@ -68,13 +80,15 @@ public:
                 "that waits for this task, or for another one that waits for a token");
         if (!request->is_granted())
             throw_cancellation();
+        co_return request->task();
     }
 
-    void give_back() noexcept {
+    void give_back(TaskId task) noexcept {
         if (in_use_.before_fork())
             return;
         std::unique_lock lock(mutex_);
         --borrowed_;
+        holders_.remove(task);
         grant_tokens(lock);
     }
 
@@ -96,7 +110,7 @@ private:
     public:
         /// Throws: std::bad_alloc: the first request on an execution context makes the context's gate.
         TokenRequest(
-            boost::asio::any_io_executor const& executor,
+            asio::any_io_executor const& executor,
             CoroutineBottom const& coroutine,
             std::shared_ptr<TokenCounter> counter)
             : Suspension(executor), ResourceWait(call_of(executor, coroutine), counter.get()),
@@ -111,7 +125,7 @@ private:
         friend class TokenCounter;
 
         static CallId call_of(
-            boost::asio::any_io_executor const& executor, CoroutineBottom const& coroutine) {
+            asio::any_io_executor const& executor, CoroutineBottom const& coroutine) {
             auto const caller = caller_of(executor);
             return caller && caller->is_bound(coroutine) ? caller->thread()->call : 0;
         }
@@ -119,10 +133,7 @@ private:
         void begin() noexcept override { counter_->add(*this); }
         std::size_t holders() const noexcept override { return counter_->holders_before(*this); }
         std::string description() const override {
-            auto const counts = counter_->counts();
-            return "a token of a CapacityLimiter (" + std::to_string(counts.borrowed) + " of " +
-                   std::to_string(counts.total) + " are held, " + std::to_string(counts.waiting) +
-                   (counts.waiting == 1 ? " task waits)" : " tasks wait)");
+            return "a token of a CapacityLimiter (" + counter_->in_words() + ')';
         }
         void cancelled() noexcept override {
             if (counter_->withdraw(*this))
@@ -130,7 +141,7 @@ private:
         }
         bool is_released() noexcept override {
             if (!counter_->withdraw(*this) && is_granted_)
-                counter_->give_back();
+                counter_->give_back(task());
             return true;
         }
 
@@ -139,15 +150,20 @@ private:
         bool is_refused_ = false;
     };
 
-    bool take_if_free() noexcept {
-        if (waiting_ > 0 || borrowed_ >= total_)
-            return false;
+    void lend_to(TaskId task) noexcept {
         ++borrowed_;
-        return true;
+        holders_.add(task);
+    }
+
+    std::string in_words() const {
+        std::lock_guard const lock(mutex_);
+        return std::to_string(borrowed_) + " of " + std::to_string(total_) + " are held" +
+               holders_.in_words(borrowed_) + ", " + std::to_string(waiting_) +
+               (waiting_ == 1 ? " task waits" : " tasks wait");
     }
 
     void add(TokenRequest& request) noexcept {
-        boost::intrusive_ptr<TokenRequest> const keep(&request);
+        IntrusivePointer<TokenRequest> const keep(&request);
         BlockingWait::enter(request);
         {
             std::unique_lock lock(mutex_);
@@ -175,7 +191,7 @@ private:
         return take_from_queue(request) != nullptr;
     }
 
-    boost::intrusive_ptr<TokenRequest> take_from_queue(TokenRequest& request) noexcept {
+    IntrusivePointer<TokenRequest> take_from_queue(TokenRequest& request) noexcept {
         auto& link = static_cast<ListHook<TokenRequest>&>(request);
         if (!link.is_linked())
             return nullptr;
@@ -189,7 +205,7 @@ private:
             {
                 auto const request = take_from_queue(requests_.front());
                 request->is_granted_ = true;
-                ++borrowed_;
+                lend_to(request->task());
                 lock.unlock();
                 request->resume_soon();
             }  // its destructor takes the lock of the graph, inside which ours is taken
@@ -202,6 +218,7 @@ private:
     std::size_t total_;
     std::size_t borrowed_ = 0;
     std::size_t waiting_ = 0;
+    TokenHolders holders_;
     mutable IntrusiveList<TokenRequest> requests_;
 };
 

@@ -1,6 +1,7 @@
 // Work: a function on its way to another thread and back to the coroutine that awaits it.
 #pragma once
 
+#include <syncopate/asio.hpp>
 #include <syncopate/detail/deadlock/resource_wait.hpp>
 #include <syncopate/detail/deadlock/wait_graph.hpp>
 #include <syncopate/detail/error/forced_unwind.hpp>
@@ -22,13 +23,14 @@
 #include <syncopate/event.hpp>
 #include <syncopate/on_cancel.hpp>
 
-#include <boost/asio/any_io_executor.hpp>
+#include SYNCOPATE_ASIO(any_io_executor.hpp)
 
 #include <atomic>
 #include <concepts>
 #include <cstddef>
 #include <exception>
 #include <memory>
+#include <optional>
 #include <source_location>
 #include <string>
 #include <system_error>
@@ -54,16 +56,15 @@ protected:
 /// gets the result: the change to `completed` publishes it, and the loop reads it after it has seen that.
 class Work : public Suspension, public ListHook<Work> {
 public:
-    /// Which coroutine waits: not null, and the address of the TokenCounter of which the function holds a token, or null.
     struct Place {
-        CoroutineBottom const* coroutine = nullptr;
-        void const* limiter = nullptr;
+        CoroutineBottom const* coroutine = nullptr;  // which waits: not null
+        void const* limiter = nullptr;               // whose token the function holds, or null
     };
 
     /// executor:      the coroutine's.
     /// work_executor: takes the work, and outlives the coroutine's wait.
     Work(
-        boost::asio::any_io_executor const& executor,
+        asio::any_io_executor const& executor,
         WorkExecutor& work_executor,
         OnCancel on_cancel,
         std::source_location where,
@@ -304,7 +305,10 @@ private:
             return true;
         if (is_completed())
             discard_result();
-        return state_.load(std::memory_order_acquire) != State::running;
+        bool const is_over = state_.load(std::memory_order_acquire) != State::running;
+        if (!is_over)
+            loop_has_ended();
+        return is_over;
     }
 
     // The loop counts the references to a caller link to see whether a task that has ended left any: see
@@ -336,8 +340,8 @@ private:
     std::source_location const where_;
     void const* const limiter_;
     bool const is_bound_;
-    std::optional<QueueWait>
-        queue_wait_;                     // once it has entered a queue in which it could get stuck
+    // Once it has entered a queue in which it could get stuck.
+    std::optional<QueueWait> queue_wait_;
     std::shared_ptr<EventSink> events_;  // belongs to who has the function
     Event::Kind event_kind_{};
     std::atomic<State> state_{State::queued};

@@ -2,13 +2,12 @@
 #pragma once
 
 #include <syncopate/detail/intrusive_list.hpp>
+#include <syncopate/detail/intrusive_pointer.hpp>
 #include <syncopate/detail/work/work.hpp>
-
-#include <boost/smart_ptr/intrusive_ptr.hpp>
 
 namespace syncopate::inline v0_1::detail {
 
-using WorkPointer = boost::intrusive_ptr<Work>;
+using WorkPointer = IntrusivePointer<Work>;
 
 /// Shares the ownership of the work in it, and allocates nothing. Not thread-safe.
 class WorkQueue {

@@ -1,7 +1,9 @@
 // FromThreadCall: a task that a worker thread runs on the loop for which it works, and waits for.
 #pragma once
 
+#include <syncopate/asio.hpp>
 #include <syncopate/concepts.hpp>
+#include <syncopate/detail/loop/foreign_task.hpp>
 #include <syncopate/detail/task/caller_link.hpp>
 #include <syncopate/detail/task/cancellation.hpp>
 #include <syncopate/detail/task/carried_task.hpp>
@@ -15,10 +17,10 @@
 #include <syncopate/error.hpp>
 #include <syncopate/event.hpp>
 
-#include <boost/asio/any_io_executor.hpp>
-#include <boost/asio/awaitable.hpp>
-#include <boost/asio/dispatch.hpp>
-#include <boost/asio/use_awaitable.hpp>
+#include SYNCOPATE_ASIO(any_io_executor.hpp)
+#include SYNCOPATE_ASIO(awaitable.hpp)
+#include SYNCOPATE_ASIO(dispatch.hpp)
+#include SYNCOPATE_ASIO(use_awaitable.hpp)
 
 #include <exception>
 #include <source_location>
@@ -52,8 +54,8 @@ protected:
     }
 
     bool has_left_loop() const noexcept { return true; }
-    boost::asio::awaitable<void> return_to_loop() {
-        return boost::asio::dispatch(executor_, boost::asio::use_awaitable);
+    asio::awaitable<void> return_to_loop() {
+        return asio::dispatch(executor_, asio::use_awaitable);
     }
 
 private:
@@ -61,7 +63,7 @@ private:
     class Start {
     public:
         explicit Start(FromThreadCallBase& call) noexcept : hold_(call), call_(&call) {}
-        void operator()(boost::asio::any_io_executor const& executor) noexcept {
+        void operator()(asio::any_io_executor const& executor) noexcept {
             call_->start(executor);
             hold_.release();
         }
@@ -71,7 +73,7 @@ private:
         FromThreadCallBase* call_;
     };
 
-    void start(boost::asio::any_io_executor const& executor) noexcept {
+    void start(asio::any_io_executor const& executor) noexcept {
         executor_ = executor;
         work_.set_task(this);
         if (work_.events()) [[unlikely]]
@@ -113,7 +115,7 @@ private:
     std::source_location const where_;
     TaskId event_id_ = 0;  // zero if nobody is told
     BlockedThread thread_;
-    boost::asio::any_io_executor executor_;
+    asio::any_io_executor executor_;
     OneShotEvent done_;
 };
 

@@ -1,6 +1,7 @@
 // FromThreadFunction: a plain function that a worker thread has called on the loop for which it works.
 #pragma once
 
+#include <syncopate/asio.hpp>
 #include <syncopate/detail/task/event_sink.hpp>
 #include <syncopate/detail/task/outcome.hpp>
 #include <syncopate/detail/task/owned_or_ref.hpp>
@@ -13,7 +14,7 @@
 #include <syncopate/error.hpp>
 #include <syncopate/event.hpp>
 
-#include <boost/asio/any_io_executor.hpp>
+#include SYNCOPATE_ASIO(any_io_executor.hpp)
 
 #include <concepts>
 #include <functional>
@@ -50,7 +51,7 @@ private:
     // Wakes the worker, whether the loop has called the function or dropped it.
     struct Posted {
         FromThreadFunction* function;
-        void called(boost::asio::any_io_executor const&) const noexcept {
+        void called(asio::any_io_executor const&) const noexcept {
             function->call();
             function->done_.set();
         }

@@ -1,6 +1,7 @@
 // ChosenPool, ChosenThreadPool, DefaultPool: select the pool that does a coroutine's work, for offload().
 #pragma once
 
+#include <syncopate/asio.hpp>
 #include <syncopate/detail/deadlock/wait_graph.hpp>
 #include <syncopate/detail/error/thrown_by.hpp>
 #include <syncopate/detail/loop/context_gate.hpp>
@@ -16,9 +17,9 @@
 #include <syncopate/options.hpp>
 #include <syncopate/worker_pool.hpp>
 
-#include <boost/asio/any_io_executor.hpp>
-#include <boost/asio/post.hpp>
-#include <boost/asio/thread_pool.hpp>
+#include SYNCOPATE_ASIO(any_io_executor.hpp)
+#include SYNCOPATE_ASIO(post.hpp)
+#include SYNCOPATE_ASIO(thread_pool.hpp)
 
 #include <exception>
 #include <memory>
@@ -32,9 +33,7 @@ class ChosenPool {
 public:
     explicit ChosenPool(WorkerPool& pool) noexcept : threads_(threads_of(pool).get()) {}
 
-    WorkExecutor* operator()(boost::asio::any_io_executor const&) const noexcept {
-        return threads_;
-    }
+    WorkExecutor* operator()(asio::any_io_executor const&) const noexcept { return threads_; }
 
 private:
     WorkerThreads* threads_;
@@ -44,9 +43,9 @@ private:
 /// through it, and is not done.
 class ChosenThreadPool {
 public:
-    explicit ChosenThreadPool(boost::asio::thread_pool& pool) noexcept : pool_(&pool) {}
+    explicit ChosenThreadPool(asio::thread_pool& pool) noexcept : pool_(&pool) {}
 
-    auto operator()(boost::asio::any_io_executor const&) const {
+    auto operator()(asio::any_io_executor const&) const {
         return std::make_unique<Executor>(*pool_);
     }
 
@@ -68,24 +67,21 @@ private:
 
     class Executor final : public WorkExecutor {
     public:
-        explicit Executor(boost::asio::thread_pool& pool) noexcept : pool_(pool) {}
-        void submit(Work& work) override {
-            boost::asio::post(pool_, PostedOrDropped(Posted{&work}));
-        }
+        explicit Executor(asio::thread_pool& pool) noexcept : pool_(pool) {}
+        void submit(Work& work) override { asio::post(pool_, PostedOrDropped(Posted{&work})); }
         void withdraw(Work&) noexcept override {}
 
     private:
-        boost::asio::thread_pool& pool_;
+        asio::thread_pool& pool_;
     };
 
-    boost::asio::thread_pool* pool_;
+    asio::thread_pool* pool_;
 };
 
 /// The pool that the runner's options name, or else the one that belongs to the execution context.
 class DefaultPool {
 public:
-    std::shared_ptr<OwnedWorkExecutor> operator()(
-        boost::asio::any_io_executor const& executor) const {
+    std::shared_ptr<OwnedWorkExecutor> operator()(asio::any_io_executor const& executor) const {
         auto const gate = ContextGate::of(executor);
         auto const* const runner = gate->loop() ? gate->loop() : Loop::of_this_thread();
         if (runner && runner->options().worker_pool() && !gate->loop())

@@ -21,6 +21,9 @@ namespace syncopate::inline v0_1::http::detail {
 /// The session of a client and the runner of its loop. Shared by the client and its streams.
 class ClientCore {
 public:
+    ClientCore()
+        : own_runner_(std::in_place, Options().name("http::Client")), runner_(*own_runner_) {}
+    explicit ClientCore(RunnerBase& runner) : runner_(runner) {}
     explicit ClientCore(SessionOptions options)
         : own_runner_(std::in_place, Options().name("http::Client")), runner_(*own_runner_),
           max_line_size_(options.max_line_size()), has_total_timeout_(options.has_total_timeout()),
@@ -77,9 +80,9 @@ private:
     ::syncopate::detail::UsedIn in_use_;
     std::optional<ThreadRunner> own_runner_;
     RunnerBase& runner_;
-    std::size_t const max_line_size_;
-    bool const has_total_timeout_;
-    RetryPolicy const retries_;
+    std::size_t const max_line_size_ = SessionOptions().max_line_size();
+    bool const has_total_timeout_ = SessionOptions().has_total_timeout();
+    RetryPolicy const retries_ = SessionOptions().retries();
     std::atomic<State> state_{State::unused};
     ClientSession session_;
 };

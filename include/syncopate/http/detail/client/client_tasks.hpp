@@ -24,8 +24,14 @@
 
 namespace syncopate::inline v0_1::http::detail {
 
-inline asio::awaitable<ClientResponse> fetch_whole(ClientSession& session, Request request) {
-    auto response = co_await session.request(std::move(request));
+/// A function of a session that sends requests. It is handed down from where it is known what a request can need, since
+/// tasks that name one have it compiled: see Features.
+using SendingFunction = asio::awaitable<Response> (ClientSession::*)(Request request);
+
+inline asio::awaitable<ClientResponse> fetch_whole(
+    ClientSession& session, Request request, SendingFunction way) {
+    auto sending = (session.*way)(std::move(request));
+    auto response = co_await std::move(sending);
     auto body = co_await response.text();
     co_return ClientResponse(std::move(response), std::move(body));
 }
@@ -44,9 +50,13 @@ class Batch {
 public:
     using Outcomes = std::vector<::syncopate::detail::Outcome<ClientResponse>>;
 
-    Batch(ClientSession& session, std::vector<Request> requests, AfterFailure after_failure)
+    Batch(
+        ClientSession& session,
+        std::vector<Request> requests,
+        AfterFailure after_failure,
+        SendingFunction way)
         : session_(session), requests_(std::move(requests)), after_failure_(after_failure),
-          outcomes_(requests_.size()) {}
+          way_(way), outcomes_(requests_.size()) {}
 
     asio::awaitable<void> run(std::size_t max_concurrency) {
         auto const count =
@@ -66,7 +76,7 @@ private:
         while (next_ < requests_.size()) {
             auto const index = next_++;
             try {
-                auto response = co_await fetch_whole(session_, std::move(requests_[index]));
+                auto response = co_await fetch_whole(session_, std::move(requests_[index]), way_);
                 outcomes_[index].emplace(std::move(response));
             } catch (...) {
                 bool const is_cancelled = cancellation.cancelled() != asio::cancellation_type::none;
@@ -88,6 +98,7 @@ private:
     ClientSession& session_;
     std::vector<Request> requests_;
     AfterFailure const after_failure_;
+    SendingFunction const way_;
     std::size_t next_ = 0;
     bool has_stopped_ = false;
     Outcomes outcomes_;  // in the order of the requests
@@ -97,8 +108,9 @@ inline asio::awaitable<Batch::Outcomes> fetch_all(
     ClientSession& session,
     std::vector<Request> requests,
     std::size_t max_concurrency,
-    AfterFailure after_failure) {
-    Batch batch(session, std::move(requests), after_failure);
+    AfterFailure after_failure,
+    SendingFunction way) {
+    Batch batch(session, std::move(requests), after_failure, way);
     co_await batch.run(max_concurrency);
     co_return batch.take_outcomes();
 }

@@ -1,7 +1,8 @@
 // DownloadFile: a file that appears under its name only when it is complete.
 #pragma once
 
-#include <cerrno>
+#include <syncopate/detail/wait/file.hpp>
+
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
@@ -11,11 +12,6 @@
 #include <string_view>
 #include <system_error>
 #include <utility>
-
-#include <fcntl.h>
-#include <sys/file.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 namespace syncopate::inline v0_1::http::detail {
 
@@ -31,16 +27,16 @@ public:
     /// Throws:    std::system_error with the path.
     explicit DownloadFile(std::filesystem::path path, Unfinished unfinished = Unfinished::removed)
         : path_(std::move(path)), unfinished_(unfinished) {
-        struct stat old{};
-        bool const exists = ::stat(path_.c_str(), &old) == 0;
-        if (!exists && errno != ENOENT)
-            fail(last_error(), "cannot be created");
-        if (exists && S_ISDIR(old.st_mode))
+        std::error_code error;
+        auto const old = FileStatus::of(path_, error);
+        if (error)
+            fail(error, "cannot be created");
+        if (old.is_directory())
             fail(std::make_error_code(std::errc::invalid_argument), "a directory");
-        if (exists && (!S_ISREG(old.st_mode) || is_open_file(path_)))
+        if (old.exists() && (!old.is_regular() || is_open_file(path_)))
             write_to_path();
         else
-            create_beside(exists ? &old : nullptr);
+            create_beside(old);
     }
     DownloadFile(DownloadFile const&) = delete;
     DownloadFile& operator=(DownloadFile const&) = delete;
@@ -57,8 +53,8 @@ public:
     void restart() {
         if (partial_.empty() && size_ == 0)
             return;
-        if (::ftruncate(file_, 0) != 0 || ::lseek(file_, 0, SEEK_SET) != 0)
-            fail(last_error(), "cannot be written anew");
+        if (auto const error = file_.truncate(0))
+            fail(error, "cannot be written anew");
         size_ = 0;
     }
     /// Has it be removed, though it was to be kept.
@@ -66,10 +62,10 @@ public:
 
     void write(std::string_view data) {
         while (!data.empty()) {
-            auto const written = ::write(file_, data.data(), data.size());
-            if (written < 0 && errno != EINTR)
-                fail(last_error(), "cannot be written");
-            auto const count = static_cast<std::size_t>(written < 0 ? 0 : written);
+            std::error_code error;
+            auto const count = file_.write_some(data, error);
+            if (error)
+                fail(error, "cannot be written");
             data.remove_prefix(count);
             size_ += count;
         }
@@ -78,20 +74,21 @@ public:
     /// Gives the file its name.
     void commit() {
         // Otherwise a system that crashes soon could have the new name, and not the bytes.
-        if (!partial_.empty() && ::fsync(file_) != 0 && errno != EINVAL && errno != ENOTSUP)
-            fail(last_error(), "cannot be written");
-        // Some file systems report only here that there is no room.
-        if (::close(std::exchange(file_, -1)) != 0 && errno != EINTR)
-            fail(last_error(), "cannot be written");
+        auto error = partial_.empty() ? std::error_code() : file_.flush();
+        if (!error)
+            error = file_.close();
+        if (error)
+            fail(error, "cannot be written");
         if (partial_.empty())
             return;
-        if (::rename(partial_.c_str(), path_.c_str()) != 0)
-            fail(last_error(), "cannot be replaced");
+        if (auto const refused = ::syncopate::detail::system::replace_file(partial_, path_))
+            fail(refused, "cannot be replaced");
         partial_.clear();
     }
 
 private:
-    static std::error_code last_error() noexcept { return {errno, std::system_category()}; }
+    using File = ::syncopate::detail::system::File;
+    using FileStatus = ::syncopate::detail::system::FileStatus;
 
     [[noreturn]] void fail(std::error_code error, char const* what) {
         remove();
@@ -99,10 +96,9 @@ private:
     }
 
     void remove() noexcept {
-        if (file_ >= 0)
-            ::close(std::exchange(file_, -1));
+        file_ = File();
         if (!partial_.empty() && unfinished_ == Unfinished::removed)
-            ::unlink(partial_.c_str());
+            ::syncopate::detail::system::remove_file(partial_);
         partial_.clear();
     }
 
@@ -131,53 +127,51 @@ private:
     }
 
     void write_to_path() {
-        file_ = ::open(path_.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC | O_NOCTTY);
-        if (file_ < 0)
-            fail(last_error(), "cannot be written");
+        std::error_code error;
+        file_ = File(path_, File::Access::append, error);
+        if (error)
+            fail(error, "cannot be written");
     }
 
-    /// old:  the file that is to be replaced, or null.
-    void create_beside(struct stat const* old) {
+    /// old:  the file that is to be replaced, if there is one.
+    void create_beside(FileStatus const& old) {
         path_ = target_of(std::move(path_));
         if (unfinished_ == Unfinished::kept)
             return go_on(old);
         // The name does not depend on the file's own, which may have all the length that the system allows.
         std::random_device random;
         auto const directory = path_.parent_path();
+        std::error_code error;
         do {
+            error.clear();
             partial_ = directory / (".download-" + std::to_string(random()) + ".part");
-            file_ = ::open(partial_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-        } while (file_ < 0 && errno == EEXIST);
-        if (file_ < 0) {
-            auto const error = last_error();
+            file_ = File(partial_, File::Access::write_new, error);
+        } while (error == std::errc::file_exists);
+        if (error) {
             partial_.clear();
             fail(error, "cannot be created");
         }
-        if (old)
-            take_over(*old);
+        take_over(old);
     }
 
     /// Opens what an earlier download has left, or begins anew.
-    void go_on(struct stat const* old) {
+    void go_on(FileStatus const& old) {
         partial_ = partial_of(path_);
-        // No link of somebody else's, in a directory that is not only ours.
-        file_ =
-            ::open(partial_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY, 0666);
-        struct stat found{};
-        if (file_ < 0 || ::fstat(file_, &found) != 0)
-            fail(last_error(), "what there is of it cannot be opened");
-        if (!S_ISREG(found.st_mode))
+        std::error_code error;
+        file_ = File(partial_, File::Access::go_on, error);
+        auto const found = error ? FileStatus() : file_.status(error);
+        if (error)
+            fail(error, "what there is of it cannot be opened");
+        if (!found.is_regular())
             fail(
                 std::make_error_code(std::errc::invalid_argument),
                 "what there is of it is no file");
-        if (::flock(file_, LOCK_EX | LOCK_NB) != 0)
+        if (!file_.lock())
             fail(std::make_error_code(std::errc::device_or_resource_busy), "is being downloaded");
-        auto const end = ::lseek(file_, 0, SEEK_END);
-        if (end < 0)
-            fail(last_error(), "what there is of it cannot be read");
-        size_ = static_cast<std::uint64_t>(end);
-        if (old)
-            take_over(*old);
+        size_ = file_.seek_to_end(error);
+        if (error)
+            fail(error, "what there is of it cannot be read");
+        take_over(old);
     }
 
     /// The same for each download to that path. The system limits the length of a name.
@@ -192,25 +186,16 @@ private:
         return path.parent_path() / (name + ".part");
     }
 
-    /// Has the new file be as open to others as the old one was, and belong to the same as far as the system lets it.
-    /// Rights of the old one's group are not for another group.
-    void take_over(struct stat const& old) {
-        constexpr mode_t rights = 0777;
-        constexpr mode_t rights_without_group = 0707;
-        constexpr auto unchanged = static_cast<uid_t>(-1);
-        bool const has_owner =
-            old.st_uid == ::geteuid() || ::fchown(file_, old.st_uid, old.st_gid) == 0;
-        struct stat made{};
-        bool const has_group = (::fstat(file_, &made) == 0 && made.st_gid == old.st_gid) ||
-                               ::fchown(file_, has_owner ? old.st_uid : unchanged, old.st_gid) == 0;
-        if (::fchmod(file_, old.st_mode & (has_group ? rights : rights_without_group)) != 0)
-            fail(last_error(), "cannot be created");
+    void take_over(FileStatus const& old) {
+        auto const error = old.exists() ? file_.take_over(old) : std::error_code();
+        if (error)
+            fail(error, "cannot be created");
     }
 
     std::filesystem::path path_;
     std::filesystem::path partial_;  // empty: the file itself is written
     Unfinished unfinished_;
-    int file_ = -1;
+    File file_;
     std::uint64_t size_ = 0;  // written
 };
 

@@ -5,10 +5,12 @@
 #include <syncopate/http/detail/connection/socket.hpp>
 #include <syncopate/http/detail/connection/tls.hpp>
 #include <syncopate/http/detail/message/input_buffer.hpp>
+#include <syncopate/http/detail/system/sockets.hpp>
 
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/error.hpp>
 #include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/socket_base.hpp>
 #include <boost/smart_ptr/intrusive_ptr.hpp>
 #include <boost/smart_ptr/intrusive_ref_counter.hpp>
@@ -16,16 +18,12 @@
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
 #include <utility>
 #include <vector>
-
-#include <poll.h>
-#include <sys/socket.h>
 
 namespace syncopate::inline v0_1::http::detail {
 
@@ -102,6 +100,7 @@ public:
 
     /// Starts a read, unless one is pending or has failed.
     void start_read() {
+        reads_soon_ = false;
         if (is_reading_ || read_error_)
             return;
         auto const room = input_.prepare();
@@ -110,6 +109,39 @@ public:
             tls_->async_read_some(room, ReadHandler{this});
         else
             socket_.async_read_some(room, ReadHandler{this});
+    }
+
+    /// Takes what has come, without waiting for any: into what is left of the buffer.
+    void read_available() noexcept {
+        bool const is_full = input_.view().size() >= InputBuffer::largest;
+        if (is_reading_ || read_error_ || tls_ || is_full || !is_open())
+            return;
+        try {
+            error_code error;
+            auto const size = socket_.read_some(input_.prepare(), error);
+            if (error == asio::error::would_block || error == asio::error::try_again)
+                return;
+            input_.commit(size);
+            read_error_ = error;
+        } catch (
+            ...) {  // NOLINT(bugprone-empty-catch): out of memory, so it is read when it is asked for
+        }
+    }
+
+    /// Has the loop do that when it has resumed whom it has to, so that the next bytes are copied while the reader of these
+    /// ones works on another thread. A read that is started before takes its place. Nothing is pending afterwards, which
+    /// would keep the loop running.
+    void read_soon() noexcept {
+        if (is_reading_ || read_error_ || tls_ || std::exchange(reads_soon_, true))
+            return;
+        try {
+            asio::post(socket_.get_executor(), [self = Self(this)] {
+                if (std::exchange(self->reads_soon_, false))
+                    self->read_available();
+            });
+        } catch (...) {  // out of memory
+            reads_soon_ = false;
+        }
     }
 
     // Writing.
@@ -145,11 +177,11 @@ public:
     /// Whether the server has closed the idle connection, or sent what belongs to no request. Tickets and keys of TLS
     /// are taken.
     bool has_ended() {
-        pollfd events{socket_.native_handle(), POLLIN | POLLRDHUP, 0};
-        if (::poll(&events, 1, 0) < 1)  // but what came with the response may not be all of that
+        auto const input = system::look_at(socket_.native_handle());
+        if (input ==
+            system::SocketInput::none)  // but what came with the response may not be all of that
             return tls_ && tls_->has_input() && !tls_->takes_all_without_data();
-        bool const is_closed = (events.revents & ~POLLIN) != 0;
-        return is_closed || !tls_ || !tls_->takes_all_without_data();
+        return input == system::SocketInput::end || !tls_ || !tls_->takes_all_without_data();
     }
 
 private:
@@ -179,11 +211,7 @@ private:
     };
 
     /// Whether nothing has come: no byte, no end of the stream, and no error.
-    bool is_silent() noexcept {
-        char byte = 0;
-        auto const size = ::recv(socket_.native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-        return size < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
-    }
+    bool is_silent() noexcept { return system::is_silent(socket_.native_handle()); }
 
     /// The first few pieces of what is still to be written.
     std::array<asio::const_buffer, 4> left() const noexcept {
@@ -280,6 +308,7 @@ private:
     InputBuffer input_;
     error_code read_error_;
     bool is_reading_ = false;
+    bool reads_soon_ = false;
 
     bool is_writing_ = false;
     error_code write_error_;

@@ -21,6 +21,7 @@ namespace syncopate::inline v0_1::http::detail {
 /// They are not looked up. Without any, finding none costs next to nothing.
 class FixedAddresses {
 public:
+    FixedAddresses() = default;
     /// Throws:    Errc::invalid_url for what is no host; std::errc::invalid_argument for what is no address.
     explicit FixedAddresses(SessionOptions const& options) {
         for (auto const& each : options.fixed_addresses()) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <syncopate/detail/intrusive_list.hpp>
+#include <syncopate/detail/intrusive_pointer.hpp>
 #include <syncopate/detail/loop/suspension.hpp>
 #include <syncopate/detail/task/cancellation.hpp>
 #include <syncopate/detail/task/outcome.hpp>
@@ -10,7 +11,6 @@
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/this_coro.hpp>
-#include <boost/smart_ptr/intrusive_ptr.hpp>
 
 #include <chrono>
 #include <exception>
@@ -51,7 +51,7 @@ public:
         error_ = std::move(error);  // moved: its last reference is not to be this thread's
         ended_ = Clock::now();
         while (!requests_.empty()) {
-            boost::intrusive_ptr<LookupRequest> const request(&requests_.front());
+            syncopate::detail::IntrusivePointer<LookupRequest> const request(&requests_.front());
             request->Hook::unlink();
             request->resume_soon();
         }
@@ -66,7 +66,8 @@ public:
     /// Waits for its end, in a coroutine. Throws: what the function throws.
     static asio::awaitable<Addresses> result(std::shared_ptr<Lookup> lookup) {
         auto const executor = co_await asio::this_coro::executor;
-        boost::intrusive_ptr<LookupRequest> const request(new LookupRequest(executor, lookup));
+        syncopate::detail::IntrusivePointer<LookupRequest> const request(
+            new LookupRequest(executor, lookup));
         co_await request->wait();
         if (request->is_cancelled())
             syncopate::detail::throw_cancellation();

@@ -1,6 +1,7 @@
 // LookupThreads: the threads on which names are looked up.
 #pragma once
 
+#include <syncopate/detail/loop/library.hpp>
 #include <syncopate/detail/wait/thread.hpp>
 #include <syncopate/http/detail/connection/lookup.hpp>
 #include <syncopate/http/detail/connection/system_lookup.hpp>
@@ -22,7 +23,8 @@ namespace syncopate::inline v0_1::http::detail {
 ///
 /// The threads are detached, unlike those of a WorkerPool: a look-up cannot be interrupted, and may take a
 /// minute when no name server answers. Neither a runner's close() nor the end of the process shall wait for
-/// it. So a thread shares the ownership of all that it touches, and may outlive the resolver and the loop.
+/// it. So a thread shares the ownership of all that it touches, and may outlive the resolver and the loop. Its code it
+/// cannot own: a plug-in that has looked up a name stays loaded.
 class LookupThreads : public std::enable_shared_from_this<LookupThreads> {
 public:
     static constexpr std::size_t max_threads = 32;
@@ -34,6 +36,7 @@ public:
 
     /// Starts the look-up, or queues it. Throws: std::system_error if the system has no thread to give.
     void start(std::shared_ptr<Lookup> lookup) {
+        ::syncopate::detail::Library::keep_loaded();
         std::lock_guard const lock(mutex_);
         if (running_ < max_threads) {
             ::syncopate::detail::start_thread([self = shared_from_this(),

@@ -114,4 +114,9 @@ private:
     std::string authorization_;
 };
 
+/// Whether a proxy is asked for a tunnel to the server, and not for the URL itself.
+inline bool needs_tunnel(Url const& url, Proxy const& proxy) noexcept {
+    return proxy.is_socks() || url.scheme() != "http";
+}
+
 }  // namespace syncopate::inline v0_1::http::detail

@@ -1,23 +1,18 @@
 // look_up(): the addresses of a host's name, as the system's resolver gives them.
 #pragma once
 
+#include <syncopate/http/detail/system/sockets.hpp>
 #include <syncopate/http/error.hpp>
 
 #include <boost/asio/ip/address.hpp>
 #include <boost/asio/ip/address_v4.hpp>
 #include <boost/asio/ip/address_v6.hpp>
 
-#include <cerrno>
 #include <cstring>
 #include <functional>
 #include <memory>
 #include <string>
-#include <system_error>
 #include <vector>
-
-#include <netdb.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
 
 namespace syncopate::inline v0_1::http::detail {
 
@@ -55,10 +50,8 @@ inline Addresses look_up(std::string host) {
     hints.ai_flags = AI_ADDRCONFIG;
     addrinfo* list = nullptr;
     int const error = ::getaddrinfo(host.c_str(), nullptr, &hints, &list);
-    if (error == EAI_SYSTEM)
-        throw_error(Errc::host_not_found, host + ": " + std::generic_category().message(errno));
     if (error != 0)
-        throw_error(Errc::host_not_found, host + ": " + ::gai_strerror(error));
+        throw_error(Errc::host_not_found, host + ": " + system::lookup_failure(error));
     std::unique_ptr<addrinfo, void (*)(addrinfo*)> const owner(list, &::freeaddrinfo);
     auto addresses = to_addresses(list);
     if (addresses.empty())

@@ -4,6 +4,7 @@
 #include <syncopate/detail/task/cancellation.hpp>
 #include <syncopate/detail/task/outcome.hpp>
 #include <syncopate/http/detail/connection/socket.hpp>
+#include <syncopate/http/detail/system/sockets.hpp>
 #include <syncopate/http/error.hpp>
 #include <syncopate/task_group.hpp>
 
@@ -32,9 +33,6 @@
 #include <string>
 #include <utility>
 #include <vector>
-
-#include <fcntl.h>
-#include <sys/socket.h>
 
 namespace syncopate::inline v0_1::http::detail {
 
@@ -68,7 +66,7 @@ inline asio::awaitable<Socket> connect_to(
     Socket::endpoint_type endpoint, asio::any_io_executor executor) {
     Socket socket(executor);
     socket.open(endpoint.protocol());
-    ::fcntl(socket.native_handle(), F_SETFD, FD_CLOEXEC);  // Asio does not
+    system::close_in_children(socket.native_handle());
     if (endpoint.protocol().family() != AF_UNIX)
         socket.set_option(asio::ip::tcp::no_delay(true));
     co_await socket.async_connect(endpoint, asio::deferred);

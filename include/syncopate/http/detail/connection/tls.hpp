@@ -6,6 +6,7 @@
 #include <syncopate/http/detail/connection/socket.hpp>
 #include <syncopate/http/detail/connection/tls_sessions.hpp>
 #include <syncopate/http/detail/connection/tls_stream.hpp>
+#include <syncopate/http/detail/system/trust_store.hpp>
 #include <syncopate/http/error.hpp>
 #include <syncopate/http/options.hpp>
 #include <syncopate/http/tls_options.hpp>
@@ -14,7 +15,6 @@
 #include <boost/asio/ssl/context.hpp>
 #include <boost/asio/ssl/verify_mode.hpp>
 #include <boost/system/error_code.hpp>
-#include <openssl/crypto.h>
 #include <openssl/ssl.h>
 #include <openssl/x509_vfy.h>
 
@@ -29,10 +29,6 @@
 #include <utility>
 
 namespace syncopate::inline v0_1::http::detail {
-
-/// OpenSSL frees itself by atexit(). Initialised here, before other static objects, it outlives them: a static
-/// runner may have sessions until its destructor ends.
-inline int const openssl_is_up = OPENSSL_init_crypto(OPENSSL_INIT_ADD_ALL_DIGESTS, nullptr);
 
 /// One ssl::context for all connections of a session, and the TLS sessions that may be resumed under it.
 ///
@@ -113,7 +109,7 @@ private:
             std::clog
                 << "syncopate::http: verify(false): servers do not have to prove who they are\n";
         if (!has_authorities() && options_.verify())
-            context.set_default_verify_paths();
+            system::use_trust_store(context);
         add_authorities(context, options_.ca_file());
         if (!options_.ca_certificates().empty())
             add_authorities(context, options_.ca_certificates(), "ca_certificates");

@@ -3,6 +3,7 @@
 
 #include <syncopate/http/detail/connection/socket.hpp>
 #include <syncopate/http/detail/connection/tls_stream.hpp>
+#include <syncopate/http/detail/system/sockets.hpp>
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/as_tuple.hpp>
@@ -11,18 +12,13 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/deferred.hpp>
 #include <boost/asio/detached.hpp>
-#include <boost/asio/generic/stream_protocol.hpp>
 #include <boost/asio/write.hpp>
 #include <boost/system/error_code.hpp>
 
 #include <array>
-#include <cerrno>
 #include <cstddef>
 #include <memory>
-#include <system_error>
 #include <utility>
-
-#include <sys/socket.h>
 
 namespace syncopate::inline v0_1::http::detail {
 
@@ -83,15 +79,10 @@ inline Socket relay_tls(
     std::unique_ptr<Socket> remote,
     std::unique_ptr<TlsStream> tls,
     asio::any_io_executor const& executor) {
-    std::array<int, 2> ends{};
-    if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) != 0)
-        throw std::system_error(errno, std::system_category(), "socketpair");
-    asio::generic::stream_protocol const protocol(AF_UNIX, 0);
-    Socket result(executor, protocol, ends[0]);
-    Socket local(executor, protocol, ends[1]);
+    auto [result, local] = system::connected_pair(executor);
     TlsRelay::start(
         std::make_shared<TlsRelay>(std::move(local), std::move(remote), std::move(tls)), executor);
-    return result;
+    return std::move(result);
 }
 
 }  // namespace syncopate::inline v0_1::http::detail

@@ -1,6 +1,7 @@
 // TlsSessions: sessions that servers offer to resume, which saves half of a handshake.
 #pragma once
 
+#include <openssl/opensslv.h>
 #include <openssl/ssl.h>
 
 #include <algorithm>
@@ -69,7 +70,16 @@ private:
         auto const of_ticket = SSL_SESSION_get_ticket_lifetime_hint(&session);
         auto const of_session = SSL_SESSION_get_timeout(&session);
         auto const lifetime = of_ticket > 0 ? static_cast<long>(of_ticket) : of_session;
-        return Seconds(SSL_SESSION_get_time(&session)) + Seconds(lifetime);
+        return made_at(session) + Seconds(lifetime);
+    }
+
+    /// OpenSSL 3.4 warns of the older function, in which the years end with 2038 where a long has 32 bits.
+    static Seconds made_at(SSL_SESSION const& session) noexcept {
+#if OPENSSL_VERSION_NUMBER >= 0x30300000L
+        return Seconds(SSL_SESSION_get_time_ex(&session));
+#else
+        return Seconds(SSL_SESSION_get_time(&session));
+#endif
     }
 
     /// The oldest first.

@@ -1,6 +1,7 @@
 // CookieLine, read_cookie_file(), write_cookie_file(): files of cookies in the format of Netscape, which curl reads.
 #pragma once
 
+#include <syncopate/detail/wait/file.hpp>
 #include <syncopate/http/detail/cookies/cookie_date.hpp>
 #include <syncopate/http/detail/message/list_syntax.hpp>
 #include <syncopate/http/detail/url/number.hpp>
@@ -15,12 +16,10 @@
 #include <fstream>
 #include <iterator>
 #include <optional>
+#include <random>
 #include <string>
 #include <string_view>
 #include <system_error>
-
-#include <stdio.h>
-#include <unistd.h>
 
 namespace syncopate::inline v0_1::http::detail {
 
@@ -113,29 +112,30 @@ inline std::string read_cookie_file(std::filesystem::path const& path) {
 ///
 /// Throws: std::system_error with the path. The file is then as it was.
 inline void write_cookie_file(std::filesystem::path const& path, std::string const& text) {
-    auto partial = (path.parent_path() / ".cookies-XXXXXX").string();
-    int const descriptor = ::mkstemp(partial.data());
-    bool is_written = descriptor >= 0;
-    int error = errno;
-    for (std::string_view left = text; is_written && !left.empty();) {
-        auto const size = ::write(descriptor, left.data(), left.size());
-        error = errno;
-        is_written = size >= 0 || error == EINTR;
-        left.remove_prefix(static_cast<std::size_t>((std::max<ssize_t>)(size, 0)));
-    }
-    if (is_written && ::fsync(descriptor) != 0) {
-        error = errno;
-        is_written = false;
-    }
-    if (descriptor >= 0)
-        ::close(descriptor);
-    if (is_written && ::rename(partial.c_str(), path.c_str()) == 0)
+    namespace system = ::syncopate::detail::system;
+    using File = system::File;
+    std::random_device random;
+    std::filesystem::path partial;
+    std::error_code error;
+    File file;
+    do {
+        error.clear();
+        partial = path.parent_path() / (".cookies-" + std::to_string(random()));
+        file = File(partial, File::Access::write_new, error, File::Rights::of_owner);
+    } while (error == std::errc::file_exists);
+    if (error)
+        throw std::system_error(error, path.string());
+    error = file.write_at(0, text);
+    if (!error)
+        error = file.flush();
+    if (auto const unclosed = file.close(); !error)
+        error = unclosed;
+    if (!error)
+        error = system::replace_file(partial, path);
+    if (!error)
         return;
-    if (is_written)
-        error = errno;
-    if (descriptor >= 0)
-        ::unlink(partial.c_str());
-    throw std::system_error(error, std::system_category(), path.string());
+    system::remove_file(partial);
+    throw std::system_error(error, path.string());
 }
 
 }  // namespace syncopate::inline v0_1::http::detail

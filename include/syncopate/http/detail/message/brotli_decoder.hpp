@@ -1,6 +1,7 @@
 // BrotliDecoder: decodes br, by libbrotlidec, where that is installed.
 #pragma once
 
+#include <syncopate/detail/wait/system.hpp>
 #include <syncopate/http/detail/message/content_decoder.hpp>
 
 #include <cstddef>
@@ -8,8 +9,6 @@
 #include <memory>
 #include <new>
 #include <string_view>
-
-#include <dlfcn.h>
 
 namespace syncopate::inline v0_1::http::detail {
 
@@ -37,13 +36,15 @@ public:
 
 private:
     Libbrotlidec() noexcept {
-        void* const library = ::dlopen("libbrotlidec.so.1", RTLD_NOW | RTLD_LOCAL);
+        void* const library = ::syncopate::detail::system::load_library("brotlidec", "1");
         if (!library)
             return;
-        create = reinterpret_cast<Create*>(::dlsym(library, "BrotliDecoderCreateInstance"));
-        destroy = reinterpret_cast<Destroy*>(::dlsym(library, "BrotliDecoderDestroyInstance"));
-        decompress =
-            reinterpret_cast<Decompress*>(::dlsym(library, "BrotliDecoderDecompressStream"));
+        create = ::syncopate::detail::system::find_function<Create>(
+            library, "BrotliDecoderCreateInstance");
+        destroy = ::syncopate::detail::system::find_function<Destroy>(
+            library, "BrotliDecoderDestroyInstance");
+        decompress = ::syncopate::detail::system::find_function<Decompress>(
+            library, "BrotliDecoderDecompressStream");
     }
 };
 

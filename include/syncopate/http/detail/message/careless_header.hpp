@@ -1,4 +1,4 @@
-// in_form(): a header that is written carelessly, as RFC 9112 has it: lines that end in LF alone, odd lists.
+// in_form(): a header that is written carelessly, as RFC 9112 has it: lines that end in LF alone, odd lists and names.
 #pragma once
 
 #include <syncopate/http/detail/message/field_syntax.hpp>
@@ -50,18 +50,25 @@ constexpr std::string_view take_loose_element(std::string_view& list) noexcept {
     return trimmed(element);
 }
 
-/// Whether the list has that element, and else empty ones only.
-constexpr bool is_list_of(std::string_view list, std::string_view wanted) noexcept {
-    bool is_found = false;
+enum class TransferCoding { none, chunked, other };
+
+/// The coding that a field Transfer-Encoding names, whatever empty elements stand around it. "identity" in front of it is
+/// none.
+constexpr TransferCoding transfer_coding_of(std::string_view list) noexcept {
+    bool const has_parameters = list.find(';') != list.npos;
+    auto coding = TransferCoding::none;
     while (!list.empty()) {
         auto const element = take_loose_element(list);
         if (element.empty())
             continue;
-        if (is_found || !equals_ignoring_case(element, wanted))
-            return false;
-        is_found = true;
+        if (coding != TransferCoding::none)
+            return TransferCoding::other;
+        if (equals_ignoring_case(element, "chunked"))
+            coding = TransferCoding::chunked;
+        else if (has_parameters || !equals_ignoring_case(element, "identity"))
+            return TransferCoding::other;
     }
-    return is_found;
+    return coding;
 }
 
 /// The tokens of a field Connection. What else stands there has no meaning for anybody.
@@ -75,13 +82,62 @@ inline std::string tokens_of(std::string_view list) {
     return tokens;
 }
 
-/// Each line with CRLF at its end, the status line with the space behind the status, and lists that decide nothing about
-/// the end of the message as tokens. Nothing else is changed.
+/// The name with `_` for each space, and for a name of no bytes. Unchanged if another reader, for whom a name ends at a
+/// space, could see in it where the message ends.
+inline std::string name_in_form(std::string_view name) {
+    std::string text(name.empty() ? "_" : name);
+    for (auto rest = name; !rest.empty();) {
+        auto const word = take_element(rest, ' ');
+        bool const is_harmless = is_token(word) && !name.ends_with(' ') &&
+                                 !equals_ignoring_case(word, "Content-Length") &&
+                                 !equals_ignoring_case(word, "Transfer-Encoding");
+        if (!is_harmless)
+            return std::string(name);
+    }
+    std::ranges::replace(text, ' ', '_');
+    return text;
+}
+
+/// The field with a name as a token, and with a list that decides nothing about the end of the message as tokens.
+///
+/// line: without its end. A line without a colon is no field, and is not changed.
+inline std::string field_in_form(std::string_view line) {
+    auto const name = line.substr(0, line.find(':'));
+    if (name.size() == line.size())
+        return std::string(line);
+    auto const value = line.substr(name.size() + 1);
+    auto text = name_in_form(name);
+    if ((equals_ignoring_case(name, "Connection") ||
+         equals_ignoring_case(name, "Proxy-Connection")) &&
+        is_field_value(value))
+        text.append(": ").append(tokens_of(value));
+    else if (
+        equals_ignoring_case(name, "Transfer-Encoding") &&
+        transfer_coding_of(value) == TransferCoding::chunked)
+        text.append(": chunked");
+    else
+        text.append(line.substr(name.size()));
+    return text;
+}
+
+/// The line with the space behind the status, and a question mark for each control byte behind that. Not for NUL and CR,
+/// at which a line ends for some.
+inline std::string status_line_in_form(std::string_view line) {
+    constexpr auto status_size = std::string_view("HTTP/1.1 200").size();
+    std::string text(line);
+    if (text.size() == status_size)
+        text += ' ';
+    for (std::size_t i = status_size; i < text.size(); ++i)
+        if (text[i] != '\0' && text[i] != '\r' && !is_field_value({&text[i], 1}))
+            text[i] = '?';
+    return text;
+}
+
+/// Each line with CRLF at its end, and brought into form. Nothing else is changed.
 ///
 /// lines:         whole ones.
 /// has_status:    the first of them is the status line.
 inline std::string in_form(std::string_view lines, bool has_status) {
-    constexpr auto status_size = std::string_view("HTTP/1.1 200").size();
     std::string text;
     for (bool is_status = has_status; !lines.empty(); is_status = false) {
         auto const end = (std::min)(lines.find('\n'), lines.size() - 1);
@@ -89,14 +145,8 @@ inline std::string in_form(std::string_view lines, bool has_status) {
         lines.remove_prefix(end + 1);
         if (line.ends_with('\r'))
             line.remove_suffix(1);
-        auto const name = line.substr(0, line.find(':'));
-        bool const is_list = equals_ignoring_case(name, "Connection") ||
-                             equals_ignoring_case(name, "Proxy-Connection");
         auto const end_of_line = text.size() + line.size();
-        if (is_list && name.size() < line.size() && is_field_value(line))
-            text.append(name).append(": ").append(tokens_of(line.substr(name.size() + 1)));
-        else
-            text.append(line).append(is_status && line.size() == status_size ? " " : "");
+        text += is_status ? status_line_in_form(line) : field_in_form(line);
         // Beast remembers up to where there was no end of the header: that must not move to the front.
         text.resize((std::max)(text.size(), end_of_line), ' ');
         text.append("\r\n");

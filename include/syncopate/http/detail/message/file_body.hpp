@@ -1,11 +1,11 @@
 // FileBody, InputFile: a body that is read from files while it is sent.
 #pragma once
 
+#include <syncopate/detail/wait/file.hpp>
 #include <syncopate/http/detail/message/request_body.hpp>
 #include <syncopate/http/error.hpp>
 
 #include <algorithm>
-#include <cerrno>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
@@ -16,34 +16,21 @@
 #include <utility>
 #include <vector>
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 namespace syncopate::inline v0_1::http::detail {
 
 /// A regular file, opened for reading.
 class InputFile {
 public:
     /// Throws: std::system_error with the path.
-    explicit InputFile(std::filesystem::path path)
-        // A pipe without a writer would block here, and is no regular file anyway.
-        : path_(std::move(path)),
-          file_(::open(path_.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)) {
-        struct stat status{};
-        if (file_ < 0 || ::fstat(file_, &status) != 0)
-            fail({errno, std::system_category()}, "cannot be read");
-        if (!S_ISREG(status.st_mode))
+    explicit InputFile(std::filesystem::path path) : path_(std::move(path)) {
+        std::error_code error;
+        file_ = File(path_, File::Access::read, error);
+        auto const status = error ? FileStatus() : file_.status(error);
+        if (error)
+            fail(error, "cannot be read");
+        if (!status.is_regular())
             fail(std::make_error_code(std::errc::invalid_argument), "no regular file");
-        size_ = static_cast<std::uint64_t>(status.st_size);
-    }
-    InputFile(InputFile&& other) noexcept
-        : path_(std::move(other.path_)), file_(std::exchange(other.file_, -1)), size_(other.size_) {
-    }
-    InputFile& operator=(InputFile&&) = delete;
-    ~InputFile() {
-        if (file_ >= 0)
-            ::close(file_);
+        size_ = status.size();
     }
 
     /// When it was opened.
@@ -52,28 +39,27 @@ public:
     /// Reads at most so many bytes, 1 or more of them.
     std::string read(std::size_t most) {
         std::string piece(most, '\0');
-        ssize_t count = 0;
-        do {
-            count = ::read(file_, piece.data(), most);
-        } while (count < 0 && errno == EINTR);
-        if (count < 0)
-            fail({errno, std::system_category()}, "cannot be read");
+        std::error_code error;
+        auto const count = file_.read(piece.data(), most, error);
+        if (error)
+            fail(error, "cannot be read");
         if (count == 0)
             throw_error(
                 Errc::invalid_request, path_.string() + ": shorter than when it was opened");
-        piece.resize(static_cast<std::size_t>(count));
+        piece.resize(count);
         return piece;
     }
 
 private:
+    using File = ::syncopate::detail::system::File;
+    using FileStatus = ::syncopate::detail::system::FileStatus;
+
     [[noreturn]] void fail(std::error_code error, char const* what) {
-        if (file_ >= 0)
-            ::close(std::exchange(file_, -1));
         throw std::system_error(error, path_.string() + ": " + what);
     }
 
     std::filesystem::path path_;
-    int file_ = -1;
+    File file_;
     std::uint64_t size_ = 0;
 };
 

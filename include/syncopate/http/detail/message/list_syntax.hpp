@@ -1,7 +1,8 @@
-// trimmed(), take_element(): field values that are lists.
+// trimmed(), take_element(), take_quoted(): field values that are lists, and strings in quotes.
 #pragma once
 
 #include <algorithm>
+#include <string>
 #include <string_view>
 
 namespace syncopate::inline v0_1::http::detail {
@@ -20,6 +21,23 @@ constexpr std::string_view take_element(std::string_view& list, char delimiter) 
     auto const element = list.substr(0, end);
     list.remove_prefix((std::min)(end + 1, list.size()));
     return trimmed(element);
+}
+
+/// Takes a string in quotes off the text, with its quotes, and gives what it means: a backslash is followed by a character
+/// that stands for itself, as in RFC 9110, 5.6.4. It ends with the text, if no quote does it.
+///
+/// text:      begins with a quote.
+inline std::string take_quoted(std::string_view& text) {
+    text.remove_prefix(1);
+    std::string value;
+    while (!text.empty() && text.front() != '"') {
+        if (text.front() == '\\' && text.size() > 1)
+            text.remove_prefix(1);
+        value += text.front();
+        text.remove_prefix(1);
+    }
+    text.remove_prefix(text.empty() ? 0 : 1);
+    return value;
 }
 
 }  // namespace syncopate::inline v0_1::http::detail

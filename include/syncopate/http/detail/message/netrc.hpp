@@ -2,6 +2,7 @@
 #pragma once
 
 #include <syncopate/http/detail/message/field_syntax.hpp>
+#include <syncopate/http/detail/message/list_syntax.hpp>
 
 #include <algorithm>
 #include <cerrno>
@@ -94,23 +95,10 @@ private:
     std::string take_token() {
         left_.remove_prefix((std::min)(left_.find_first_not_of(spaces), left_.size()));
         if (left_.starts_with('"'))
-            return take_quoted();
+            return take_quoted(left_);
         auto const end = (std::min)(left_.find_first_of(spaces), left_.size());
         std::string token(left_.substr(0, end));
         left_.remove_prefix(end);
-        return token;
-    }
-
-    std::string take_quoted() {
-        std::string token;
-        left_.remove_prefix(1);
-        while (!left_.empty() && left_.front() != '"') {
-            if (left_.front() == '\\' && left_.size() > 1)
-                left_.remove_prefix(1);
-            token += left_.front();
-            left_.remove_prefix(1);
-        }
-        left_.remove_prefix(left_.empty() ? 0 : 1);
         return token;
     }
 

@@ -1,12 +1,12 @@
 // RequestBody, BodySource, BodyStream: the body of a request, as bytes, or as what is produced while it is sent.
 #pragma once
 
-#include <syncopate/concepts.hpp>
+#include <syncopate/detail/asio_names.hpp>
 #include <syncopate/detail/task/owned_or_ref.hpp>
 #include <syncopate/http/body_iterable.hpp>
 
-#include <boost/asio/awaitable.hpp>
-
+#include <concepts>
+#include <coroutine>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -17,7 +17,7 @@
 
 namespace syncopate::inline v0_1::http::detail {
 
-namespace asio = boost::asio;
+using ::syncopate::detail::AwaitableOf;
 
 class BlockingBodyStream;
 
@@ -30,9 +30,9 @@ public:
     virtual ~BodyStream() = default;
 
     /// The next piece; nothing at the end.
-    virtual asio::awaitable<std::optional<std::string>> next() = 0;
+    virtual AwaitableOf<std::optional<std::string>> next() = 0;
     /// Ends a stream of which not all pieces have been taken.
-    virtual asio::awaitable<void> close() = 0;
+    virtual AwaitableOf<void> close() = 0;
     /// In bytes, if that is known.
     virtual std::optional<std::uint64_t> size() const { return std::nullopt; }
     /// This, if it can be read without a coroutine.
@@ -45,8 +45,8 @@ public:
     /// The next piece; nothing at the end. On any thread, one call at a time.
     virtual std::optional<std::string> read() = 0;
 
-    asio::awaitable<std::optional<std::string>> next() override { co_return read(); }
-    asio::awaitable<void> close() override { co_return; }
+    AwaitableOf<std::optional<std::string>> next() override;
+    AwaitableOf<void> close() override;
     BlockingBodyStream* blocking() noexcept override { return this; }
 };
 
@@ -65,11 +65,20 @@ public:
     virtual bool is_used() const noexcept = 0;
 };
 
+/// An awaitable whose type is complete where the template is instantiated.
+template <class I, class T>
+struct AwaitableIn {
+    using type = AwaitableOf<T>;
+};
+
 /// An AsyncIterable as a body that is sent once: an rvalue is owned, an lvalue referred to.
 template <BodyIterable I>
 class IterableBody final : public BodySource,
                            public BodyStream,
                            public std::enable_shared_from_this<IterableBody<I>> {
+    template <class T>
+    using Result = typename AwaitableIn<I, T>::type;
+
 public:
     explicit IterableBody(I&& iterable) : iterable_(std::forward<I>(iterable)) {}
 
@@ -79,17 +88,19 @@ public:
     bool is_repeatable() const noexcept override { return false; }
     bool is_used() const noexcept override { return is_used_; }
 
-    asio::awaitable<std::optional<std::string>> next() override { return iterable_.get().anext(); }
+    Result<std::optional<std::string>> next() override { return iterable_.get().anext(); }
 
-    asio::awaitable<void> close() override {
-        if constexpr (ClosableIterable<I>)
+    Result<void> close() override {
+        if constexpr (requires {
+                          { iterable_.get().aclose() } -> std::same_as<AwaitableOf<void>>;
+                      })
             return iterable_.get().aclose();
         else
             return nothing();
     }
 
 private:
-    static asio::awaitable<void> nothing() { co_return; }
+    static Result<void> nothing() { co_return; }
 
     ::syncopate::detail::OwnedOrRef<I> iterable_;
     bool is_used_ = false;

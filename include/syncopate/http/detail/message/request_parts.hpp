@@ -1,18 +1,18 @@
 // RequestParts, RequestSettings: all that a Request holds, as the session reads it.
 #pragma once
 
-#include <syncopate/http/detail/message/digest_auth.hpp>
+#include <syncopate/http/detail/message/digest_user.hpp>
 #include <syncopate/http/detail/message/request_body.hpp>
 #include <syncopate/http/headers.hpp>
 #include <syncopate/http/progress.hpp>
-
-#include <boost/beast/http/verb.hpp>
+#include <syncopate/http/verb.hpp>
 
 #include <chrono>
 #include <cstddef>
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -28,15 +28,16 @@ struct RequestSettings {
     std::optional<bool> decompress;
     std::optional<std::string> proxy;
     std::optional<DigestUser> digest;
+    /// The method, if it is none of Verb, which is unknown then.
+    std::optional<std::string> method;
     /// Set when some of the request may have been sent. Null: nobody asks.
     bool* was_sent = nullptr;
 };
 
 struct RequestParts {
-    RequestParts(boost::beast::http::verb method, std::string&& target)
-        : verb(method), url(std::move(target)) {}
+    RequestParts(Verb method, std::string&& target) : verb(method), url(std::move(target)) {}
 
-    boost::beast::http::verb verb;
+    Verb verb;
     std::string url;
     Headers headers;
     /// To be added to the URL's query, not yet encoded.
@@ -59,6 +60,13 @@ struct RequestParts {
         auto const own = std::make_shared<RequestSettings>(settings());
         own_settings = own;
         return *own;
+    }
+    /// The method as it is sent.
+    ///
+    /// method:    the request's, or what redirects have made of it.
+    std::string_view name_of(Verb method) const noexcept {
+        auto const& own = settings().method;
+        return method == Verb::unknown && own ? std::string_view(*own) : to_string(method);
     }
     /// Who answers to a challenge of Digest authentication; null: nobody.
     DigestUser const* digest() const noexcept {

@@ -151,7 +151,8 @@ private:
         auto const size = find_header_end(input);
         if (size == input.npos) {
             auto const line = input.substr(0, input.find('\n') + 1);
-            bool const is_cut = has_status && line.empty() && input.ends_with('\r');
+            bool const is_cut = has_status && line.empty() &&
+                                (input.ends_with('\r') || status_line_in_form(input) != input);
             if (is_cut || has_bare_line_feed(input) || in_form(line, has_status) != line)
                 error = beast::http::error::need_more;
             return 0;
@@ -223,15 +224,30 @@ private:
         limit_header(limits_.header_size);
         if (head_.status < 100)
             fail(Errc::malformed_response, "the status is below 100");
-        auto const transfer_encoding = head_.headers.find("Transfer-Encoding");
-        if (transfer_encoding == head_.headers.end())
-            return;
+        if (head_.headers.contains("Transfer-Encoding"))
+            check_transfer_encoding();
+    }
+
+    void check_transfer_encoding() const {
         if (head_.headers.contains("Content-Length"))
             fail(Errc::malformed_response, "both a Content-Length and a Transfer-Encoding");
-        if (head_.is_http_1_0 || !chunked() ||
-            !(limits_.is_strict ? equals_ignoring_case(transfer_encoding->value(), "chunked")
-                                : is_list_of(transfer_encoding->value(), "chunked")))
+        bool is_chunked = false;
+        bool is_understood = !head_.is_http_1_0;
+        for (auto const field : head_.headers) {
+            if (!equals_ignoring_case(field.name(), "Transfer-Encoding"))
+                continue;
+            auto const coding = limits_.is_strict ? strict_coding_of(field.value())
+                                                  : transfer_coding_of(field.value());
+            is_chunked = is_chunked || coding == TransferCoding::chunked;
+            is_understood = is_understood && coding != TransferCoding::other;
+        }
+        if (!is_understood || is_chunked != chunked())
             fail(Errc::malformed_response, "a Transfer-Encoding that is not just chunked");
+    }
+
+    static TransferCoding strict_coding_of(std::string_view value) noexcept {
+        return equals_ignoring_case(value, "chunked") ? TransferCoding::chunked
+                                                      : TransferCoding::other;
     }
 
     void on_response_impl(
@@ -244,13 +260,19 @@ private:
 
     // Before Boost 1.90 also called for the trailers.
     void on_field_impl(
-        beast::http::field,
+        beast::http::field id,
         string_view name,
         string_view value,
         beast::error_code& error) override {
         count_field(error);
         if (error)
             return;
+        // Beast looks for chunked in a list without semicolons. It is asked again when the list has none.
+        if (id == beast::http::field::transfer_encoding && !is_header_done() && !chunked() &&
+            transfer_coding_of({value.data(), value.size()}) == TransferCoding::chunked) {
+            error = beast::http::error::bad_transfer_encoding;
+            return;
+        }
         if (is_header_done())
             add_trailer(name, value);
         else

@@ -1,14 +1,13 @@
 // ZstdDecoder: decodes zstd, by libzstd, where that is installed.
 #pragma once
 
+#include <syncopate/detail/wait/system.hpp>
 #include <syncopate/http/detail/message/content_decoder.hpp>
 
 #include <cstddef>
 #include <memory>
 #include <new>
 #include <string_view>
-
-#include <dlfcn.h>
 
 namespace syncopate::inline v0_1::http::detail {
 
@@ -50,14 +49,16 @@ public:
 
 private:
     Libzstd() noexcept {
-        void* const library = ::dlopen("libzstd.so.1", RTLD_NOW | RTLD_LOCAL);
+        void* const library = ::syncopate::detail::system::load_library("zstd", "1");
         if (!library)
             return;
-        create = reinterpret_cast<Create*>(::dlsym(library, "ZSTD_createDCtx"));
-        destroy = reinterpret_cast<Destroy*>(::dlsym(library, "ZSTD_freeDCtx"));
-        set_parameter = reinterpret_cast<SetParameter*>(::dlsym(library, "ZSTD_DCtx_setParameter"));
-        decompress = reinterpret_cast<Decompress*>(::dlsym(library, "ZSTD_decompressStream"));
-        is_error = reinterpret_cast<IsError*>(::dlsym(library, "ZSTD_isError"));
+        create = ::syncopate::detail::system::find_function<Create>(library, "ZSTD_createDCtx");
+        destroy = ::syncopate::detail::system::find_function<Destroy>(library, "ZSTD_freeDCtx");
+        set_parameter = ::syncopate::detail::system::find_function<SetParameter>(
+            library, "ZSTD_DCtx_setParameter");
+        decompress = ::syncopate::detail::system::find_function<Decompress>(
+            library, "ZSTD_decompressStream");
+        is_error = ::syncopate::detail::system::find_function<IsError>(library, "ZSTD_isError");
     }
 };
 

@@ -16,6 +16,7 @@
 #include <syncopate/http/detail/connection/tcp_connect.hpp>
 #include <syncopate/http/detail/connection/tls_relay.hpp>
 #include <syncopate/http/detail/connection/tls_stream.hpp>
+#include <syncopate/http/detail/session/proxy_credentials.hpp>
 #include <syncopate/http/detail/session/session_core.hpp>
 #include <syncopate/http/detail/session/session_loop.hpp>
 #include <syncopate/http/error.hpp>
@@ -34,16 +35,13 @@
 #include <exception>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <system_error>
 #include <utility>
+#include <vector>
 
 namespace syncopate::inline v0_1::http::detail {
-
-/// Whether a proxy is asked for a tunnel to the server, and not for the URL itself.
-inline bool needs_tunnel(Url const& url, Proxy const& proxy) noexcept {
-    return proxy.is_socks() || url.scheme() != "http";
-}
 
 /// Lies in the frame of the coroutine that waits for the connection.
 class ConnectFlow {
@@ -86,6 +84,8 @@ public:
     }
 
 private:
+    friend class AllFeatures;
+
     /// Whose address it is.
     enum class Target { server, proxy };
 
@@ -134,23 +134,70 @@ private:
     }
 
     asio::awaitable<Socket> open_socket() {
+        auto const* const features = core_->features();
+        bool const is_direct = !proxy_ && core_->options().unix_socket().empty();
+        return is_direct || !features ? open_tcp(Target::server)
+                                      : (this->*features->open_by_detour)();
+    }
+
+    asio::awaitable<Socket> open_by_detour() {
         auto const& unix_socket = core_->options().unix_socket();
         if (!unix_socket.empty()) {
             check({}, Target::server);
             return connect_unix(unix_socket, origin_, loop_->executor);
         }
-        if (!proxy_)
-            return open_tcp(Target::server);
         return proxy_->is_socks() ? open_by_socks() : open_by_http_proxy();
     }
 
     asio::awaitable<Socket> open_by_http_proxy() {
+        if (needs_tunnel(url_, *proxy_))
+            return open_tunnel();
+        return open_to_http_proxy();
+    }
+
+    asio::awaitable<Socket> open_to_http_proxy() {
         auto socket = co_await open_tcp(Target::proxy);
         if (proxy_->is_secure())
             socket = co_await secured(std::move(socket));
-        if (needs_tunnel(url_, *proxy_))
-            co_await open_tunnel(socket, url_.authority(), *proxy_);
         co_return std::move(socket);
+    }
+
+    /// A proxy that wants to know who asks is asked again: on the same connection, if it keeps that.
+    asio::awaitable<Socket> open_tunnel() {
+        auto const authority = url_.authority();
+        ProxyCredentials credentials(*core_);
+        auto who = credentials.value(*proxy_, "CONNECT", authority, no_body());
+        auto socket = co_await open_to_http_proxy();
+        bool is_fresh = true;
+        for (;;) {
+            std::optional<TunnelAnswer> answer;
+            try {
+                answer = co_await ask_for_tunnel(socket, authority, *proxy_, who);
+            } catch (std::system_error const& error) {
+                if (is_fresh || error.code() != Errc::proxy_failed)
+                    throw;
+            }
+            is_fresh = false;
+            if (answer) {
+                bool const asks_again =
+                    answer->asks_who() &&
+                    credentials.take_challenge(*proxy_, answer->fields(), no_body());
+                if (!asks_again) {
+                    require_open(*answer, *proxy_);
+                    co_return std::move(socket);
+                }
+                who = credentials.value(*proxy_, "CONNECT", authority, no_body());
+                bool const is_kept = co_await skip_refusal(socket, *answer);
+                if (is_kept)
+                    continue;
+            }
+            socket = co_await open_to_http_proxy();
+            is_fresh = true;
+        }
+    }
+    static DigestAnswers::Body no_body() {
+        static std::vector<std::string> const none;
+        return {&none};
     }
 
     asio::awaitable<Socket> secured(Socket socket) {
@@ -212,7 +259,7 @@ private:
     }
 
     asio::awaitable<Addresses> look_up(std::string host, std::uint16_t port) {
-        if (auto const* const fixed = core_->fixed_addresses().find(host, port))
+        if (auto const* const fixed = core_->addresses_of(host, port))
             co_return *fixed;
         boost::system::error_code is_name;
         auto const address = asio::ip::make_address(host, is_name);

@@ -6,7 +6,7 @@
 #include <syncopate/http/detail/message/field_syntax.hpp>
 #include <syncopate/http/detail/message/list_syntax.hpp>
 #include <syncopate/http/detail/message/request_parts.hpp>
-#include <syncopate/http/detail/session/request_writer.hpp>
+#include <syncopate/http/detail/session/redirect_rewrite.hpp>
 #include <syncopate/http/detail/session/retry_flow.hpp>
 #include <syncopate/http/detail/session/retry_wait.hpp>
 #include <syncopate/http/detail/session/session_core.hpp>

@@ -161,7 +161,18 @@ public:
         return was_something;
     }
 
-    /// The same, and waits until there is something.
+    /// Has more of the body copied while its reader is busy with what it was given: see Connection::read_soon().
+    void read_ahead() noexcept {
+        if (lease().has_connection() && !reader_.is_complete() && connection().input().empty())
+            connection().read_soon();
+    }
+    /// Adds what has come since then.
+    void read_available() noexcept {
+        if (lease().has_connection() && !connection().input().empty())
+            connection().read_available();
+    }
+
+    /// As take_available(), and waits until there is something.
     ///
     /// Returns:   false at the end.
     asio::awaitable<bool> read_some(std::string& out);

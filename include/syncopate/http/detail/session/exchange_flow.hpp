@@ -11,6 +11,7 @@
 #include <syncopate/http/detail/session/cookie_origin.hpp>
 #include <syncopate/http/detail/session/credentials.hpp>
 #include <syncopate/http/detail/session/exchange.hpp>
+#include <syncopate/http/detail/session/redirect_rewrite.hpp>
 #include <syncopate/http/detail/session/request_writer.hpp>
 #include <syncopate/http/detail/session/session_core.hpp>
 #include <syncopate/http/detail/session/trace_reporter.hpp>
@@ -45,12 +46,12 @@ protected:
     ExchangeFlow(
         std::shared_ptr<SessionCore> core, SessionLoopPointer loop, RequestParts const& request)
         : core_(std::move(core)), loop_(std::move(loop)), request_(request),
-          trace_(core_->options().trace()), credentials_(Credentials::make(*core_, request)) {
+          trace_(core_->options().trace()) {
         auto const limit = request.settings().timeout.value_or(core_->options().total_timeout());
         if (limit.count() > 0)
             total_ = deadline_from(trace_.start(), limit);
-        if (request.settings().proxy)
-            own_proxy_ = std::make_unique<OwnProxy>(*request.settings().proxy);
+        if (auto const* const features = core_->features())
+            (this->*features->begin)();
     }
     ~ExchangeFlow() = default;
 
@@ -65,7 +66,11 @@ protected:
         return !request_.settings().timeout && !options().has_total_timeout();
     }
     Url const& url() const noexcept { return trace_.url(); }
-    Credentials* credentials() const noexcept { return credentials_.get(); }
+
+    /// Whether the request is to be sent again, with an answer to what the server or the proxy asks.
+    bool take_challenge(ResponseHead const& head, RedirectRewrite const& rewrite) {
+        return credentials_ && (this->*core_->features()->take_challenge)(head, rewrite);
+    }
 
     /// Adds the query parameters of the request.
     void add_query(Url& url) const {
@@ -77,9 +82,9 @@ protected:
     ///
     /// url:       outlives this, or the next call.
     void set_target(Verb method, Url const& url) {
-        trace_.set_target(method, url);
+        trace_.set_target(request_.name_of(method), url);
         if (own_proxy_)
-            return use_own_proxy();
+            return (this->*core_->features()->use_own_proxy)();
         proxy_ = core_->proxy_for(url);
     }
 
@@ -89,20 +94,21 @@ protected:
     }
 
     /// The request as it is sent to the target, with the cookies for it.
-    RequestWriter make_writer(RedirectRewrite rewrite) const {
-        if (credentials_)
-            credentials_->prepare(url(), rewrite);
+    RequestWriter make_writer(RedirectRewrite rewrite) {
+        auto const* const features = core_->features();
+        std::string const* proxy_authorization = nullptr;
+        if (features && (proxy_ || credentials_))
+            proxy_authorization = (this->*features->prepare_authorization)(rewrite);
         std::string cookies;
-        if (auto* const jar = core_->cookies())
-            cookies = jar->header_for(cookie_origin());
-        bool const is_asked_of_proxy = proxy_ && !needs_tunnel(url(), *proxy_);
+        if (core_->cookies())
+            cookies = (this->*features->find_cookies)();
         return {
             request_,
             url(),
             core_->default_fields(),
             rewrite,
             std::move(cookies),
-            is_asked_of_proxy ? &proxy_->authorization() : nullptr,
+            proxy_authorization,
             credentials_ ? &credentials_->value() : nullptr};
     }
 
@@ -127,12 +133,13 @@ protected:
     }
 
     void store_cookies(ResponseHead const& head) {
-        if (auto* const jar = core_->cookies())
-            for (auto const cookie : head.headers.get_all("Set-Cookie"))
-                jar->store(cookie_origin(), cookie);
+        if (core_->cookies())
+            (this->*core_->features()->keep_cookies)(head);
     }
 
 private:
+    friend class AllFeatures;
+
     /// The request's own choice.
     struct OwnProxy {
         explicit OwnProxy(std::string const& url) {
@@ -143,7 +150,46 @@ private:
         std::string key;  // of the target in the pool
     };
 
+    void begin() {
+        if (Credentials::are_needed(*core_, request_))
+            credentials_ = std::make_unique<Credentials>(*core_, request_);
+        if (request_.settings().proxy)
+            own_proxy_ = std::make_unique<OwnProxy>(*request_.settings().proxy);
+    }
+
+    /// Whether a proxy is asked for the URL itself.
+    bool is_asked_of_proxy() const noexcept { return proxy_ && !needs_tunnel(url(), *proxy_); }
+
+    bool take_asked_challenge(ResponseHead const& head, RedirectRewrite const& rewrite) {
+        return credentials_->take_challenge(
+            head, url(), rewrite, is_asked_of_proxy() ? proxy_ : nullptr);
+    }
+
+    /// Prepares what is sent of the user. Gives the value of Proxy-Authorization, or empty; null: no proxy is asked.
+    std::string const* prepare_authorization(RedirectRewrite const& rewrite) {
+        auto const* const of_proxy = prepare_proxy_authorization(rewrite);
+        if (credentials_)
+            credentials_->prepare(url(), rewrite);
+        return of_proxy;
+    }
+    std::string const* prepare_proxy_authorization(RedirectRewrite const& rewrite) {
+        if (!is_asked_of_proxy())
+            return nullptr;
+        if (proxy_->authorization().empty())
+            return &proxy_->authorization();
+        if (!credentials_)
+            credentials_ = std::make_unique<Credentials>(*core_, request_);
+        credentials_->prepare(*proxy_, url(), rewrite);
+        return &credentials_->proxy_value();
+    }
+
     CookieOrigin cookie_origin() const noexcept { return cookie_origin_of(url()); }
+
+    std::string find_cookies() { return core_->cookies()->header_for(cookie_origin()); }
+    void keep_cookies(ResponseHead const& head) {
+        for (auto const cookie : head.headers.get_all("Set-Cookie"))
+            core_->cookies()->store(cookie_origin(), cookie);
+    }
 
     /// The connection is for requests that name the same proxy, and for no others.
     void use_own_proxy() {
@@ -168,8 +214,8 @@ private:
     TraceReporter trace_;
     Deadline total_ = no_deadline;
     Proxy const* proxy_ = nullptr;
-    std::unique_ptr<OwnProxy> own_proxy_;             // null: the session's choice
-    std::unique_ptr<Credentials> const credentials_;  // null: the request has its own, or none
+    std::unique_ptr<OwnProxy> own_proxy_;       // null: the session's choice
+    std::unique_ptr<Credentials> credentials_;  // null: the request has its own, or none
 };
 
 }  // namespace syncopate::inline v0_1::http::detail

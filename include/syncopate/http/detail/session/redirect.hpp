@@ -1,11 +1,13 @@
 // redirect_of(): the URL to which a response redirects, and the changes of the request that goes there.
 #pragma once
 
-#include <syncopate/http/detail/message/response_parser.hpp>
-#include <syncopate/http/detail/session/request_writer.hpp>
+#include <syncopate/http/detail/message/request_body.hpp>
+#include <syncopate/http/detail/message/response_head.hpp>
+#include <syncopate/http/detail/session/redirect_rewrite.hpp>
 #include <syncopate/http/error.hpp>
 #include <syncopate/http/options.hpp>
 #include <syncopate/http/url.hpp>
+#include <syncopate/http/verb.hpp>
 
 #include <optional>
 #include <string>
@@ -25,7 +27,8 @@ inline bool is_redirect(ResponseHead const& head) noexcept {
     case 302:
     case 303:
     case 307:
-    case 308: return head.headers.contains("Location");
+    // An empty one names the page itself. Nobody follows it.
+    case 308: return !head.headers["Location"].empty();
     default: return false;
     }
 }

@@ -9,6 +9,7 @@
 #include <syncopate/http/detail/session/exchange.hpp>
 #include <syncopate/http/detail/session/exchange_flow.hpp>
 #include <syncopate/http/detail/session/redirect.hpp>
+#include <syncopate/http/detail/session/redirect_rewrite.hpp>
 #include <syncopate/http/detail/session/request_writer.hpp>
 #include <syncopate/http/detail/session/session_core.hpp>
 #include <syncopate/http/detail/session/upload.hpp>
@@ -59,7 +60,7 @@ public:
                     auto stage = exchange.begin(writer, std::move(lease));
                     if (stage == Exchange::Stage::waiting) {
                         if (exchange.holds_body() || writer.body().source())
-                            co_await send_body(exchange, writer, stage);
+                            co_await flow.core()->features()->send_body(exchange, writer, stage);
                         if (stage == Exchange::Stage::waiting)
                             stage = exchange.take_head(writer);
                     }
@@ -89,6 +90,8 @@ public:
     }
 
 private:
+    friend class AllFeatures;
+
     using StatePointer = std::unique_ptr<Response::State, Response::Leave>;
 
     RequestFlow(std::shared_ptr<SessionCore> core, SessionLoopPointer loop, Request& request)
@@ -148,7 +151,7 @@ private:
         if (is_expectation_refused())
             return without_expectation();
         auto const& head = state_->head;
-        if (credentials() && credentials()->take_challenge(head, url(), rewrite_))
+        if (take_challenge(head, rewrite_))
             return same_request();
         auto const most = request().settings().max_redirects.value_or(options().max_redirects());
         if (most == 0)

@@ -1,18 +1,18 @@
-// RequestWriter: checks a request and writes it as HTTP/1.1. RedirectRewrite: its changes by redirects.
+// RequestWriter: checks a request and writes it as HTTP/1.1.
 #pragma once
 
 #include <syncopate/http/detail/message/basic_auth.hpp>
+#include <syncopate/http/detail/message/cookie_field.hpp>
 #include <syncopate/http/detail/message/default_fields.hpp>
-#include <syncopate/http/detail/message/list_syntax.hpp>
 #include <syncopate/http/detail/message/request_body.hpp>
 #include <syncopate/http/detail/message/request_parts.hpp>
+#include <syncopate/http/detail/session/redirect_rewrite.hpp>
 #include <syncopate/http/detail/url/number.hpp>
 #include <syncopate/http/error.hpp>
 #include <syncopate/http/headers.hpp>
 #include <syncopate/http/request.hpp>
 #include <syncopate/http/url.hpp>
-
-#include <boost/beast/http/verb.hpp>
+#include <syncopate/http/verb.hpp>
 
 #include <charconv>
 #include <cstdint>
@@ -23,29 +23,6 @@
 #include <utility>
 
 namespace syncopate::inline v0_1::http::detail {
-
-/// RFC 9110, 9.2.2.
-inline bool is_idempotent(Verb method) noexcept {
-    switch (method) {
-    case Verb::get:
-    case Verb::head:
-    case Verb::put:
-    case Verb::delete_:
-    case Verb::options:
-    case Verb::trace: return true;
-    default: return false;
-    }
-}
-
-/// The method that is sent in the end, and the parts of the request that are not left out.
-struct RedirectRewrite {
-    Verb method;
-    /// False after a redirect to another origin: the credentials are for the first one only.
-    bool keeps_credentials = true;
-    bool keeps_body = true;
-    /// False after a 417: the server does not know the expectation.
-    bool keeps_expect = true;
-};
 
 /// For one URL. All checks are made before a byte is sent.
 class RequestWriter {
@@ -121,7 +98,7 @@ public:
 
     /// Appends everything up to the body.
     void write_head(std::string& out) const {
-        out.append(boost::beast::http::to_string(rewrite_.method)).append(1, ' ');
+        out.append(request_.name_of(rewrite_.method)).append(1, ' ');
         if (proxy_)
             out.append(url_.origin());
         out.append(url_.target()).append(std::string_view(" HTTP/1.1\r\n"));
@@ -237,27 +214,11 @@ private:
             return cookies;
         auto const& headers =
             request_.headers.contains("Cookie") ? request_.headers : defaults_.headers();
-        std::string all;
-        for (auto const value : headers.get_all("Cookie"))
-            all.append(all.empty() ? "" : "; ").append(value);
-        if (all.empty())
+        auto const of_user = headers.get_all("Cookie");
+        if (of_user.empty())
             return cookies;
         replaces_cookie_ = true;
-        auto const of_user = all;
-        for (std::string_view left = cookies; !left.empty();) {
-            auto const cookie = take_element(left, ';');
-            if (!has_cookie(of_user, cookie.substr(0, cookie.find('='))))
-                all.append("; ").append(cookie);
-        }
-        return all;
-    }
-    static bool has_cookie(std::string_view cookies, std::string_view name) noexcept {
-        while (!cookies.empty()) {
-            auto const cookie = take_element(cookies, ';');
-            if (cookie.substr(0, cookie.find('=')) == name)
-                return true;
-        }
-        return false;
+        return joined_cookies(of_user, cookies);
     }
 
     std::string authorization() const {

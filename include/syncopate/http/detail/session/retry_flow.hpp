@@ -2,8 +2,8 @@
 #pragma once
 
 #include <syncopate/http/detail/message/request_parts.hpp>
+#include <syncopate/http/detail/session/redirect_rewrite.hpp>
 #include <syncopate/http/detail/session/request_flow.hpp>
-#include <syncopate/http/detail/session/request_writer.hpp>
 #include <syncopate/http/detail/session/retry_wait.hpp>
 #include <syncopate/http/detail/session/session_core.hpp>
 #include <syncopate/http/error.hpp>
@@ -109,8 +109,9 @@ private:
 /// Sends a request by the session's policy. No coroutine of its own.
 inline asio::awaitable<Response> send_request(
     std::shared_ptr<SessionCore> core, Request&& request) {
-    if (core->options().retries().attempts() > 1)
-        return RetryFlow::run(std::move(core), std::move(request));
+    auto const* const features = core->features();
+    if (features && core->options().retries().attempts() > 1)
+        return features->send_by_policy(std::move(core), std::move(request));
     return RequestFlow::run(std::move(core), std::move(request));
 }
 

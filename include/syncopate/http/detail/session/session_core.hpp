@@ -14,6 +14,7 @@
 #include <syncopate/http/detail/message/default_fields.hpp>
 #include <syncopate/http/detail/message/netrc.hpp>
 #include <syncopate/http/detail/session/digest_sessions.hpp>
+#include <syncopate/http/detail/session/features.hpp>
 #include <syncopate/http/detail/session/session_loop.hpp>
 #include <syncopate/http/detail/url/refuse_url.hpp>
 #include <syncopate/http/error.hpp>
@@ -25,6 +26,8 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/query.hpp>
 
+#include <atomic>
+#include <cstdint>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -40,24 +43,23 @@ using SessionLoopPointer = std::shared_ptr<SessionLoop>;
 /// Shared by the session, its requests, responses and WebSockets. On the session's loop, except post().
 class SessionCore : public std::enable_shared_from_this<SessionCore> {
 public:
-    explicit SessionCore(SessionOptions options)
-        : options_(std::move(options)), default_fields_(options_), fixed_addresses_(options_),
+    /// With the default options, and without features until request() of the session is called.
+    SessionCore() : default_fields_(options_), tls_(options_) {}
+    SessionCore(SessionOptions options, Features const& features)
+        : options_(std::move(options)), features_(&features), default_fields_(options_),
           tls_(options_) {
-        if (!options_.proxy().empty())
-            proxy_.emplace(options_.proxy());
-        else if (options_.trust_environment())
-            environment_.emplace();
-        if (options_.cookies())
-            cookies_.emplace();
-        if (!options_.netrc().empty())
-            netrc_ = Netrc::read(options_.netrc());
+        (this->*features.set_up)();
     }
     SessionCore(SessionCore const&) = delete;
     SessionCore& operator=(SessionCore const&) = delete;
 
     SessionOptions const& options() const noexcept { return options_; }
     DefaultFields const& default_fields() const noexcept { return default_fields_; }
-    FixedAddresses const& fixed_addresses() const noexcept { return fixed_addresses_; }
+    /// Null unless SessionOptions::resolve has named some of that host.
+    Addresses const* addresses_of(std::string_view host, std::uint16_t port) const {
+        auto const* const given = features();
+        return given ? (this->*given->find_addresses)(host, port) : nullptr;
+    }
     Tls& tls() noexcept { return tls_; }
     /// Null unless SessionOptions::cookies is set.
     CookieJar* cookies() noexcept { return cookies_ ? &*cookies_ : nullptr; }
@@ -66,11 +68,17 @@ public:
     DigestSessions& digests() noexcept { return digests_; }
     /// The proxy for a URL; null: none.
     Proxy const* proxy_for(Url const& url) const {
-        if (!options_.unix_socket().empty())
-            return nullptr;
-        if (proxy_)
-            return &*proxy_;
-        return environment_ ? environment_->find(url) : nullptr;
+        auto const* const given = features();
+        return given ? (this->*given->find_proxy)(url) : nullptr;
+    }
+
+    /// Null if nobody has asked for any.
+    Features const* features() const noexcept { return features_.load(std::memory_order_relaxed); }
+    /// To be called before what may need them. From any thread: the table is a constant, so that there is nothing which the
+    /// pointer would have to publish.
+    void allow(Features const& features) noexcept {
+        if (!this->features())
+            features_.store(&features, std::memory_order_relaxed);
     }
     /// Null before its first use, and after its end.
     SessionLoopPointer const& loop() const noexcept { return loop_; }
@@ -139,6 +147,30 @@ public:
     }
 
 private:
+    friend class AllFeatures;
+
+    void set_up() {
+        fixed_addresses_ = FixedAddresses(options_);
+        if (!options_.proxy().empty())
+            proxy_.emplace(options_.proxy());
+        else if (options_.trust_environment())
+            environment_.emplace();
+        if (options_.cookies())
+            cookies_.emplace();
+        if (!options_.netrc().empty())
+            netrc_ = Netrc::read(options_.netrc());
+    }
+    Addresses const* find_addresses(std::string_view host, std::uint16_t port) const {
+        return fixed_addresses_.find(host, port);
+    }
+    Proxy const* find_proxy(Url const& url) const {
+        if (!options_.unix_socket().empty())
+            return nullptr;
+        if (proxy_)
+            return &*proxy_;
+        return environment_ ? environment_->find(url) : nullptr;
+    }
+
     void forget_loop() noexcept {
         SessionLoopPointer forgotten;
         std::lock_guard const lock(mutex_);
@@ -146,8 +178,9 @@ private:
     }
 
     SessionOptions const options_;
+    std::atomic<Features const*> features_{nullptr};
     DefaultFields const default_fields_;
-    FixedAddresses const fixed_addresses_;
+    FixedAddresses fixed_addresses_;
     Tls tls_;
     std::optional<Proxy> proxy_;
     std::optional<EnvironmentProxies> environment_;

@@ -53,7 +53,7 @@ public:
     }
 
 private:
-    void shutdown() override;
+    inline void shutdown() override;
 
     std::mutex mutex_;
     std::vector<SessionLoop*> loops_;

@@ -5,8 +5,6 @@
 #include <syncopate/http/trace.hpp>
 #include <syncopate/http/url.hpp>
 
-#include <boost/beast/http/verb.hpp>
-
 #include <chrono>
 #include <exception>
 #include <string_view>
@@ -23,8 +21,8 @@ public:
 
     Clock::time_point start() const noexcept { return start_; }
 
-    /// Before the first report. The URL outlives this, or the next call.
-    void set_target(Verb method, Url const& url) noexcept {
+    /// Before the first report. Both outlive this, or the next call.
+    void set_target(std::string_view method, Url const& url) noexcept {
         method_ = method;
         url_ = &url;
     }
@@ -48,15 +46,12 @@ private:
     template <class Function, class... Args>
     void report(Function const& function, Args const&... args) const {
         if (function)
-            function(
-                Trace::Request{
-                    boost::beast::http::to_string(method_), url_->text(), Clock::now() - start_},
-                args...);
+            function(Trace::Request{method_, url_->text(), Clock::now() - start_}, args...);
     }
 
     Trace const& trace_;
     Clock::time_point const start_ = Clock::now();
-    Verb method_ = Verb::get;
+    std::string_view method_;
     Url const* url_ = nullptr;
 };
 

@@ -1,11 +1,11 @@
 // Libidn2: makes the name of a host that is not ASCII one that DNS knows: "bücher.example", "xn--bcher-kva.example".
 #pragma once
 
+#include <syncopate/detail/wait/system.hpp>
+
 #include <memory>
 #include <optional>
 #include <string>
-
-#include <dlfcn.h>
 
 namespace syncopate::inline v0_1::http::detail {
 
@@ -41,11 +41,12 @@ private:
     using Free = void(void*);
 
     Libidn2() noexcept {
-        void* const library = ::dlopen("libidn2.so.0", RTLD_NOW | RTLD_LOCAL);
+        void* const library = ::syncopate::detail::system::load_library("idn2", "0");
         if (!library)
             return;
-        to_ascii_ = reinterpret_cast<ToAscii*>(::dlsym(library, "idn2_to_ascii_8z"));
-        free_ = reinterpret_cast<Free*>(::dlsym(library, "idn2_free"));
+        to_ascii_ =
+            ::syncopate::detail::system::find_function<ToAscii>(library, "idn2_to_ascii_8z");
+        free_ = ::syncopate::detail::system::find_function<Free>(library, "idn2_free");
     }
 
     ToAscii* to_ascii_ = nullptr;

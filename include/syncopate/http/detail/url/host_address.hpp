@@ -1,6 +1,7 @@
 // ends_in_number(), is_ipv4_address(), canonical_ipv6_address(): hosts of URLs that are IP addresses.
 #pragma once
 
+#include <syncopate/http/detail/system/inet.hpp>
 #include <syncopate/http/detail/url/percent_encoding.hpp>
 
 #include <algorithm>
@@ -8,10 +9,6 @@
 #include <cstddef>
 #include <string>
 #include <string_view>
-
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
 
 namespace syncopate::inline v0_1::http::detail {
 

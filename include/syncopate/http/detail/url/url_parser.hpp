@@ -1,4 +1,4 @@
-// UrlParser, UrlParts: checks a URL part by part, and brings it into its normal form.
+// UrlParser: checks a URL part by part, and brings it into its normal form.
 #pragma once
 
 #include <syncopate/http/detail/url/ascii_name.hpp>
@@ -6,10 +6,11 @@
 #include <syncopate/http/detail/url/number.hpp>
 #include <syncopate/http/detail/url/percent_encoding.hpp>
 #include <syncopate/http/detail/url/refuse_url.hpp>
+#include <syncopate/http/detail/url/url_parts.hpp>
+#include <syncopate/http/detail/url/url_target.hpp>
 #include <syncopate/http/headers.hpp>
 
 #include <algorithm>
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -22,74 +23,6 @@ namespace syncopate::inline v0_1::http::detail {
 inline constexpr CharacterSet name_characters = alphanumeric_characters + "-_.";
 
 inline constexpr std::size_t max_url_size = std::size_t{64} * 1024;
-
-/// The text of a URL, and the positions at which its parts end.
-struct UrlParts {
-    std::string_view part(std::size_t begin, std::size_t end) const noexcept {
-        return {text.data() + begin, end - begin};
-    }
-    /// The host, brackets and port included.
-    std::string_view authority() const noexcept { return part(authority_begin, authority_end); }
-    std::string_view path() const noexcept { return part(authority_end, path_end); }
-
-    std::string text;
-    std::string user;
-    std::string password;
-    std::size_t authority_begin = 0;
-    std::size_t host_end = 0;
-    std::size_t authority_end = 0;
-    std::size_t path_end = 0;
-    std::size_t query_end = 0;
-    std::uint16_t port = 0;
-    bool is_secure = false;
-    bool is_ip_address = false;
-};
-
-/// RFC 3986, section 5.2.4.
-inline std::string without_dot_segments(std::string_view path) {
-    std::string kept;
-    // Each turn of the loop takes a slash and the segment behind it.
-    while (!path.empty()) {
-        auto const size = (std::min)(path.find('/', 1), path.size());
-        auto const segment = path.substr(1, size - 1);
-        bool const is_up = segment == "..";
-        bool const is_dots = is_up || segment == ".";
-        if (is_up)
-            kept.erase((std::min)(kept.rfind('/'), kept.size()));
-        if (!is_dots)
-            kept += path.substr(0, size);
-        else if (size == path.size())
-            kept += '/';
-        path.remove_prefix(size);
-    }
-    return kept;
-}
-
-/// The classes of characters that the parser distinguishes, a bit each. The classes of all characters of a part
-/// tell which steps it needs: for most URLs, none but the checks.
-namespace char_class {
-enum : unsigned char {
-    ends_authority = 1,
-    at = 2,
-    question_mark = 4,
-    number_sign = 8,
-    dot = 16,
-    /// Has no place in a path or a query, or only at some positions.
-    escape = 32,
-};
-}
-
-inline constexpr auto char_classes = [] {
-    std::array<unsigned char, 256> classes{};
-    for (std::size_t i = 0; i < classes.size(); ++i)
-        classes[i] = url_characters.contains(static_cast<char>(i)) ? 0 : char_class::escape;
-    classes['/'] = char_class::ends_authority;
-    classes['?'] = char_class::ends_authority | char_class::question_mark;
-    classes['#'] = char_class::ends_authority | char_class::number_sign | char_class::escape;
-    classes['@'] = char_class::at;
-    classes['.'] = char_class::dot;
-    return classes;
-}();
 
 /// Changes the text in place, so that an ordinary URL needs no memory but its own.
 class UrlParser {

@@ -1,0 +1,214 @@
+// GuestHost: somebody else's event loop, as it takes functions. HostExecutor: runs handlers of Asio's there.
+#pragma once
+
+#include <syncopate/asio.hpp>
+#include <syncopate/detail/task/turn_gate.hpp>
+
+#include SYNCOPATE_ASIO(execution/blocking.hpp)
+#include SYNCOPATE_ASIO(execution/context.hpp)
+#include SYNCOPATE_ASIO(io_context.hpp)
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <exception>
+#include <functional>
+#include <memory>
+#include <new>
+#include <optional>
+#include <thread>
+#include <type_traits>
+#include <utility>
+
+namespace syncopate::inline v0_1::detail {
+
+/// Shared by all that may still be on its way to the host.
+///
+/// Memory order. The host's own queue hands the functions over. The marks tell a thread what it is, which it has written
+/// itself or has nothing to do with.
+class GuestHost : public std::enable_shared_from_this<GuestHost> {
+public:
+    using Function = std::function<void()>;
+    using Post = std::function<void(Function)>;
+
+    struct Callbacks {
+        std::function<void(std::exception_ptr)> report;  // what a handler has thrown
+        // The host has ended. What it has dropped is to be destroyed once all that wait know that.
+        std::function<void(std::shared_ptr<void> dropped, std::exception_ptr why)> end;
+        std::weak_ptr<asio::io_context> context;  // of what is executed
+    };
+
+    explicit GuestHost(Post post) : post_(std::move(post)) {}
+
+    /// Where the objects wait that its handlers use. Before it has an executor.
+    void set_context(asio::io_context& context) noexcept { context_ = &context; }
+    asio::io_context& context() const noexcept { return *context_; }
+
+    /// Before anything is executed.
+    void set_callbacks(Callbacks callbacks) { callbacks_ = std::move(callbacks); }
+
+    /// Has the host call f, which need not be copyable. Throws nothing: what comes through Asio's strand would leave that
+    /// locked for ever. A host that throws something has ended.
+    template <class F>
+    void execute(F&& f) noexcept {
+        if (is_closed())
+            return drop(std::forward<F>(f));  // the host may be gone
+        using Posted = Step<std::decay_t<F>>;
+        std::shared_ptr<Posted> step;
+        for (int tries = 0;; ++tries) {
+            try {
+                if (!step)
+                    step = std::make_shared<Posted>(shared_from_this(), std::forward<F>(f));
+                return post_([step] { step->run(); });
+            } catch (std::bad_alloc const&) {
+                if (tries == tries_without_memory)
+                    return end(std::current_exception());  // with it the step, if there is one
+                std::this_thread::sleep_for(std::chrono::milliseconds(1));
+            } catch (...) {
+                return end(std::current_exception());
+            }
+        }
+    }
+
+    /// Because it does not call anything any more, though it has dropped nothing. Returns false if it is in a function.
+    bool end_silent(std::exception_ptr why) noexcept {
+        if (!turns_->shut())
+            return false;
+        end(std::move(why));
+        return true;
+    }
+
+    /// The host is not called any more.
+    void close() noexcept { is_open_.store(false, std::memory_order_release); }
+
+    bool is_closed() const noexcept { return !is_open_.load(std::memory_order_acquire); }
+
+    /// Whether the calling thread is the host's. Until a handler has run there, the thread is assumed to be the one on
+    /// which the runner was made.
+    bool may_be_here() const noexcept {
+        auto const thread = thread_.load(std::memory_order_relaxed);
+        return (thread == 0 ? made_on_ : thread) == this_thread();
+    }
+    bool is_here() const noexcept {
+        return thread_.load(std::memory_order_relaxed) == this_thread();
+    }
+
+private:
+    template <class F>
+    struct Step {
+        Step(std::shared_ptr<GuestHost> the_host, F&& f)
+            : host(std::move(the_host)), function(std::move(f)) {}
+        Step(std::shared_ptr<GuestHost> the_host, F const& f)
+            : host(std::move(the_host)), function(f) {}
+        Step(Step const&) = delete;
+        Step& operator=(Step const&) = delete;
+        ~Step() {
+            if (!function)
+                return;
+            host->close();
+            static_cast<void>(host->turns_->shut());  // what comes later is not called
+            host->drop(std::move(*function));
+        }
+
+        void run() {
+            auto const gate = host->turns_;
+            if (!function || !gate->enter())
+                return;
+            struct Inside {
+                TurnGate& gate;
+                ~Inside() { gate.leave(); }
+            } const inside{*gate};
+            host->thread_.store(this_thread(), std::memory_order_relaxed);
+            auto called = std::move(*function);
+            function.reset();
+            try {
+                std::move(called)();
+            } catch (...) {
+                host->callbacks_.report(std::current_exception());
+            }
+        }
+
+        std::shared_ptr<GuestHost> const host;
+        // The strand of a function belongs to it. The host may keep the function for long.
+        std::shared_ptr<asio::io_context> const context = host->callbacks_.context.lock();
+        std::optional<F> function;
+    };
+
+    /// A number that no other thread ever has. The system gives the id of a host's thread that has ended to another one.
+    [[gnu::noinline]] static std::uint64_t this_thread() noexcept {
+        static std::atomic<std::uint64_t> last{0};
+        thread_local std::uint64_t const number = last.fetch_add(1, std::memory_order_relaxed) + 1;
+        return number;
+    }
+
+    template <class F>
+    void drop(F&& f) noexcept {
+        try {
+            callbacks_.end(std::make_shared<std::decay_t<F>>(std::forward<F>(f)), nullptr);
+        } catch (...) {
+            // Without memory it is destroyed here.
+        }
+    }
+
+    void end(std::exception_ptr why) noexcept {
+        close();
+        try {
+            callbacks_.end(nullptr, std::move(why));
+        } catch (...) {
+            // Without memory nobody is told.
+        }
+    }
+
+    static constexpr int tries_without_memory = 100;
+
+    Post const post_;
+    asio::io_context* context_ = nullptr;
+    Callbacks callbacks_;
+    std::uint64_t const made_on_ = this_thread();
+    std::atomic<std::uint64_t> thread_{0};
+    std::atomic<bool> is_open_{true};
+    TurnGatePointer const turns_{new TurnGate};  // the way into what the host was given
+};
+
+/// The objects of its execution context wait on the GuestThread, and their handlers run on the host. It never blocks itself,
+/// but says that it may: otherwise a strand would queue what can be dispatched at once, the first step of a coroutine too,
+/// and the coroutine could be cancelled in between, which the co_spawn of Asio does not survive.
+class HostExecutor {
+public:
+    explicit HostExecutor(std::shared_ptr<GuestHost> host) noexcept : host_(std::move(host)) {}
+
+    template <class F>
+    void execute(F&& f) const noexcept {
+        host_->execute(std::forward<F>(f));
+    }
+
+    asio::execution_context& query(asio::execution::context_t) const noexcept {
+        return host_->context();
+    }
+    asio::execution::blocking_t query(asio::execution::blocking_t) const noexcept {
+        return blocking_;
+    }
+    HostExecutor require(asio::execution::blocking_t::never_t never) const noexcept {
+        return with(never);
+    }
+    HostExecutor require(asio::execution::blocking_t::possibly_t possibly) const noexcept {
+        return with(possibly);
+    }
+    bool running_in_this_thread() const noexcept { return host_->is_here(); }
+
+    friend bool operator==(HostExecutor const& a, HostExecutor const& b) noexcept {
+        return a.host_ == b.host_ && a.blocking_ == b.blocking_;
+    }
+
+private:
+    HostExecutor with(asio::execution::blocking_t blocking) const noexcept {
+        HostExecutor other = *this;
+        other.blocking_ = blocking;
+        return other;
+    }
+
+    std::shared_ptr<GuestHost> host_;
+    asio::execution::blocking_t blocking_ = asio::execution::blocking.possibly;
+};
+
+}  // namespace syncopate::inline v0_1::detail

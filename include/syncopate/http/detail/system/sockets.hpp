@@ -1,0 +1,9 @@
+// system::SocketInput, look_at(), is_silent(), close_in_children(), connected_pair(), lookup_failure(): sockets as the
+// system has them, by its own file; and the system's functions for addresses and names.
+#pragma once
+
+#if defined(_WIN32)
+#include <syncopate/http/detail/system/sockets_windows.hpp>
+#else
+#include <syncopate/http/detail/system/sockets_posix.hpp>
+#endif

@@ -1,0 +1,44 @@
+// The functions of the library that are no templates, for the one unit that compiles them.
+#pragma once
+
+// A program that defines SYNCOPATE_SEPARATE_COMPILATION in all of its units includes this header in one of them, and, if it
+// uses syncopate::http, <syncopate/http/src.hpp> in that unit or another one. The others compile less then. The CMake
+// target syncopate::compiled is just that.
+
+// clang-format off: that comes first, and the headers before their functions.
+#include <syncopate/detail/in_source.hpp>
+
+#include <syncopate/detail/call/call.hpp>
+#include <syncopate/detail/deadlock/host_threads.hpp>
+#include <syncopate/detail/deadlock/wait_graph.hpp>
+#include <syncopate/detail/loop/portal_loop.hpp>
+#include <syncopate/detail/loop/suspension.hpp>
+#include <syncopate/detail/task/cancel_request.hpp>
+#include <syncopate/detail/task/cancellation.hpp>
+#include <syncopate/detail/task/coroutine_state.hpp>
+#include <syncopate/detail/task/pooled_coroutine.hpp>
+#include <syncopate/detail/task/spawned_task.hpp>
+#include <syncopate/detail/wait/suspended_waits.hpp>
+#include <syncopate/detail/work/caller_queue.hpp>
+#include <syncopate/detail/work/calling_thread.hpp>
+#include <syncopate/runner.hpp>
+#include <syncopate/runner_base.hpp>
+#include <syncopate/thread_runner.hpp>
+
+#include <syncopate/detail/call/call.ipp>
+#include <syncopate/detail/deadlock/host_threads.ipp>
+#include <syncopate/detail/deadlock/wait_graph.ipp>
+#include <syncopate/detail/loop/portal_loop.ipp>
+#include <syncopate/detail/loop/suspension.ipp>
+#include <syncopate/detail/task/cancel_request.ipp>
+#include <syncopate/detail/task/cancellation.ipp>
+#include <syncopate/detail/task/coroutine_state.ipp>
+#include <syncopate/detail/task/pooled_coroutine.ipp>
+#include <syncopate/detail/task/spawned_task.ipp>
+#include <syncopate/detail/wait/suspended_waits.ipp>
+#include <syncopate/detail/work/caller_queue.ipp>
+#include <syncopate/detail/work/calling_thread.ipp>
+#include <syncopate/impl/runner.ipp>
+#include <syncopate/impl/runner_base.ipp>
+#include <syncopate/impl/thread_runner.ipp>
+// clang-format on

@@ -1,0 +1,136 @@
+#!/usr/bin/env python3
+"""Compiles one unit of each kind, and writes docs/results/compile-cost.md: what that takes, beside its peers.
+
+  tests/bench/compile_cost.py [COMPILER]     g++, or another one that takes the same arguments
+
+It takes a minute or two. Processor seconds hardly depend on what else the machine does, but somewhat.
+"""
+
+import datetime
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+checkout = Path(__file__).resolve().parents[2]
+compiler = sys.argv[1] if len(sys.argv) > 1 else "g++"
+page = checkout / "docs/results/compile-cost.md"
+once = ["-DSYNCOPATE_SEPARATE_COMPILATION"]
+
+PLAIN = """
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/use_future.hpp>
+#include <thread>
+boost::asio::awaitable<int> twice(int n) { co_return n * 2; }
+int main() {
+    boost::asio::io_context context;
+    auto work = boost::asio::make_work_guard(context);
+    std::thread thread([&] { context.run(); });
+    int const result = boost::asio::co_spawn(context, twice(2), boost::asio::use_future).get();
+    work.reset();
+    thread.join();
+    return result - 4;
+}
+"""
+RUN = """
+#include <syncopate/thread_runner.hpp>
+boost::asio::awaitable<int> twice(int n) { co_return n * 2; }
+int main() { syncopate::ThreadRunner runner; return runner.run(twice(2)) - 4; }
+"""
+GET = """
+#include <syncopate/http/client.hpp>
+#include <iostream>
+int main(int, char** argv) { syncopate::http::Client client; std::cout << client.get(argv[1]).raise_for_status().text(); }
+"""
+HTTPLIB = """
+#define CPPHTTPLIB_OPENSSL_SUPPORT
+#include <httplib.h>
+#include <iostream>
+int main(int, char** argv) { httplib::Client client(argv[1]); if (auto response = client.Get("/")) std::cout << response->body; }
+"""
+CURL = """
+#include <curl/curl.h>
+#include <iostream>
+int main(int, char** argv) {
+    CURL* const curl = curl_easy_init();
+    curl_easy_setopt(curl, CURLOPT_URL, argv[1]);
+    curl_easy_perform(curl);
+    curl_easy_cleanup(curl);
+}
+"""
+CPR = """
+#include <cpr/cpr.h>
+#include <iostream>
+int main(int, char** argv) { std::cout << cpr::Get(cpr::Url{argv[1]}).text; }
+"""
+# what it is, its text, its arguments, and the header that it needs beside ours
+units = [
+    ("plain Asio: `co_spawn` with `use_future`", PLAIN, [], None),
+    ("one `run()`, by headers only", RUN, [], None),
+    ("one `run()`, with `syncopate::compiled`", RUN, once, None),
+    ("`<syncopate/src.hpp>`, once for a program", "#include <syncopate/src.hpp>", once, None),
+    ("one GET with `http::Client`, by headers only", GET, [], None),
+    ("one GET with `http::Client`, with `syncopate::compiled`", GET, once, None),
+    ("`<syncopate/http/src.hpp>`, once for a program", "#include <syncopate/http/src.hpp>", once, None),
+    ("one GET, cpp-httplib with TLS", HTTPLIB, [], "httplib.h"),
+    ("one GET, libcurl", CURL, [], "curl/curl.h"),
+    ("one GET, cpr", CPR, [], "cpr/cpr.h"),
+]
+
+
+def is_there(header):
+    run = subprocess.run(
+        [compiler, "-E", "-x", "c++", "-"], input=f"#include <{header}>\n", text=True, capture_output=True, check=False
+    )
+    return run.returncode == 0
+
+
+def require_unnamed(made):
+    """What a plain GET does not use is not compiled for it: see "What is not used is not compiled" in architecture.md."""
+    symbols = subprocess.run(["nm", "-C", str(made)], text=True, capture_output=True, check=True).stdout
+    for name in ["ask_for_tunnel", "open_socks_tunnel", "DigestSession::answer", "CookieJar::store", "RetryFlow::run"]:
+        if name in symbols:
+            sys.exit(f"a plain GET compiles {name}")
+
+
+def compile_unit(text, arguments, work):
+    source, made = work / "unit.cpp", work / "unit.o"
+    source.write_text(text)
+    command = [compiler, "-std=c++20", "-O2", *arguments, "-I", str(checkout / "include"), "-c", str(source), "-o", str(made)]
+    child = subprocess.Popen(command)
+    _, status, usage = os.wait4(child.pid, 0)
+    if status != 0:
+        sys.exit(f"does not compile:{text}")
+    return usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, made.stat().st_size / 1024
+
+
+rows = []
+with tempfile.TemporaryDirectory() as folder:
+    for name, text, arguments, header in units:
+        if header and not is_there(header):
+            rows.append(f"| {name} | not installed | | |")
+            continue
+        seconds, memory, size = compile_unit(text, arguments, Path(folder))
+        if text is GET:
+            require_unnamed(Path(folder) / "unit.o")
+        rows.append(f"| {name} | {seconds:.1f} | {memory:.0f} | {size:.0f} |")
+        print(rows[-1], flush=True)
+
+version = subprocess.run([compiler, "--version"], text=True, capture_output=True, check=True).stdout.splitlines()[0]
+page.write_text(
+    f"""# What a unit costs to compile
+
+Written by `tests/bench/compile_cost.py` on {datetime.date.today()}: {version}, -std=c++20 -O2, {platform.system()} on
+{platform.machine()}.
+
+| unit | processor seconds | peak MiB | object KiB |
+| --- | ---: | ---: | ---: |
+"""
+    + "\n".join(rows)
+    + "\n"
+)

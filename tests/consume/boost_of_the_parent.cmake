@@ -1,0 +1,10 @@
+include("${CMAKE_CURRENT_LIST_DIR}/steps.cmake")
+
+set(boost "${WORK_DIR}/sources of boost")
+configure(boost_of_the_parent -D "BOOST_SOURCES=${boost}" -D CMAKE_EXPORT_COMPILE_COMMANDS=ON)
+file(READ "${WORK_DIR}/build/compile_commands.json" commands)
+string(REGEX MATCH "(-[^ ]+) ?[\\\\]\"${boost}[\\\\]\"" _ "${commands}")
+if(NOT CMAKE_MATCH_1 STREQUAL "-isystem")
+    message("${commands}")
+    message(FATAL_ERROR "The folder of Boost's headers should be a system's, and is: ${CMAKE_MATCH_1}")
+endif()
