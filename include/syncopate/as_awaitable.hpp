@@ -3,7 +3,7 @@
 
 #include <syncopate/asio.hpp>
 #include <syncopate/concepts.hpp>
-#include <syncopate/detail/loop/foreign_task.hpp>
+#include <syncopate/detail/foreign/foreign_task.hpp>
 #include <syncopate/detail/task/awaitable_of.hpp>
 
 #include SYNCOPATE_ASIO(awaitable.hpp)

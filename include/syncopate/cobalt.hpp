@@ -2,8 +2,8 @@
 #pragma once
 
 #include <syncopate/asio.hpp>
+#include <syncopate/detail/foreign/foreign_task.hpp>
 #include <syncopate/detail/iteration/foreign_iterable.hpp>
-#include <syncopate/detail/loop/foreign_task.hpp>
 #include <syncopate/detail/task/awaitable_of.hpp>
 #include <syncopate/detail/task/caller_executor.hpp>
 

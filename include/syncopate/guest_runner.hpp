@@ -2,8 +2,8 @@
 #pragma once
 
 #include <syncopate/asio.hpp>
-#include <syncopate/detail/loop/guest_host.hpp>
-#include <syncopate/detail/loop/guest_thread.hpp>
+#include <syncopate/detail/guest/guest_host.hpp>
+#include <syncopate/detail/guest/guest_thread.hpp>
 #include <syncopate/detail/loop/loop_threads.hpp>
 #include <syncopate/detail/loop/portal_loop.hpp>
 #include <syncopate/detail/wait/deadline.hpp>

@@ -5,10 +5,10 @@
 #include <syncopate/asio.hpp>
 #include <syncopate/blocking_range.hpp>
 #include <syncopate/channel.hpp>
+#include <syncopate/detail/cancellation/cancellation.hpp>
 #include <syncopate/detail/error/forced_unwind.hpp>
 #include <syncopate/detail/group/child.hpp>
 #include <syncopate/detail/group/nursery.hpp>
-#include <syncopate/detail/task/cancellation.hpp>
 #include <syncopate/detail/task/owned_or_ref.hpp>
 #include <syncopate/detail/work/function_work.hpp>
 #include <syncopate/detail/work/offload.hpp>

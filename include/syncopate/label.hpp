@@ -2,7 +2,7 @@
 #pragma once
 
 #include <syncopate/concepts.hpp>
-#include <syncopate/detail/loop/foreign_task.hpp>
+#include <syncopate/detail/foreign/foreign_task.hpp>
 #include <syncopate/detail/task/labelled_task.hpp>
 
 #include <concepts>

@@ -3,9 +3,9 @@
 
 #include <syncopate/asio.hpp>
 #include <syncopate/concepts.hpp>
+#include <syncopate/detail/cancellation/cancellation.hpp>
 #include <syncopate/detail/group/nursery.hpp>
 #include <syncopate/detail/group/supervised_task.hpp>
-#include <syncopate/detail/task/cancellation.hpp>
 #include <syncopate/detail/task/outcome.hpp>
 #include <syncopate/detail/task/owned_or_ref.hpp>
 

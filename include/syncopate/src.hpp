@@ -13,9 +13,9 @@
 #include <syncopate/detail/deadlock/wait_graph.hpp>
 #include <syncopate/detail/loop/portal_loop.hpp>
 #include <syncopate/detail/loop/suspension.hpp>
-#include <syncopate/detail/task/cancel_request.hpp>
-#include <syncopate/detail/task/cancellation.hpp>
-#include <syncopate/detail/task/coroutine_state.hpp>
+#include <syncopate/detail/cancellation/cancel_request.hpp>
+#include <syncopate/detail/cancellation/cancellation.hpp>
+#include <syncopate/detail/cancellation/coroutine_state.hpp>
 #include <syncopate/detail/task/pooled_coroutine.hpp>
 #include <syncopate/detail/task/spawned_task.hpp>
 #include <syncopate/detail/wait/suspended_waits.hpp>
@@ -30,9 +30,9 @@
 #include <syncopate/detail/deadlock/wait_graph.ipp>
 #include <syncopate/detail/loop/portal_loop.ipp>
 #include <syncopate/detail/loop/suspension.ipp>
-#include <syncopate/detail/task/cancel_request.ipp>
-#include <syncopate/detail/task/cancellation.ipp>
-#include <syncopate/detail/task/coroutine_state.ipp>
+#include <syncopate/detail/cancellation/cancel_request.ipp>
+#include <syncopate/detail/cancellation/cancellation.ipp>
+#include <syncopate/detail/cancellation/coroutine_state.ipp>
 #include <syncopate/detail/task/pooled_coroutine.ipp>
 #include <syncopate/detail/task/spawned_task.ipp>
 #include <syncopate/detail/wait/suspended_waits.ipp>

@@ -4,11 +4,11 @@
 
 #include <syncopate/asio.hpp>
 #include <syncopate/concepts.hpp>
+#include <syncopate/detail/cancellation/cancellation.hpp>
 #include <syncopate/detail/group/child.hpp>
 #include <syncopate/detail/group/nursery.hpp>
 #include <syncopate/detail/group/started_child.hpp>
 #include <syncopate/detail/task/awaitable_of.hpp>
-#include <syncopate/detail/task/cancellation.hpp>
 #include <syncopate/detail/task/outcome.hpp>
 #include <syncopate/detail/task/owned_or_ref.hpp>
 #include <syncopate/error.hpp>

@@ -3,13 +3,13 @@
 
 #include <syncopate/asio.hpp>
 #include <syncopate/concepts.hpp>
+#include <syncopate/detail/cancellation/cancellation.hpp>
 #include <syncopate/detail/context/entered_context.hpp>
 #include <syncopate/detail/context/nested_error.hpp>
+#include <syncopate/detail/foreign/foreign_task.hpp>
 #include <syncopate/detail/group/supervised_task.hpp>
-#include <syncopate/detail/loop/foreign_task.hpp>
 #include <syncopate/detail/loop/unhandled.hpp>
 #include <syncopate/detail/task/awaitable_of.hpp>
-#include <syncopate/detail/task/cancellation.hpp>
 #include <syncopate/detail/task/outcome.hpp>
 #include <syncopate/detail/task/owned_or_ref.hpp>
 

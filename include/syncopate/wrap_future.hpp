@@ -2,8 +2,8 @@
 #pragma once
 
 #include <syncopate/asio.hpp>
+#include <syncopate/detail/cancellation/cancellation.hpp>
 #include <syncopate/detail/intrusive_pointer.hpp>
-#include <syncopate/detail/task/cancellation.hpp>
 #include <syncopate/detail/work/future_watcher.hpp>
 #include <syncopate/to_thread.hpp>
 

@@ -44,7 +44,7 @@ function(layer_of header result)
 endfunction()
 
 # --- the seam: the only headers that know which operating system this is; and processes, which are Linux's
-set(seam "^detail/wait/(system|system_[a-z]+|posix|file|context_shutdown|interrupt_listener|[a-z_]+_(posix|windows))\\.hpp$|^http/detail/system/|^detail/process/")
+set(seam "^detail/system/(system|system_[a-z]+|posix|file|context_shutdown|[a-z_]+_(posix|windows))\\.hpp$|^detail/threads/(interrupt_listener|[a-z_]+_(posix|windows))\\.hpp$|^http/detail/system/|^detail/process/")
 set(system_header
     "^((linux|sys|arpa|netinet|net|os|mach)/.*|(pthread|pthread_np|sched|unistd|signal|fcntl|poll|netdb|dlfcn|io|share|wincrypt|windows|winsock2|ws2tcpip|Availability)\\.h|csignal)$"
 )
@@ -72,7 +72,7 @@ foreach(header IN LISTS headers)
         set(included "${CMAKE_MATCH_2}")
 
         if(included MATCHES "${system_header}" AND NOT header MATCHES "${seam}")
-            list(APPEND problems "${header} includes <${included}>, of an operating system: that is for the seam in detail/wait")
+            list(APPEND problems "${header} includes <${included}>, of an operating system: that is for the seam in detail/system")
         endif()
 
         if(included STREQUAL "boost/asio.hpp")
@@ -98,7 +98,7 @@ endforeach()
 foreach(header IN LISTS headers)
     file(STRINGS "${INCLUDE_DIR}/syncopate/${header}" tested REGEX "^[ \t]*#[ \t]*(if|elif).*(${system_macro})")
     if(tested AND NOT header MATCHES "${seam}")
-        list(APPEND problems "${header} asks which operating system this is: that is for the seam in detail/wait")
+        list(APPEND problems "${header} asks which operating system this is: that is for the seam in detail/system")
     endif()
 endforeach()
 

@@ -1,10 +1,10 @@
 // Sleeping on an address: the system's own way and the table, which are used in the same way.
 
 #include "support/catch.hpp"
+#include <syncopate/detail/system/system.hpp>
+#include <syncopate/detail/threads/running_threads.hpp>
 #include <syncopate/detail/wait/deadline.hpp>
 #include <syncopate/detail/wait/futex.hpp>
-#include <syncopate/detail/wait/running_threads.hpp>
-#include <syncopate/detail/wait/system.hpp>
 #include <syncopate/detail/wait/wait_table.hpp>
 
 #include <array>

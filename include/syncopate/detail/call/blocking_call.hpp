@@ -4,7 +4,7 @@
 #include <syncopate/concepts.hpp>
 #include <syncopate/detail/call/call.hpp>
 #include <syncopate/detail/call/task_call.hpp>
-#include <syncopate/detail/loop/foreign_task.hpp>
+#include <syncopate/detail/foreign/foreign_task.hpp>
 #include <syncopate/detail/loop/loop.hpp>
 #include <syncopate/detail/values/task_values.hpp>
 #include <syncopate/detail/wait/deadline.hpp>

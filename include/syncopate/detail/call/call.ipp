@@ -2,9 +2,9 @@
 #pragma once
 
 #include <syncopate/asio.hpp>
+#include <syncopate/detail/cancellation/cancellation.hpp>
 #include <syncopate/detail/loop/loop.hpp>
 #include <syncopate/detail/separate.hpp>
-#include <syncopate/detail/task/cancellation.hpp>
 #include <syncopate/detail/task/pooled_coroutine.hpp>
 #include <syncopate/error.hpp>
 #include <syncopate/event.hpp>

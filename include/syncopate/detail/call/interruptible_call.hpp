@@ -4,8 +4,8 @@
 #include <syncopate/concepts.hpp>
 #include <syncopate/detail/call/blocking_call.hpp>
 #include <syncopate/detail/loop/loop.hpp>
+#include <syncopate/detail/threads/interrupt_listener.hpp>
 #include <syncopate/detail/wait/deadline.hpp>
-#include <syncopate/detail/wait/interrupt_listener.hpp>
 #include <syncopate/error.hpp>
 
 #include <algorithm>

@@ -4,12 +4,12 @@
 
 #include <syncopate/asio.hpp>
 #include <syncopate/concepts.hpp>
+#include <syncopate/detail/cancellation/cancellation.hpp>
+#include <syncopate/detail/foreign/foreign_task.hpp>
 #include <syncopate/detail/group/child.hpp>
 #include <syncopate/detail/group/nursery.hpp>
-#include <syncopate/detail/loop/foreign_task.hpp>
 #include <syncopate/detail/loop/loop.hpp>
 #include <syncopate/detail/task/awaitable_of.hpp>
-#include <syncopate/detail/task/cancellation.hpp>
 #include <syncopate/detail/task/owned_or_ref.hpp>
 #include <syncopate/error.hpp>
 

@@ -4,10 +4,10 @@
 
 #include <syncopate/concepts.hpp>
 #include <syncopate/detail/call/call.hpp>
-#include <syncopate/detail/loop/foreign_task.hpp>
+#include <syncopate/detail/cancellation/cancellation.hpp>
+#include <syncopate/detail/foreign/foreign_task.hpp>
 #include <syncopate/detail/loop/loop.hpp>
 #include <syncopate/detail/task/caller_link.hpp>
-#include <syncopate/detail/task/cancellation.hpp>
 #include <syncopate/detail/task/carried_task.hpp>
 #include <syncopate/detail/task/labelled_task.hpp>
 #include <syncopate/detail/task/outcome.hpp>

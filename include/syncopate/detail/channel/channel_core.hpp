@@ -7,8 +7,8 @@
 #include <syncopate/detail/intrusive_pointer.hpp>
 #include <syncopate/detail/loop/loop.hpp>
 #include <syncopate/detail/loop/suspension.hpp>
+#include <syncopate/detail/system/forks.hpp>
 #include <syncopate/detail/wait/deadline.hpp>
-#include <syncopate/detail/wait/forks.hpp>
 #include <syncopate/detail/wait/one_shot_event.hpp>
 #include <syncopate/detail/wait/processor.hpp>
 #include <syncopate/detail/wait/small_mutex.hpp>

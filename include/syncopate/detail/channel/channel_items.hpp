@@ -2,10 +2,10 @@
 #pragma once
 
 #include <syncopate/asio.hpp>
+#include <syncopate/detail/cancellation/cancellation.hpp>
 #include <syncopate/detail/channel/channel_core.hpp>
 #include <syncopate/detail/channel/channel_turns.hpp>
 #include <syncopate/detail/intrusive_pointer.hpp>
-#include <syncopate/detail/task/cancellation.hpp>
 #include <syncopate/detail/wait/deadline.hpp>
 
 #include SYNCOPATE_ASIO(any_io_executor.hpp)

@@ -4,6 +4,7 @@
 
 #include <syncopate/asio.hpp>
 #include <syncopate/detail/call/call.hpp>
+#include <syncopate/detail/cancellation/cancellation.hpp>
 #include <syncopate/detail/context/context_park.hpp>
 #include <syncopate/detail/intrusive_pointer.hpp>
 #include <syncopate/detail/loop/loop.hpp>
@@ -11,7 +12,6 @@
 #include <syncopate/detail/loop/task_record.hpp>
 #include <syncopate/detail/loop/work_executor.hpp>
 #include <syncopate/detail/task/caller_link.hpp>
-#include <syncopate/detail/task/cancellation.hpp>
 #include <syncopate/detail/task/outcome.hpp>
 #include <syncopate/detail/wait/one_shot_event.hpp>
 #include <syncopate/detail/work/calling_thread.hpp>

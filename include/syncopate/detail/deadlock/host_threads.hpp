@@ -4,7 +4,7 @@
 #include <syncopate/asio.hpp>
 #include <syncopate/detail/deadlock/loop_identity.hpp>
 #include <syncopate/detail/intrusive_list.hpp>
-#include <syncopate/detail/wait/forks.hpp>
+#include <syncopate/detail/system/forks.hpp>
 
 #include SYNCOPATE_ASIO(detail/thread_context.hpp)
 

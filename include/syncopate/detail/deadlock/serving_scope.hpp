@@ -3,9 +3,9 @@
 
 #include <syncopate/detail/deadlock/loop_identity.hpp>
 #include <syncopate/detail/error/joined.hpp>
+#include <syncopate/detail/system/forks.hpp>
 #include <syncopate/detail/task/blocked_worker.hpp>
 #include <syncopate/detail/task/call_id.hpp>
-#include <syncopate/detail/wait/forks.hpp>
 
 #include <string>
 #include <utility>

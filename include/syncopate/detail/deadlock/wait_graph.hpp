@@ -8,8 +8,8 @@
 #include <syncopate/detail/deadlock/serving_scope.hpp>
 #include <syncopate/detail/error/joined.hpp>
 #include <syncopate/detail/intrusive_list.hpp>
+#include <syncopate/detail/system/forks.hpp>
 #include <syncopate/detail/task/call_id.hpp>
-#include <syncopate/detail/wait/forks.hpp>
 #include <syncopate/detail/wait/one_shot_event.hpp>
 #include <syncopate/error.hpp>
 

@@ -6,7 +6,7 @@
 #include <syncopate/detail/deadlock/thread_probe.hpp>
 #include <syncopate/detail/error/joined.hpp>
 #include <syncopate/detail/separate.hpp>
-#include <syncopate/detail/wait/forks.hpp>
+#include <syncopate/detail/system/forks.hpp>
 #include <syncopate/error.hpp>
 
 #include <algorithm>

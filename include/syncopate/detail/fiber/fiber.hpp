@@ -3,6 +3,7 @@
 
 #include <syncopate/asio.hpp>
 #include <syncopate/blocking_function.hpp>
+#include <syncopate/detail/cancellation/cancellation.hpp>
 #include <syncopate/detail/deadlock/fiber_scope.hpp>
 #include <syncopate/detail/deadlock/loop_identity.hpp>
 #include <syncopate/detail/fiber/fiber_locals.hpp>
@@ -12,7 +13,6 @@
 #include <syncopate/detail/loop/loop.hpp>
 #include <syncopate/detail/loop/suspension.hpp>
 #include <syncopate/detail/task/caller_executor.hpp>
-#include <syncopate/detail/task/cancellation.hpp>
 #include <syncopate/detail/task/outcome.hpp>
 #include <syncopate/detail/wait/deadline.hpp>
 #include <syncopate/detail/wait/one_shot_event.hpp>

@@ -1,7 +1,7 @@
 // FiberLocals: what belongs to a stack, and is kept with the thread: exceptions, context variables, the library's own.
 #pragma once
 
-#include <syncopate/detail/task/cancel_request.hpp>
+#include <syncopate/detail/cancellation/cancel_request.hpp>
 #include <syncopate/detail/task/nesting.hpp>
 #include <syncopate/detail/values/current_values.hpp>
 #include <syncopate/detail/values/task_values.hpp>

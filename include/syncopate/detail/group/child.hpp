@@ -4,11 +4,11 @@
 
 #include <syncopate/asio.hpp>
 #include <syncopate/concepts.hpp>
+#include <syncopate/detail/cancellation/cancel_request.hpp>
+#include <syncopate/detail/cancellation/coroutine_state.hpp>
+#include <syncopate/detail/foreign/foreign_task.hpp>
 #include <syncopate/detail/intrusive_list.hpp>
-#include <syncopate/detail/loop/foreign_task.hpp>
 #include <syncopate/detail/task/awaitable_of.hpp>
-#include <syncopate/detail/task/cancel_request.hpp>
-#include <syncopate/detail/task/coroutine_state.hpp>
 #include <syncopate/detail/task/outcome.hpp>
 #include <syncopate/detail/task/owned_or_ref.hpp>
 #include <syncopate/detail/values/current_values.hpp>

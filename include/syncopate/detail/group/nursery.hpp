@@ -2,14 +2,14 @@
 #pragma once
 
 #include <syncopate/asio.hpp>
+#include <syncopate/detail/cancellation/cancellation.hpp>
+#include <syncopate/detail/cancellation/coroutine_state.hpp>
 #include <syncopate/detail/group/child.hpp>
 #include <syncopate/detail/group/child_failures.hpp>
 #include <syncopate/detail/intrusive_list.hpp>
 #include <syncopate/detail/loop/unhandled.hpp>
 #include <syncopate/detail/task/caller_executor.hpp>
 #include <syncopate/detail/task/caller_link.hpp>
-#include <syncopate/detail/task/cancellation.hpp>
-#include <syncopate/detail/task/coroutine_state.hpp>
 #include <syncopate/detail/task/nesting.hpp>
 #include <syncopate/detail/task/outcome.hpp>
 #include <syncopate/detail/task/owned_or_ref.hpp>

@@ -3,11 +3,11 @@
 
 #include <syncopate/asio.hpp>
 #include <syncopate/concepts.hpp>
+#include <syncopate/detail/cancellation/cancellation.hpp>
 #include <syncopate/detail/error/thrown_by.hpp>
 #include <syncopate/detail/group/child.hpp>
 #include <syncopate/detail/group/nursery.hpp>
 #include <syncopate/detail/task/awaitable_of.hpp>
-#include <syncopate/detail/task/cancellation.hpp>
 #include <syncopate/detail/task/outcome.hpp>
 #include <syncopate/detail/task/owned_or_ref.hpp>
 #include <syncopate/detail/task/parked_coroutine.hpp>

@@ -4,12 +4,12 @@
 
 #include <syncopate/asio.hpp>
 #include <syncopate/concepts.hpp>
+#include <syncopate/detail/cancellation/cancellation.hpp>
 #include <syncopate/detail/group/child.hpp>
 #include <syncopate/detail/group/nursery.hpp>
 #include <syncopate/detail/task/alarm.hpp>
 #include <syncopate/detail/task/caller_executor.hpp>
 #include <syncopate/detail/task/caller_link.hpp>
-#include <syncopate/detail/task/cancellation.hpp>
 #include <syncopate/detail/task/outcome.hpp>
 #include <syncopate/detail/task/owned_or_ref.hpp>
 #include <syncopate/detail/wait/deadline.hpp>

@@ -4,10 +4,10 @@
 
 #include <syncopate/asio.hpp>
 #include <syncopate/concepts.hpp>
+#include <syncopate/detail/foreign/foreign_task.hpp>
 #include <syncopate/detail/iteration/drain.hpp>
 #include <syncopate/detail/iteration/generator_core.hpp>
 #include <syncopate/detail/iteration/leftover.hpp>
-#include <syncopate/detail/loop/foreign_task.hpp>
 #include <syncopate/detail/task/awaitable_of.hpp>
 
 #include SYNCOPATE_ASIO(async_result.hpp)

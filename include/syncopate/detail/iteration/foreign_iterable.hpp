@@ -3,7 +3,7 @@
 
 #include <syncopate/asio.hpp>
 #include <syncopate/concepts.hpp>
-#include <syncopate/detail/loop/foreign_task.hpp>
+#include <syncopate/detail/foreign/foreign_task.hpp>
 #include <syncopate/detail/task/awaitable_of.hpp>
 #include <syncopate/detail/task/owned_or_ref.hpp>
 

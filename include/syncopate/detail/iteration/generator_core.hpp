@@ -5,10 +5,10 @@
 
 #include <syncopate/asio.hpp>
 #include <syncopate/detail/intrusive_list.hpp>
+#include <syncopate/detail/system/forks.hpp>
 #include <syncopate/detail/task/caller_executor.hpp>
 #include <syncopate/detail/values/current_values.hpp>
 #include <syncopate/detail/values/task_values.hpp>
-#include <syncopate/detail/wait/forks.hpp>
 
 #include SYNCOPATE_ASIO(any_io_executor.hpp)
 #include SYNCOPATE_ASIO(dispatch.hpp)

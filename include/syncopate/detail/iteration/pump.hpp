@@ -4,13 +4,13 @@
 #include <syncopate/asio.hpp>
 #include <syncopate/concepts.hpp>
 #include <syncopate/detail/call/call.hpp>
+#include <syncopate/detail/cancellation/cancellation.hpp>
 #include <syncopate/detail/iteration/drain.hpp>
 #include <syncopate/detail/iteration/iteration.hpp>
 #include <syncopate/detail/iteration/leftover.hpp>
 #include <syncopate/detail/iteration/ring.hpp>
 #include <syncopate/detail/loop/loop.hpp>
 #include <syncopate/detail/loop/operation.hpp>
-#include <syncopate/detail/task/cancellation.hpp>
 #include <syncopate/detail/task/park_on_context.hpp>
 #include <syncopate/detail/wait/backoff.hpp>
 #include <syncopate/detail/wait/deadline.hpp>

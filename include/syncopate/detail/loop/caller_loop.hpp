@@ -5,10 +5,10 @@
 #include <syncopate/detail/deadlock/fiber_scope.hpp>
 #include <syncopate/detail/deadlock/serving_scope.hpp>
 #include <syncopate/detail/loop/own_loop.hpp>
+#include <syncopate/detail/threads/thread.hpp>
 #include <syncopate/detail/wait/deadline.hpp>
 #include <syncopate/detail/wait/kept_for_ever.hpp>
 #include <syncopate/detail/wait/one_shot_event.hpp>
-#include <syncopate/detail/wait/thread.hpp>
 #include <syncopate/options.hpp>
 
 #include SYNCOPATE_ASIO(io_context.hpp)

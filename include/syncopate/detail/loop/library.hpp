@@ -1,7 +1,7 @@
 // Library: the program or the shared library whose code this is, and which may have to stay loaded.
 #pragma once
 
-#include <syncopate/detail/wait/system.hpp>
+#include <syncopate/detail/system/system.hpp>
 
 #include <atomic>
 

@@ -6,8 +6,8 @@
 #include <syncopate/detail/loop/operation.hpp>
 #include <syncopate/detail/loop/running_tasks.hpp>
 #include <syncopate/detail/loop/task_record.hpp>
+#include <syncopate/detail/system/forks.hpp>
 #include <syncopate/detail/task/task_id.hpp>
-#include <syncopate/detail/wait/forks.hpp>
 #include <syncopate/detail/wait/platform.hpp>
 #include <syncopate/error.hpp>
 

@@ -8,9 +8,9 @@
 #include <syncopate/detail/loop/injection_queue.hpp>
 #include <syncopate/detail/loop/loop.hpp>
 #include <syncopate/detail/loop/operation.hpp>
+#include <syncopate/detail/system/context_shutdown.hpp>
+#include <syncopate/detail/system/forks.hpp>
 #include <syncopate/detail/task/pooled_coroutine.hpp>
-#include <syncopate/detail/wait/context_shutdown.hpp>
-#include <syncopate/detail/wait/forks.hpp>
 #include <syncopate/detail/wait/parking_spot.hpp>
 #include <syncopate/detail/wait/spin_wait.hpp>
 #include <syncopate/error.hpp>

@@ -12,12 +12,12 @@
 #include <syncopate/detail/loop/portal_registry.hpp>
 #include <syncopate/detail/loop/traced_executor.hpp>
 #include <syncopate/detail/separate.hpp>
+#include <syncopate/detail/system/forks.hpp>
 #include <syncopate/detail/task/caller_executor.hpp>
 #include <syncopate/detail/task/pooled_coroutine.hpp>
 #include <syncopate/detail/task/task_executor.hpp>
 #include <syncopate/detail/task/turn_gate.hpp>
 #include <syncopate/detail/wait/deadline.hpp>
-#include <syncopate/detail/wait/forks.hpp>
 #include <syncopate/detail/wait/one_shot_event.hpp>
 #include <syncopate/error.hpp>
 #include <syncopate/options.hpp>

@@ -4,10 +4,10 @@
 #include <syncopate/asio.hpp>
 #include <syncopate/detail/loop/desertion.hpp>
 #include <syncopate/detail/loop/operation.hpp>
+#include <syncopate/detail/loop/posted_or_dropped.hpp>
 #include <syncopate/detail/separate.hpp>
-#include <syncopate/detail/task/posted_or_dropped.hpp>
+#include <syncopate/detail/system/forks.hpp>
 #include <syncopate/detail/wait/deadline.hpp>
-#include <syncopate/detail/wait/forks.hpp>
 #include <syncopate/detail/wait/one_shot_event.hpp>
 #include <syncopate/error.hpp>
 

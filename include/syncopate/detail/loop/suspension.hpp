@@ -8,12 +8,12 @@
 #include <syncopate/detail/loop/loop.hpp>
 #include <syncopate/detail/loop/operation.hpp>
 #include <syncopate/detail/loop/task_listing.hpp>
+#include <syncopate/detail/system/forks.hpp>
 #include <syncopate/detail/task/caller_executor.hpp>
 #include <syncopate/detail/task/inplace_handler.hpp>
 #include <syncopate/detail/task/park.hpp>
 #include <syncopate/detail/task/task_id.hpp>
 #include <syncopate/detail/task/turn_gate.hpp>
-#include <syncopate/detail/wait/forks.hpp>
 #include <syncopate/detail/wait/kept_for_ever.hpp>
 #include <syncopate/error.hpp>
 

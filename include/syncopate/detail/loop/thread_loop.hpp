@@ -5,13 +5,13 @@
 #include <syncopate/detail/deadlock/serving_scope.hpp>
 #include <syncopate/detail/loop/operation.hpp>
 #include <syncopate/detail/loop/own_loop.hpp>
+#include <syncopate/detail/system/forks.hpp>
+#include <syncopate/detail/threads/thread.hpp>
+#include <syncopate/detail/threads/thread_hooks.hpp>
 #include <syncopate/detail/wait/busy_poll_policy.hpp>
 #include <syncopate/detail/wait/deadline.hpp>
-#include <syncopate/detail/wait/forks.hpp>
 #include <syncopate/detail/wait/one_shot_event.hpp>
 #include <syncopate/detail/wait/spin_then_sleep.hpp>
-#include <syncopate/detail/wait/thread.hpp>
-#include <syncopate/detail/wait/thread_hooks.hpp>
 #include <syncopate/options.hpp>
 
 #include SYNCOPATE_ASIO(io_context.hpp)

@@ -2,8 +2,8 @@
 #pragma once
 
 #include <syncopate/detail/deadlock/serving_scope.hpp>
+#include <syncopate/detail/forwarding_executor.hpp>
 #include <syncopate/detail/loop/loop.hpp>
-#include <syncopate/detail/task/forwarding_executor.hpp>
 
 #include <memory>
 #include <utility>

@@ -6,7 +6,7 @@
 #include <syncopate/detail/process/process_protocol.hpp>
 #include <syncopate/detail/process/server_process.hpp>
 #include <syncopate/detail/process/shared_slots.hpp>
-#include <syncopate/detail/wait/forks.hpp>
+#include <syncopate/detail/system/forks.hpp>
 
 #include <algorithm>
 #include <cerrno>

@@ -2,12 +2,12 @@
 #pragma once
 
 #include <syncopate/asio.hpp>
+#include <syncopate/detail/cancellation/cancellation.hpp>
 #include <syncopate/detail/intrusive_list.hpp>
 #include <syncopate/detail/intrusive_pointer.hpp>
 #include <syncopate/detail/loop/suspension.hpp>
 #include <syncopate/detail/process/process_protocol.hpp>
 #include <syncopate/detail/task/call_site.hpp>
-#include <syncopate/detail/task/cancellation.hpp>
 
 #include SYNCOPATE_ASIO(any_io_executor.hpp)
 

@@ -1,12 +1,12 @@
 // WorkDistribution: which worker of a ProcessPool gets which call, and when.
 #pragma once
 
+#include <syncopate/detail/cancellation/cancellation.hpp>
 #include <syncopate/detail/process/process_protocol.hpp>
 #include <syncopate/detail/process/remote_call.hpp>
 #include <syncopate/detail/process/waiting_calls.hpp>
 #include <syncopate/detail/process/worker_crew.hpp>
 #include <syncopate/detail/process/worker_link.hpp>
-#include <syncopate/detail/task/cancellation.hpp>
 
 #include <algorithm>
 #include <cstddef>

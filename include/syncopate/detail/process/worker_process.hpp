@@ -2,7 +2,7 @@
 #pragma once
 
 #include <syncopate/detail/process/process_protocol.hpp>
-#include <syncopate/detail/wait/forks.hpp>
+#include <syncopate/detail/system/forks.hpp>
 
 #include <cerrno>
 #include <cstddef>

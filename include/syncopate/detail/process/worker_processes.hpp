@@ -10,9 +10,9 @@
 #include <syncopate/detail/process/work_distribution.hpp>
 #include <syncopate/detail/process/worker_crew.hpp>
 #include <syncopate/detail/process/worker_link.hpp>
+#include <syncopate/detail/system/forks.hpp>
+#include <syncopate/detail/threads/thread.hpp>
 #include <syncopate/detail/wait/deadline.hpp>
-#include <syncopate/detail/wait/forks.hpp>
-#include <syncopate/detail/wait/thread.hpp>
 #include <syncopate/error.hpp>
 
 #include <algorithm>

@@ -38,7 +38,7 @@ auto awaitable_from(F&& function, Args&&... args) {
     return awaitable;
 }
 
-// Of detail/loop/foreign_task.hpp, which whoever runs tasks includes.
+// Of detail/foreign/foreign_task.hpp, which whoever runs tasks includes.
 
 /// Awaits what another library's coroutines await.
 template <ForeignAwaitable A>

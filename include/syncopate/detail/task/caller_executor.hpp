@@ -2,8 +2,8 @@
 #pragma once
 
 #include <syncopate/asio.hpp>
+#include <syncopate/detail/forwarding_executor.hpp>
 #include <syncopate/detail/task/caller_link.hpp>
-#include <syncopate/detail/task/forwarding_executor.hpp>
 #include <syncopate/detail/task/task_executor.hpp>
 #include <syncopate/detail/task/turn_gate.hpp>
 #include <syncopate/detail/values/task_values.hpp>

@@ -2,10 +2,10 @@
 // its context variables.
 #pragma once
 
+#include <syncopate/detail/cancellation/coroutine_state.hpp>
 #include <syncopate/detail/intrusive_pointer.hpp>
 #include <syncopate/detail/task/blocked_worker.hpp>
 #include <syncopate/detail/task/call_id.hpp>
-#include <syncopate/detail/task/coroutine_state.hpp>
 #include <syncopate/detail/task/task_id.hpp>
 #include <syncopate/detail/values/task_values.hpp>
 

@@ -2,10 +2,10 @@
 #pragma once
 
 #include <syncopate/asio.hpp>
-#include <syncopate/detail/task/cancel_request.hpp>
-#include <syncopate/detail/task/coroutine_state.hpp>
+#include <syncopate/detail/cancellation/cancel_request.hpp>
+#include <syncopate/detail/cancellation/coroutine_state.hpp>
+#include <syncopate/detail/cancellation/moved_coroutine.hpp>
 #include <syncopate/detail/task/inplace_handler.hpp>
-#include <syncopate/detail/task/moved_coroutine.hpp>
 #include <syncopate/detail/task/park.hpp>
 
 #include SYNCOPATE_ASIO(awaitable.hpp)

@@ -3,10 +3,10 @@
 #pragma once
 
 #include <syncopate/asio.hpp>
+#include <syncopate/detail/cancellation/coroutine_state.hpp>
 #include <syncopate/detail/intrusive_list.hpp>
 #include <syncopate/detail/task/caller_executor.hpp>
 #include <syncopate/detail/task/caller_link.hpp>
-#include <syncopate/detail/task/coroutine_state.hpp>
 #include <syncopate/detail/task/inplace_handler.hpp>
 #include <syncopate/detail/task/park.hpp>
 #include <syncopate/detail/task/spawn.hpp>

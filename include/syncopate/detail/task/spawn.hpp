@@ -3,9 +3,9 @@
 #pragma once
 
 #include <syncopate/asio.hpp>
+#include <syncopate/detail/cancellation/coroutine_state.hpp>
 #include <syncopate/detail/task/caller_executor.hpp>
 #include <syncopate/detail/task/caller_link.hpp>
-#include <syncopate/detail/task/coroutine_state.hpp>
 #include <syncopate/detail/values/current_values.hpp>
 #include <syncopate/detail/values/task_values.hpp>
 

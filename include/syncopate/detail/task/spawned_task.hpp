@@ -2,9 +2,9 @@
 #pragma once
 
 #include <syncopate/asio.hpp>
+#include <syncopate/detail/cancellation/cancel_request.hpp>
+#include <syncopate/detail/cancellation/coroutine_state.hpp>
 #include <syncopate/detail/task/caller_link.hpp>
-#include <syncopate/detail/task/cancel_request.hpp>
-#include <syncopate/detail/task/coroutine_state.hpp>
 #include <syncopate/detail/task/task_id.hpp>
 #include <syncopate/detail/values/current_values.hpp>
 #include <syncopate/detail/values/task_values.hpp>

@@ -1,8 +1,8 @@
 // JsonFile: a file with a JSON array that grows, and is complete JSON after each write.
 #pragma once
 
-#include <syncopate/detail/wait/file.hpp>
-#include <syncopate/detail/wait/system.hpp>
+#include <syncopate/detail/system/file.hpp>
+#include <syncopate/detail/system/system.hpp>
 
 #include <cstddef>
 #include <cstdint>

@@ -1,7 +1,7 @@
 // ThisThread: which thread this is, for whoever tells threads apart.
 #pragma once
 
-#include <syncopate/detail/wait/system.hpp>
+#include <syncopate/detail/system/system.hpp>
 
 #include <atomic>
 #include <cstdint>

@@ -1,11 +1,11 @@
 // TraceWriter: writes events in the trace-event format, which Perfetto reads.
 #pragma once
 
+#include <syncopate/detail/system/system.hpp>
 #include <syncopate/detail/task/call_site.hpp>
 #include <syncopate/detail/trace/json_file.hpp>
 #include <syncopate/detail/trace/json_string.hpp>
 #include <syncopate/detail/trace/this_thread.hpp>
-#include <syncopate/detail/wait/system.hpp>
 #include <syncopate/event.hpp>
 
 #include <chrono>

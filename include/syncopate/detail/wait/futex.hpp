@@ -2,8 +2,8 @@
 // deadline.
 #pragma once
 
+#include <syncopate/detail/system/system.hpp>
 #include <syncopate/detail/wait/deadline.hpp>
-#include <syncopate/detail/wait/system.hpp>
 #include <syncopate/detail/wait/wait_table.hpp>
 
 #include <atomic>

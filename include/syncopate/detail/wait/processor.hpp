@@ -1,7 +1,7 @@
 // cpu_pause, has_one_processor: the parts of spinning that depend on the machine.
 #pragma once
 
-#include <syncopate/detail/wait/system.hpp>
+#include <syncopate/detail/system/system.hpp>
 
 #if defined(_MSC_VER) && !defined(__clang__)
 #include <intrin.h>

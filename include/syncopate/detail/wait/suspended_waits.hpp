@@ -2,7 +2,7 @@
 #pragma once
 
 #include <syncopate/detail/intrusive_list.hpp>
-#include <syncopate/detail/wait/forks.hpp>
+#include <syncopate/detail/system/forks.hpp>
 
 #include <array>
 #include <atomic>

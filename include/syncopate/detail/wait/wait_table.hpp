@@ -1,8 +1,8 @@
 // WaitTable: sleeping on an address where the system has nothing for it, by mutexes and condition variables.
 #pragma once
 
+#include <syncopate/detail/system/forks.hpp>
 #include <syncopate/detail/wait/deadline.hpp>
-#include <syncopate/detail/wait/forks.hpp>
 
 #include <array>
 #include <atomic>

@@ -1,7 +1,7 @@
 // Yielding: sched_yield, which the whole process gives up for a while when it has cost too much.
 #pragma once
 
-#include <syncopate/detail/wait/system.hpp>
+#include <syncopate/detail/system/system.hpp>
 
 #include <atomic>
 #include <chrono>

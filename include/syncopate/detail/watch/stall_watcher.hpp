@@ -1,8 +1,8 @@
 // StallWatcher: the one thread of the process that looks after the loops which have Options::on_stall.
 #pragma once
 
-#include <syncopate/detail/wait/forks.hpp>
-#include <syncopate/detail/wait/thread.hpp>
+#include <syncopate/detail/system/forks.hpp>
+#include <syncopate/detail/threads/thread.hpp>
 
 #include <algorithm>
 #include <chrono>

@@ -4,7 +4,7 @@
 #include <syncopate/detail/deadlock/resource_wait.hpp>
 #include <syncopate/detail/error/thrown_by.hpp>
 #include <syncopate/detail/loop/loop.hpp>
-#include <syncopate/detail/wait/forks.hpp>
+#include <syncopate/detail/system/forks.hpp>
 #include <syncopate/detail/wait/one_shot_event.hpp>
 #include <syncopate/detail/work/work.hpp>
 #include <syncopate/detail/work/work_queue.hpp>

@@ -1,7 +1,7 @@
 // FunctionWork: Work with its function and the function's result.
 #pragma once
 
-#include <syncopate/detail/task/cancellation.hpp>
+#include <syncopate/detail/cancellation/cancellation.hpp>
 #include <syncopate/detail/task/outcome.hpp>
 #include <syncopate/detail/work/work.hpp>
 

@@ -7,8 +7,8 @@
 #include <syncopate/detail/intrusive_pointer.hpp>
 #include <syncopate/detail/loop/library.hpp>
 #include <syncopate/detail/loop/suspension.hpp>
-#include <syncopate/detail/wait/forks.hpp>
-#include <syncopate/detail/wait/thread.hpp>
+#include <syncopate/detail/system/forks.hpp>
+#include <syncopate/detail/threads/thread.hpp>
 
 #include SYNCOPATE_ASIO(any_io_executor.hpp)
 

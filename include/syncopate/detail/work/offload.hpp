@@ -3,9 +3,9 @@
 
 #include <syncopate/asio.hpp>
 #include <syncopate/blocking_function.hpp>
+#include <syncopate/detail/cancellation/moved_coroutine.hpp>
 #include <syncopate/detail/intrusive_pointer.hpp>
 #include <syncopate/detail/loop/work_executor.hpp>
-#include <syncopate/detail/task/moved_coroutine.hpp>
 #include <syncopate/detail/work/function_work.hpp>
 #include <syncopate/detail/work/work.hpp>
 #include <syncopate/on_cancel.hpp>

@@ -3,18 +3,18 @@
 #pragma once
 
 #include <syncopate/asio.hpp>
+#include <syncopate/detail/cancellation/cancellation.hpp>
+#include <syncopate/detail/cancellation/coroutine_state.hpp>
+#include <syncopate/detail/cancellation/moved_coroutine.hpp>
 #include <syncopate/detail/deadlock/resource_wait.hpp>
 #include <syncopate/detail/deadlock/wait_graph.hpp>
 #include <syncopate/detail/intrusive_list.hpp>
 #include <syncopate/detail/intrusive_pointer.hpp>
 #include <syncopate/detail/loop/suspension.hpp>
+#include <syncopate/detail/system/forks.hpp>
 #include <syncopate/detail/task/call_id.hpp>
 #include <syncopate/detail/task/caller_executor.hpp>
-#include <syncopate/detail/task/cancellation.hpp>
-#include <syncopate/detail/task/coroutine_state.hpp>
-#include <syncopate/detail/task/moved_coroutine.hpp>
 #include <syncopate/detail/task/task_id.hpp>
-#include <syncopate/detail/wait/forks.hpp>
 #include <syncopate/detail/work/token_holders.hpp>
 #include <syncopate/error.hpp>
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <syncopate/asio.hpp>
+#include <syncopate/detail/cancellation/cancellation.hpp>
 #include <syncopate/detail/deadlock/resource_wait.hpp>
 #include <syncopate/detail/deadlock/wait_graph.hpp>
 #include <syncopate/detail/error/forced_unwind.hpp>
@@ -14,7 +15,6 @@
 #include <syncopate/detail/task/call_site.hpp>
 #include <syncopate/detail/task/caller_executor.hpp>
 #include <syncopate/detail/task/caller_link.hpp>
-#include <syncopate/detail/task/cancellation.hpp>
 #include <syncopate/detail/task/event_sink.hpp>
 #include <syncopate/detail/task/task_id.hpp>
 #include <syncopate/detail/values/current_values.hpp>

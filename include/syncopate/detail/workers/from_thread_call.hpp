@@ -3,9 +3,9 @@
 
 #include <syncopate/asio.hpp>
 #include <syncopate/concepts.hpp>
-#include <syncopate/detail/loop/foreign_task.hpp>
+#include <syncopate/detail/cancellation/cancellation.hpp>
+#include <syncopate/detail/foreign/foreign_task.hpp>
 #include <syncopate/detail/task/caller_link.hpp>
-#include <syncopate/detail/task/cancellation.hpp>
 #include <syncopate/detail/task/carried_task.hpp>
 #include <syncopate/detail/task/event_sink.hpp>
 #include <syncopate/detail/task/outcome.hpp>

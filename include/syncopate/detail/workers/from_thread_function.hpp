@@ -2,10 +2,10 @@
 #pragma once
 
 #include <syncopate/asio.hpp>
+#include <syncopate/detail/loop/posted_or_dropped.hpp>
 #include <syncopate/detail/task/event_sink.hpp>
 #include <syncopate/detail/task/outcome.hpp>
 #include <syncopate/detail/task/owned_or_ref.hpp>
-#include <syncopate/detail/task/posted_or_dropped.hpp>
 #include <syncopate/detail/values/current_values.hpp>
 #include <syncopate/detail/values/task_values.hpp>
 #include <syncopate/detail/wait/one_shot_event.hpp>

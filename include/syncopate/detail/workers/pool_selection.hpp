@@ -6,9 +6,9 @@
 #include <syncopate/detail/error/thrown_by.hpp>
 #include <syncopate/detail/loop/context_gate.hpp>
 #include <syncopate/detail/loop/loop.hpp>
+#include <syncopate/detail/loop/posted_or_dropped.hpp>
 #include <syncopate/detail/loop/unhandled.hpp>
 #include <syncopate/detail/loop/work_executor.hpp>
-#include <syncopate/detail/task/posted_or_dropped.hpp>
 #include <syncopate/detail/work/work.hpp>
 #include <syncopate/detail/work/work_queue.hpp>
 #include <syncopate/detail/work/worker_scope.hpp>

@@ -3,12 +3,12 @@
 
 #include <syncopate/detail/error/thrown_by.hpp>
 #include <syncopate/detail/intrusive_list.hpp>
+#include <syncopate/detail/system/forks.hpp>
 #include <syncopate/detail/task/blocked_worker.hpp>
+#include <syncopate/detail/threads/thread.hpp>
+#include <syncopate/detail/threads/thread_hooks.hpp>
 #include <syncopate/detail/wait/deadline.hpp>
-#include <syncopate/detail/wait/forks.hpp>
 #include <syncopate/detail/wait/one_shot_event.hpp>
-#include <syncopate/detail/wait/thread.hpp>
-#include <syncopate/detail/wait/thread_hooks.hpp>
 #include <syncopate/detail/work/work.hpp>
 #include <syncopate/detail/work/work_queue.hpp>
 #include <syncopate/error.hpp>

@@ -7,10 +7,10 @@
 #include <syncopate/detail/intrusive_list.hpp>
 #include <syncopate/detail/loop/library.hpp>
 #include <syncopate/detail/loop/work_executor.hpp>
+#include <syncopate/detail/threads/thread.hpp>
+#include <syncopate/detail/threads/thread_hooks.hpp>
 #include <syncopate/detail/wait/deadline.hpp>
 #include <syncopate/detail/wait/spin_then_sleep.hpp>
-#include <syncopate/detail/wait/thread.hpp>
-#include <syncopate/detail/wait/thread_hooks.hpp>
 #include <syncopate/detail/work/work.hpp>
 #include <syncopate/detail/work/work_queue.hpp>
 #include <syncopate/detail/work/worker_scope.hpp>

@@ -2,7 +2,7 @@
 #pragma once
 
 #include <syncopate/blocking_operations.hpp>
-#include <syncopate/detail/wait/forks.hpp>
+#include <syncopate/detail/system/forks.hpp>
 #include <syncopate/error.hpp>
 #include <syncopate/http/options.hpp>
 #include <syncopate/http/retry_policy.hpp>

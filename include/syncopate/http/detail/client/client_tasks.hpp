@@ -1,7 +1,7 @@
 // fetch_whole(), fetch_all(): the tasks of a Client on its loop: one request with its whole response, or many.
 #pragma once
 
-#include <syncopate/detail/task/cancellation.hpp>
+#include <syncopate/detail/cancellation/cancellation.hpp>
 #include <syncopate/detail/task/outcome.hpp>
 #include <syncopate/gather.hpp>
 #include <syncopate/http/client_response.hpp>

@@ -1,7 +1,7 @@
 // DownloadFile: a file that appears under its name only when it is complete.
 #pragma once
 
-#include <syncopate/detail/wait/file.hpp>
+#include <syncopate/detail/system/file.hpp>
 
 #include <cstddef>
 #include <cstdint>

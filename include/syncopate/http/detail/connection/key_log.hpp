@@ -1,7 +1,7 @@
 // KeyLog: the file to which the keys of TLS connections are appended.
 #pragma once
 
-#include <syncopate/detail/wait/file.hpp>
+#include <syncopate/detail/system/file.hpp>
 
 #include <string>
 #include <string_view>

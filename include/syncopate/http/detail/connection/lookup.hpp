@@ -1,10 +1,10 @@
 // Lookup: the look-up of one name, for all requests that need it.
 #pragma once
 
+#include <syncopate/detail/cancellation/cancellation.hpp>
 #include <syncopate/detail/intrusive_list.hpp>
 #include <syncopate/detail/intrusive_pointer.hpp>
 #include <syncopate/detail/loop/suspension.hpp>
-#include <syncopate/detail/task/cancellation.hpp>
 #include <syncopate/detail/task/outcome.hpp>
 #include <syncopate/http/detail/connection/system_lookup.hpp>
 

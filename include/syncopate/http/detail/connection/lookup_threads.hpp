@@ -2,7 +2,7 @@
 #pragma once
 
 #include <syncopate/detail/loop/library.hpp>
-#include <syncopate/detail/wait/thread.hpp>
+#include <syncopate/detail/threads/thread.hpp>
 #include <syncopate/http/detail/connection/lookup.hpp>
 #include <syncopate/http/detail/connection/system_lookup.hpp>
 

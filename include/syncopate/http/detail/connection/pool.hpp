@@ -1,7 +1,7 @@
 // Pool: the connections of a session, in use and idle, and the requests that wait for one.
 #pragma once
 
-#include <syncopate/detail/task/cancellation.hpp>
+#include <syncopate/detail/cancellation/cancellation.hpp>
 #include <syncopate/detail/task/outcome.hpp>
 #include <syncopate/http/detail/connection/connection.hpp>
 #include <syncopate/http/detail/connection/deadline_timer.hpp>

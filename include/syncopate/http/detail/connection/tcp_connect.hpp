@@ -1,7 +1,7 @@
 // connect_tcp(), connect_unix(): a socket to the first address that answers, or to a path.
 #pragma once
 
-#include <syncopate/detail/task/cancellation.hpp>
+#include <syncopate/detail/cancellation/cancellation.hpp>
 #include <syncopate/detail/task/outcome.hpp>
 #include <syncopate/http/detail/connection/socket.hpp>
 #include <syncopate/http/detail/system/sockets.hpp>

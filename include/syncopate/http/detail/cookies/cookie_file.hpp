@@ -1,7 +1,7 @@
 // CookieLine, read_cookie_file(), write_cookie_file(): files of cookies in the format of Netscape, which curl reads.
 #pragma once
 
-#include <syncopate/detail/wait/file.hpp>
+#include <syncopate/detail/system/file.hpp>
 #include <syncopate/http/detail/cookies/cookie_date.hpp>
 #include <syncopate/http/detail/message/list_syntax.hpp>
 #include <syncopate/http/detail/url/number.hpp>

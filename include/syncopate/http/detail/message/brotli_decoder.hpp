@@ -1,7 +1,7 @@
 // BrotliDecoder: decodes br, by libbrotlidec, where that is installed.
 #pragma once
 
-#include <syncopate/detail/wait/system.hpp>
+#include <syncopate/detail/system/system.hpp>
 #include <syncopate/http/detail/message/content_decoder.hpp>
 
 #include <cstddef>

@@ -1,7 +1,7 @@
 // FileBody, InputFile: a body that is read from files while it is sent.
 #pragma once
 
-#include <syncopate/detail/wait/file.hpp>
+#include <syncopate/detail/system/file.hpp>
 #include <syncopate/http/detail/message/request_body.hpp>
 #include <syncopate/http/error.hpp>
 

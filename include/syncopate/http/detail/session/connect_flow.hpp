@@ -1,8 +1,8 @@
 // ConnectFlow: makes a connection to the host of a URL: look-up, TCP, the tunnel of a proxy, TLS.
 #pragma once
 
+#include <syncopate/detail/cancellation/cancellation.hpp>
 #include <syncopate/detail/group/supervised_task.hpp>
-#include <syncopate/detail/task/cancellation.hpp>
 #include <syncopate/detail/task/outcome.hpp>
 #include <syncopate/detail/task/owned_or_ref.hpp>
 #include <syncopate/detail/wait/deadline.hpp>

@@ -1,7 +1,7 @@
 // ConnectionUse: a leased connection while one exchange uses it, until it is given back or closed.
 #pragma once
 
-#include <syncopate/detail/task/cancellation.hpp>
+#include <syncopate/detail/cancellation/cancellation.hpp>
 #include <syncopate/detail/task/outcome.hpp>
 #include <syncopate/http/detail/connection/connection.hpp>
 #include <syncopate/http/detail/connection/deadline_timer.hpp>

@@ -1,7 +1,7 @@
 // RequestFlow: one request from the session to its response: sent, sent again on a stale connection, redirected.
 #pragma once
 
-#include <syncopate/detail/task/cancellation.hpp>
+#include <syncopate/detail/cancellation/cancellation.hpp>
 #include <syncopate/detail/task/outcome.hpp>
 #include <syncopate/http/detail/connection/pool.hpp>
 #include <syncopate/http/detail/message/request_parts.hpp>

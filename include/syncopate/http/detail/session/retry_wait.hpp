@@ -1,7 +1,7 @@
 // RetryWait: the pause before a request is sent again. backoff_after(): how long it is if no server says so.
 #pragma once
 
-#include <syncopate/detail/task/cancellation.hpp>
+#include <syncopate/detail/cancellation/cancellation.hpp>
 #include <syncopate/http/detail/connection/deadline_timer.hpp>
 #include <syncopate/http/detail/session/session_loop.hpp>
 #include <syncopate/http/error.hpp>

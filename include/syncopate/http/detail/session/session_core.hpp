@@ -1,9 +1,9 @@
 // SessionCore: the settings, cookies and proxies of a session, and the way to its loop from other threads.
 #pragma once
 
+#include <syncopate/detail/system/forks.hpp>
 #include <syncopate/detail/task/caller_executor.hpp>
 #include <syncopate/detail/task/caller_link.hpp>
-#include <syncopate/detail/wait/forks.hpp>
 #include <syncopate/detail/wait/kept_for_ever.hpp>
 #include <syncopate/error.hpp>
 #include <syncopate/http/cookies.hpp>

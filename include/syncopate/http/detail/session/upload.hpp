@@ -1,10 +1,10 @@
 // Upload: sends a request body that is produced while it is sent.
 #pragma once
 
+#include <syncopate/detail/cancellation/cancellation.hpp>
 #include <syncopate/detail/group/nursery.hpp>
 #include <syncopate/detail/task/caller_executor.hpp>
 #include <syncopate/detail/task/caller_link.hpp>
-#include <syncopate/detail/task/cancellation.hpp>
 #include <syncopate/detail/task/outcome.hpp>
 #include <syncopate/http/detail/connection/connection.hpp>
 #include <syncopate/http/detail/connection/deadline_timer.hpp>

@@ -1,7 +1,7 @@
 // Libidn2: makes the name of a host that is not ASCII one that DNS knows: "bücher.example", "xn--bcher-kva.example".
 #pragma once
 
-#include <syncopate/detail/wait/system.hpp>
+#include <syncopate/detail/system/system.hpp>
 
 #include <memory>
 #include <optional>

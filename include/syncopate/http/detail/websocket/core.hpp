@@ -1,8 +1,8 @@
 // WebSocketCore: one WebSocket on its session's loop: the message that was read, those to be sent, and the end.
 #pragma once
 
+#include <syncopate/detail/cancellation/cancellation.hpp>
 #include <syncopate/detail/intrusive_list.hpp>
-#include <syncopate/detail/task/cancellation.hpp>
 #include <syncopate/detail/task/outcome.hpp>
 #include <syncopate/detail/wait/deadline.hpp>
 #include <syncopate/http/detail/connection/deadline_timer.hpp>

@@ -4,10 +4,10 @@
 
 #include <syncopate/asio.hpp>
 #include <syncopate/concepts.hpp>
+#include <syncopate/detail/cancellation/emit_cancellation.hpp>
 #include <syncopate/detail/error/thrown_by.hpp>
 #include <syncopate/detail/intrusive_pointer.hpp>
 #include <syncopate/detail/loop/suspension.hpp>
-#include <syncopate/detail/task/emit_cancellation.hpp>
 #include <syncopate/error.hpp>
 
 #include SYNCOPATE_ASIO(any_io_executor.hpp)

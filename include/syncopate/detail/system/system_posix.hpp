@@ -3,7 +3,7 @@
 
 #if !defined(_WIN32)
 
-#include <syncopate/detail/wait/posix.hpp>
+#include <syncopate/detail/system/posix.hpp>
 
 #include <string>
 

@@ -1,7 +1,7 @@
 // RunningThreads: knows which of the library's threads have not ended, where the system does not tell.
 #pragma once
 
-#include <syncopate/detail/wait/forks.hpp>
+#include <syncopate/detail/system/forks.hpp>
 #include <syncopate/detail/wait/small_mutex.hpp>
 
 #include <algorithm>

@@ -1,8 +1,8 @@
 // MovedStep, HeldStill: a coroutine that bind_executor has moved to other threads is not cancelled while it runs there.
 #pragma once
 
-#include <syncopate/detail/task/coroutine_state.hpp>
-#include <syncopate/detail/wait/forks.hpp>
+#include <syncopate/detail/cancellation/coroutine_state.hpp>
+#include <syncopate/detail/system/forks.hpp>
 
 #include <array>
 #include <atomic>
@@ -25,7 +25,7 @@ struct CoroutineNotes {
 /// A coroutine is cancelled on its loop. One whose completion handler has an executor of its own is resumed on a thread
 /// of that, and touches there what the cancellation touches: its state, and the slot of what it awaits. So such a
 /// handler notes that it runs, and who cancels asks first, and keeps it from beginning meanwhile. That is done in
-/// <syncopate/detail/task/moved_handler.hpp>.
+/// <syncopate/detail/cancellation/moved_handler.hpp>.
 ///
 /// A note lies on the stack of the thread that makes it, so nothing here can fail. While no handler of a coroutine ever
 /// had an executor of its own, nobody looks.

@@ -4,7 +4,7 @@
 #if !defined(_WIN32)
 
 #include <syncopate/asio.hpp>
-#include <syncopate/detail/wait/system.hpp>
+#include <syncopate/detail/system/system.hpp>
 
 #include SYNCOPATE_ASIO(any_io_executor.hpp)
 #include SYNCOPATE_ASIO(posix/descriptor.hpp)

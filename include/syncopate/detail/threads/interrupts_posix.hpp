@@ -5,12 +5,12 @@
 #if !defined(_WIN32)
 
 #include <syncopate/detail/intrusive_list.hpp>
-#include <syncopate/detail/wait/forks.hpp>
+#include <syncopate/detail/system/forks.hpp>
+#include <syncopate/detail/system/system.hpp>
+#include <syncopate/detail/threads/thread.hpp>
 #include <syncopate/detail/wait/futex.hpp>
 #include <syncopate/detail/wait/platform.hpp>
 #include <syncopate/detail/wait/small_mutex.hpp>
-#include <syncopate/detail/wait/system.hpp>
-#include <syncopate/detail/wait/thread.hpp>
 
 #include <cerrno>
 #include <csignal>

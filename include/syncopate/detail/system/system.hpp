@@ -12,15 +12,15 @@
 #pragma once
 
 #if defined(_WIN32)
-#include <syncopate/detail/wait/system_windows.hpp>
+#include <syncopate/detail/system/system_windows.hpp>
 #elif defined(__linux__)
-#include <syncopate/detail/wait/system_linux.hpp>
+#include <syncopate/detail/system/system_linux.hpp>
 #elif defined(__APPLE__)
-#include <syncopate/detail/wait/system_apple.hpp>
+#include <syncopate/detail/system/system_apple.hpp>
 #elif defined(__FreeBSD__)
-#include <syncopate/detail/wait/system_freebsd.hpp>
+#include <syncopate/detail/system/system_freebsd.hpp>
 #elif __has_include(<pthread.h>) && __has_include(<sched.h>)
-#include <syncopate/detail/wait/system_posix.hpp>
+#include <syncopate/detail/system/system_posix.hpp>
 #else
 #error                                                                                             \
     "syncopate needs Windows or a POSIX system with threads: neither <pthread.h> nor Windows is here"

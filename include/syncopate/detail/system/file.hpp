@@ -3,7 +3,7 @@
 #pragma once
 
 #if defined(_WIN32)
-#include <syncopate/detail/wait/file_windows.hpp>
+#include <syncopate/detail/system/file_windows.hpp>
 #else
-#include <syncopate/detail/wait/file_posix.hpp>
+#include <syncopate/detail/system/file_posix.hpp>
 #endif

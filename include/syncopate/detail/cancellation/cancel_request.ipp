@@ -2,11 +2,11 @@
 #pragma once
 
 #include <syncopate/asio.hpp>
+#include <syncopate/detail/cancellation/cancellation.hpp>
+#include <syncopate/detail/cancellation/coroutine_state.hpp>
+#include <syncopate/detail/cancellation/emit_cancellation.hpp>
+#include <syncopate/detail/cancellation/moved_coroutine.hpp>
 #include <syncopate/detail/separate.hpp>
-#include <syncopate/detail/task/cancellation.hpp>
-#include <syncopate/detail/task/coroutine_state.hpp>
-#include <syncopate/detail/task/emit_cancellation.hpp>
-#include <syncopate/detail/task/moved_coroutine.hpp>
 
 #include SYNCOPATE_ASIO(cancellation_signal.hpp)
 #include SYNCOPATE_ASIO(steady_timer.hpp)

@@ -2,7 +2,7 @@
 // used. PerProcess: an object for each process.
 #pragma once
 
-#include <syncopate/detail/wait/system.hpp>
+#include <syncopate/detail/system/system.hpp>
 
 #include <atomic>
 #include <memory>

@@ -145,5 +145,5 @@ inline auto find_bottom(CoroutineBottom*& place) {
 }  // namespace syncopate::inline v0_1::detail
 
 #ifndef SYNCOPATE_SEPARATE_COMPILATION
-#include <syncopate/detail/task/coroutine_state.ipp>
+#include <syncopate/detail/cancellation/coroutine_state.ipp>
 #endif

@@ -19,5 +19,5 @@ std::exception_ptr cancellation_error() noexcept;
 }  // namespace syncopate::inline v0_1::detail
 
 #ifndef SYNCOPATE_SEPARATE_COMPILATION
-#include <syncopate/detail/task/cancellation.ipp>
+#include <syncopate/detail/cancellation/cancellation.ipp>
 #endif

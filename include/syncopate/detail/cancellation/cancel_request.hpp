@@ -2,8 +2,8 @@
 #pragma once
 
 #include <syncopate/asio.hpp>
-#include <syncopate/detail/task/coroutine_state.hpp>
-#include <syncopate/detail/task/moved_handler.hpp>  // wherever tasks are made that it could move
+#include <syncopate/detail/cancellation/coroutine_state.hpp>
+#include <syncopate/detail/cancellation/moved_handler.hpp>  // wherever tasks are made that it could move
 
 #include SYNCOPATE_ASIO(cancellation_signal.hpp)
 
@@ -69,5 +69,5 @@ private:
 }  // namespace syncopate::inline v0_1::detail
 
 #ifndef SYNCOPATE_SEPARATE_COMPILATION
-#include <syncopate/detail/task/cancel_request.ipp>
+#include <syncopate/detail/cancellation/cancel_request.ipp>
 #endif

@@ -3,9 +3,9 @@
 // debuggers and ps show. schedule_as_main_thread(): gives it the affinity and the policy of the main thread.
 #pragma once
 
+#include <syncopate/detail/system/system.hpp>
+#include <syncopate/detail/threads/running_threads.hpp>
 #include <syncopate/detail/wait/deadline.hpp>
-#include <syncopate/detail/wait/running_threads.hpp>
-#include <syncopate/detail/wait/system.hpp>
 
 #include <algorithm>
 #include <chrono>

@@ -2,9 +2,9 @@
 #pragma once
 
 #include <syncopate/asio.hpp>
-#include <syncopate/detail/task/coroutine_state.hpp>
-#include <syncopate/detail/task/forwarding_executor.hpp>
-#include <syncopate/detail/task/moved_coroutine.hpp>
+#include <syncopate/detail/cancellation/coroutine_state.hpp>
+#include <syncopate/detail/cancellation/moved_coroutine.hpp>
+#include <syncopate/detail/forwarding_executor.hpp>
 
 #include SYNCOPATE_ASIO(any_io_executor.hpp)
 #include SYNCOPATE_ASIO(async_result.hpp)

@@ -3,11 +3,11 @@
 #pragma once
 
 #include <syncopate/asio.hpp>
-#include <syncopate/detail/loop/guest_host.hpp>
+#include <syncopate/detail/guest/guest_host.hpp>
+#include <syncopate/detail/system/forks.hpp>
+#include <syncopate/detail/threads/thread.hpp>
 #include <syncopate/detail/wait/deadline.hpp>
-#include <syncopate/detail/wait/forks.hpp>
 #include <syncopate/detail/wait/one_shot_event.hpp>
-#include <syncopate/detail/wait/thread.hpp>
 
 #include SYNCOPATE_ASIO(executor_work_guard.hpp)
 #include SYNCOPATE_ASIO(io_context.hpp)

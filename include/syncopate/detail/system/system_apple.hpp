@@ -3,8 +3,8 @@
 
 #if defined(__APPLE__)
 
+#include <syncopate/detail/system/posix.hpp>
 #include <syncopate/detail/wait/deadline.hpp>
-#include <syncopate/detail/wait/posix.hpp>
 
 #include <atomic>
 #include <chrono>

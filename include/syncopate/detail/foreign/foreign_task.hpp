@@ -4,13 +4,13 @@
 
 #include <syncopate/asio.hpp>
 #include <syncopate/concepts.hpp>
+#include <syncopate/detail/error/type_name.hpp>
+#include <syncopate/detail/foreign/foreign_wait.hpp>
 #include <syncopate/detail/intrusive_pointer.hpp>
 #include <syncopate/detail/loop/context_gate.hpp>
-#include <syncopate/detail/loop/foreign_wait.hpp>
 #include <syncopate/detail/task/awaitable_of.hpp>
 #include <syncopate/detail/task/caller_executor.hpp>
 #include <syncopate/detail/task/outcome.hpp>
-#include <syncopate/detail/task/type_name.hpp>
 
 #include SYNCOPATE_ASIO(any_io_executor.hpp)
 #include SYNCOPATE_ASIO(awaitable.hpp)
