@@ -5,6 +5,11 @@
 #error "syncopate::http stands on Boost.Beast: it does not go with SYNCOPATE_ASIO_STANDALONE."
 #endif
 
+// Who has the library compiled once needs these libraries' headers in that unit only.
+#ifndef SYNCOPATE_SEPARATE_COMPILATION
+#include <syncopate/http/detail/requirements.hpp>
+#endif
+
 #include <syncopate/detail/error/immortal.hpp>
 
 #include <algorithm>

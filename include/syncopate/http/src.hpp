@@ -3,6 +3,7 @@
 
 // clang-format off: that comes first, and the headers before their functions.
 #include <syncopate/detail/in_source.hpp>
+#include <syncopate/http/detail/requirements.hpp>
 
 #include <syncopate/http.hpp>
 #include <syncopate/http/websocket.hpp>
