@@ -2,7 +2,7 @@
 # Runs the unit tests under valgrind, and writes docs/results/valgrind.md: Memcheck looks for memory that is used wrongly,
 # and for leaks; Helgrind for locks that are taken in two orders, or used wrongly. Fails on what either of them reports.
 #
-#   tests/valgrind.sh                      all files of tests/unit; takes hours
+#   tests/valgrind.sh                      all files of tests/unit; takes half an hour of one core
 #   tests/valgrind.sh gather task_group    the programs with these files only; writes no page
 #   tests/valgrind.sh --page               writes the page of what has been examined so far
 #
@@ -17,6 +17,7 @@ prepare build tests compiler valgrind
 
 build=build/valgrind
 patience=${SYNCOPATE_VALGRIND_SECONDS:-3600} # for one program
+processor=$(taskset -cp $$ | sed 's/.*[^0-9]//') # the last that there is
 compiler=$(command -v "${CXX:-$(newest_clang || echo g++)}")
 
 if [ "${1-}" != --page ]; then
@@ -56,8 +57,9 @@ examine() { # examine TOOL PROGRAM
     name=$(basename "$2")
     if [ ! -e "$report" ] || [ "$2" -nt "$report" ] || ! grep -q 'ERROR SUMMARY' "$report"; then
         [ "${only_page-}" != yes ] || return 0
+        # Valgrind runs one thread at a time: who spins for another only keeps it waiting. On one processor nobody spins.
         # shellcheck disable=SC2086
-        timeout -k 10 "$patience" valgrind --tool="$1" ${options[$1]} --fair-sched=yes --num-callers=40 --child-silent-after-fork=yes \
+        timeout -k 10 "$patience" taskset -c "$processor" valgrind --tool="$1" ${options[$1]} --fair-sched=yes --num-callers=40 --child-silent-after-fork=yes \
             --suppressions=tests/valgrind.supp --log-file="$report" "$2" > "$report.tests" 2>&1 || status=$?
     fi
     errors=$(sed -n 's/.*ERROR SUMMARY: \([0-9,]*\) errors.*/\1/p' "$report" | tail -n 1)
@@ -101,7 +103,7 @@ atomic variables and runs the same tests in CI, and to \`tests/model\`, which tr
 parts. Neither tool sees a race that happens only when two threads run at the same instant: valgrind runs one at a time.
 Suppressions: \`tests/valgrind.supp\`.
 
-$(date -u +%Y-%m-%d), $(valgrind --version), $("$compiler" --version | head -n 1), not optimised. A program is that of several files.
+$(date -u +%Y-%m-%d), version $(git describe --always), $(valgrind --version), $("$compiler" --version | head -n 1), not optimised. A program is that of several files.
 
 | tool | program | tests | errors |
 | --- | --- | --- | --- |
