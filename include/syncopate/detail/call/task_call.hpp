@@ -55,7 +55,8 @@ protected:
     }
 
     void fail_without_outcome() noexcept {
-        // A fork in what the blocked thread did for its task: the child comes here while the task lives.
+        // A function that the blocked thread called for its task may have forked: then the child comes here, while
+        // the task still lives.
         bool const is_child = this->loop().was_forked();
         if (is_child)
             this->leave_task_alone();

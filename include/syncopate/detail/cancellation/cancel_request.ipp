@@ -121,7 +121,7 @@ private:
         if (coroutine.awaits_cancellable())
             return deliver_again();
         coroutine.forget_suspension();
-        // One that awaits this and that is found at the one or the other by chance.
+        // A coroutine that awaits by turns what can be cancelled and what cannot is found at either by chance.
         if (++in_vain_ >= (has_awaited_cancellable_ ? many_in_vain : quick_repetitions))
             throw_in(coroutine);
     }

@@ -42,8 +42,8 @@ concept ResumesCoroutine = requires(Handler& handler) {
     { coroutine_resumed_by(handler) } -> std::same_as<CoroutineThread*>;
 };
 
-/// Tokens for coroutines, and those that are made of one of them and something else. Of a token that only looks so,
-/// nothing changes.
+/// Tokens for coroutines, also inside a token that adapts them. Another token that happens to have the same form does
+/// no harm: nothing changes for it.
 template <class Token>
 inline constexpr bool is_for_coroutines =
     std::same_as<Token, asio::use_awaitable_t<asio::any_io_executor>> ||

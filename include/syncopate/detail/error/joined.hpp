@@ -7,8 +7,8 @@
 
 namespace syncopate::inline v0_1::detail {
 
-/// The pieces, one behind the other. A chain of + makes a string at each step, and code that destroys it: every program has
-/// the texts of errors, few see one. Cold for the same reason, and with it the code that leads here.
+/// Joins the pieces. A chain of + would make a string at each step, and code that destroys it. Every program contains
+/// the texts of errors, and few ever need one; so this is cold, and with it the code that leads here.
 [[gnu::cold, gnu::noinline]] inline std::string joined(
     std::initializer_list<std::string_view> pieces) {
     std::string text;

@@ -12,7 +12,8 @@
 
 namespace syncopate::inline v0_1::detail {
 
-/// Of the stack that does not run: the fiber's while that is suspended, otherwise those of the code that has it run.
+/// Holds what belongs to the stack that does not run: to the fiber's while the fiber is suspended, otherwise to that
+/// of the code which resumed it.
 class FiberLocals {
 public:
     /// The fiber begins with no exceptions, and with the context variables of its task, or values of its own where the

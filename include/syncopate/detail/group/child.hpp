@@ -60,7 +60,7 @@ private:
     }
 
     Nursery* nursery_;
-    // Its context variables, which it inherits from the code that starts it.
+    // Its context variables, inherited from the code that starts it.
     TaskValuesPointer const values_ = CurrentValues::of_new_task();
     asio::cancellation_signal signal_;
     CoroutineBottom* bottom_ = nullptr;  // until the coroutine ends

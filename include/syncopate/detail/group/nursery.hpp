@@ -222,7 +222,8 @@ private:
             cancel_once_more();
     }
 
-    /// Of many nurseries inside one another. Returns false if there is no memory.
+    /// Cancels them in a handler of its own, so that many nurseries inside one another take no stack. Returns false
+    /// if there is no memory for that.
     bool cancel_children_later() noexcept {
         try {
             if (!here_)
@@ -249,8 +250,8 @@ private:
         } catch (...) {
             error = std::current_exception();
         }
-        // The task may have moved to another thread by bind_executor, and is cancelled here as long as the coroutine
-        // exists: so that ends here.
+        // The task may have moved to another thread by bind_executor. It is cancelled on this loop as long as its
+        // coroutine exists, so the coroutine has to end here.
         if (!is_on_io_context(*child->bottom_)) {
             co_await asio::this_coro::throw_if_cancelled(false);
             co_await asio::dispatch(asio::deferred);

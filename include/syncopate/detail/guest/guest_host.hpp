@@ -47,8 +47,8 @@ public:
     /// Before anything is executed.
     void set_callbacks(Callbacks callbacks) { callbacks_ = std::move(callbacks); }
 
-    /// Has the host call f, which need not be copyable. Throws nothing: what comes through Asio's strand would leave that
-    /// locked for ever. A host that throws something has ended.
+    /// Has the host call f, which need not be copyable. Throws nothing, because an exception that passes through
+    /// Asio's strand leaves that locked for ever. A host that throws counts as ended.
     template <class F>
     void execute(F&& f) noexcept {
         if (is_closed())
@@ -170,9 +170,10 @@ private:
     TurnGatePointer const turns_{new TurnGate};  // the way into what the host was given
 };
 
-/// The objects of its execution context wait on the GuestThread, and their handlers run on the host. It never blocks itself,
-/// but says that it may: otherwise a strand would queue what can be dispatched at once, the first step of a coroutine too,
-/// and the coroutine could be cancelled in between, which the co_spawn of Asio does not survive.
+/// The objects of its execution context wait on the GuestThread, and their handlers run on the host. execute() never
+/// calls its function, but the executor says that it may (blocking.possibly): otherwise a strand would queue what can
+/// be dispatched at once, also the first step of a coroutine, and the coroutine could be cancelled in between, which
+/// Asio's co_spawn does not survive.
 class HostExecutor {
 public:
     explicit HostExecutor(std::shared_ptr<GuestHost> host) noexcept : host_(std::move(host)) {}

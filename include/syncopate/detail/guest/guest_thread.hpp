@@ -65,8 +65,8 @@ public:
             end_->all_know.wait();
     }
 
-    /// Has the thread call f, which fails whatever waits for the host, and then destroy what is pending. For a host that
-    /// has dropped a function, and is in whatever state.
+    /// Has the thread call f, which fails whatever waits for the host, and then destroy what is pending. For a host
+    /// that has dropped a function; nothing is known of its state.
     template <class F>
     static auto ender(GuestThread& thread, F f) {
         return [context = std::weak_ptr<Context>(thread.context_), end = thread.end_,

@@ -240,7 +240,7 @@ struct NextItem {
         co_return std::nullopt;
     }
 
-    // The same, but first what is left over. Both pointers are good when the generator is moved.
+    // The same, but gives first what is left over. Both pointers stay valid when the generator is moved.
     static asio::awaitable<std::optional<T>> after(Leftover<T>* leftover, GeneratorCore* core) {
         if (!leftover->empty())
             co_return leftover->take();

@@ -180,7 +180,8 @@ private:
     bool is_open_ = true;
     mutable IntrusiveList<Suspension> suspensions_;
     asio::any_io_executor executor_;
-    // LastHandler's, set with the executor: what nobody comes to needs none of it, nor has it compiled.
+    // LastHandler::post() for the gate's executor, set together with that. A program in which nobody comes to a gate
+    // does not compile it.
     void (*post_last_)(
         std::shared_ptr<ContextGate> const& gate,
         asio::any_io_executor executor) noexcept = nullptr;
@@ -206,7 +207,8 @@ private:
 inline std::shared_ptr<ContextGate> ContextGate::of(asio::any_io_executor const& executor) {
     auto& context = asio::query(executor, asio::execution::context);
     auto gate = asio::use_service<ContextGateService>(context).gate();
-    // Nobody knows whose context it is that is no runner's: who makes its gate, or comes to that of another, stays.
+    // A context that is no runner's may be anybody's. So a library that makes its gate, or comes to a gate that
+    // another library has made, stays loaded.
     Library::keep_loaded_for(gate->loop() ? gate->library_ : nullptr);
     std::lock_guard const lock(gate->mutex_);
     if (!gate->executor_) {

@@ -13,9 +13,9 @@
 
 namespace syncopate::inline v0_1::detail {
 
-/// Whoever stops an io_context may run it again soon: a host that restarts and polls it once a frame has it stopped
-/// in between. So a handler is posted to it, and only where that does not run either has it been deserted. The same is
-/// asked in the child of a fork of one that the parent has made: its threads are the parent's.
+/// An io_context that has been stopped may soon be run again: a host that polls it once a frame leaves it stopped in
+/// between. So a handler is posted to it, and only if that does not run either, it has been deserted. In the child of
+/// a fork the same is asked of an io_context that the parent has made, because the parent's threads are not there.
 class Desertion {
 public:
     enum class Found { alive, silent, deserted };

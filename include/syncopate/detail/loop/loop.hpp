@@ -112,8 +112,8 @@ public:
         return wait_for_end(blocking, deadline) && after_close(deadline);
     }
 
-    /// The work that is done by those who wait for the end. Made once: `make(event, number)`, of which the
-    /// event is set at the end, and the number that of the waiting threads.
+    /// The functions for the threads that wait for the end. The queue is made once, by `make(event, number)`: the
+    /// event is set at the end, and the number says how many threads wait.
     template <class Make>
     ClosingQueue& closing_queue(Make make) {
         auto* there = closing_queue_.load(std::memory_order_acquire);
@@ -133,7 +133,7 @@ public:
 
     bool is_closed() const noexcept { return closed_.is_set(); }
 
-    /// Of those who leave code of theirs on the loop.
+    /// Keeps the library of the caller loaded. For those who leave code of their own on the loop.
     void keep_callers_library() const noexcept { Library::keep_loaded_for(library_); }
 
     /// Throws the error that close() ends with when its time is up.
@@ -176,7 +176,7 @@ public:
         return stats;
     }
 
-    // For who watches.
+    // For StallWatch.
 
     /// Whether somebody turns the loop, or should.
     virtual bool should_turn() const noexcept = 0;
@@ -184,7 +184,7 @@ public:
     /// Has `called` set by a handler of the loop's executor, unless the loop ends first.
     virtual void post_probe(std::shared_ptr<std::atomic<bool>> called) = 0;
 
-    /// The task whose code runs. Nobody's where the code is no task's.
+    /// The task whose code runs; one without an id if the code is no task's.
     TaskInfo culprit() const { return running_tasks().running(); }
 
     std::uint64_t begun_tasks() const noexcept { return running_tasks().begun(); }

@@ -197,10 +197,10 @@ private:
     /// nothing while a handler of a task runs, or a worker uses what a task owns.
     void give_up() noexcept;
 
-    /// Nothing has begun: who waits is told, and the portal can be used when somebody runs the context again.
+    /// Where nothing has begun: tells those who wait. The portal can be used when somebody runs the context again.
     void refuse_what_waits() noexcept;
 
-    /// What is lost or refused, and run, tells its caller so.
+    /// Runs the operations that wait: each finds that it is lost or refused, and tells its caller.
     void run_what_waits() noexcept;
 
     bool is_closing() const noexcept {
@@ -244,7 +244,8 @@ private:
         threads_.post ? std::make_shared<ThreadProbe>(std::exchange(threads_.post, nullptr))
                       : nullptr;
     bool const may_be_deserted_ = threads_.have_left && probe_;
-    // In the child of a fork: only if somebody runs the executor there as well is there anyone to wait for.
+    // The process in which the portal was made, and the last in which its executor has run something. In the child of
+    // a fork there is nobody to wait for unless the executor is run there, too.
     unsigned const made_in_ = this_process();
     std::atomic<unsigned> ran_in_{0};
     TurnGatePointer const turns_{new TurnGate};

@@ -184,8 +184,8 @@ public:
         return all;
     }
 
-    /// The task or the function whose code runs, the oldest if that is true of several. Without an id: nobody's.
-    /// Nothing is sorted for it: who only watches the loop is not to have all that compiled which sorts.
+    /// The task or the function whose code runs, the oldest if that is true of several; one without an id if there is
+    /// none. It sorts nothing, so that a program that only watches its loop does not compile what sorts.
     TaskInfo running() const {
         TaskInfo oldest{};
         auto const look_at = [&](TaskRecord const& task) {

@@ -40,8 +40,8 @@ public:
     /// It may be gone then.
     virtual void refuse(Errc reason) noexcept = 0;
 
-    /// Ends it, which has begun, without an outcome: its loop will never run it again. On any thread, while nothing
-    /// else of the loop's runs. It may be gone then.
+    /// Ends a task that has begun, without an outcome, because its loop will never run it again. On any thread, while
+    /// nothing else of the loop's runs. It may be gone then.
     virtual void lose() noexcept {}
 
     /// The label, if there is one, and the call site, in words.

@@ -51,7 +51,8 @@ struct SocketPair {
     Descriptor there;
 };
 
-/// The same one, with a number from 3 on. What is printed goes to the first three, also where a program has closed those.
+/// Gives the descriptor a number above 2. Where a program has closed one of the first three, a new descriptor gets
+/// that number, and then what the program prints.
 ///
 /// Throws: std::system_error if no descriptor is left.
 inline Descriptor above_standard(Descriptor descriptor) {

@@ -58,8 +58,9 @@ struct ResultHeader {
     Kind kind{};
 };
 
-/// A worker gets calls before it has done with those that it has. Who of both has such a call is decided here, exactly:
-/// the worker begins it, or it is withdrawn, and nobody else's call is lost with a worker that ends, or done twice.
+/// A worker is sent calls in advance, while it still does others. For each of them this decides between the two
+/// sides: either the worker begins it, or the pool withdraws it. So no call is done twice, and with a worker that
+/// ends no call is lost but those that it has begun.
 ///
 /// Memory order. Nothing is handed over by it: the call comes through the socket, and so does its result. Whoever
 /// succeeds with the compare-exchange has the call; each operation is on one word, so relaxed would do. It lies in memory

@@ -84,7 +84,8 @@ public:
         waiting_.add_first(others);
     }
 
-    /// All that no worker has begun, each with an error of its own, since their coroutines are on different threads.
+    /// Refuses all calls that no worker has begun, each with an error of its own, since their coroutines are on
+    /// different threads.
     template <class MakeError>
     void refuse(MakeError make_error, EndedCalls& ended) noexcept {
         for (auto const& worker : crew_.workers())

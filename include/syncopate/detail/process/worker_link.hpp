@@ -103,8 +103,8 @@ public:
         return false;
     }
 
-    /// Withdraws all that has not begun, oldest first, and calls `f(call)` for each. Stops at one that has begun after another
-    /// that had not ended when this was called, and returns false: then that one has ended.
+    /// Withdraws all calls behind one that has begun, oldest first, and calls `f(call)` for each. Returns false, and
+    /// stops, if the worker has begun one of them meanwhile: then the call that had begun has ended.
     template <class F>
     bool withdraw_behind(RemoteCall const& begun, F f) noexcept {
         bool is_behind = false;
@@ -235,7 +235,7 @@ private:
     std::size_t outstanding_ = 0;
     std::size_t completed_ = 0;
 
-    // first_ <= sending_ <= next_; of the one that is being sent, sent_ bytes are.
+    // first_ <= sending_ <= next_. Of the request at sending_, sent_ bytes have been sent.
     std::array<Entry, WorkerSlot::depth> entries_;
     std::uint64_t first_ = 0;
     std::uint64_t sending_ = 0;

@@ -118,7 +118,7 @@ private:
     static constexpr auto all_reads = (std::numeric_limits<std::size_t>::max)();
     static constexpr int most_vain_starts = 3;
 
-    // --- the pool's thread
+    // On the thread of the pool.
 
     void run() noexcept {
         name_this_thread(settings_.name);
@@ -222,7 +222,7 @@ private:
         crew_.set_server_lost();
     }
 
-    // --- any thread
+    // From any thread.
 
     [[noreturn]] void throw_lost() const {
         throw_worker_lost(

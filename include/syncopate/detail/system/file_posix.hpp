@@ -27,7 +27,7 @@ inline std::error_code last_file_error() noexcept {
 /// What there is under a path, or of an open file.
 class FileStatus {
 public:
-    /// Nothing, and no error, if there is nothing.
+    /// If there is nothing, exists() is false, and that is no error.
     static FileStatus of(std::filesystem::path const& path, std::error_code& error) noexcept {
         FileStatus result;
         result.exists_ = ::stat(path.c_str(), &result.status_) == 0;
@@ -50,7 +50,8 @@ private:
 
 class File {
 public:
-    /// What a file is opened for. What is made is readable by all whom the process's mask allows, or by its owner alone.
+    /// What a file is opened for, and who may read one that is made: all whom the process's mask allows, or its owner
+    /// alone.
     enum class Access : int {
         // A pipe without a writer would block, and is no regular file anyway.
         read = O_RDONLY | O_NONBLOCK,
@@ -126,7 +127,7 @@ public:
         return error;
     }
 
-    /// What comes after is written at the end.
+    /// Sets the size. What is written next goes to the end.
     std::error_code truncate(std::uint64_t size) noexcept {
         auto const end = static_cast<off_t>(size);
         bool const is_done =
@@ -134,7 +135,7 @@ public:
         return is_done ? std::error_code() : last_file_error();
     }
 
-    /// Returns where that is.
+    /// Returns the offset of the end.
     std::uint64_t seek_to_end(std::error_code& error) noexcept {
         auto const end = ::lseek(descriptor_, 0, SEEK_END);
         if (end < 0)
@@ -142,17 +143,17 @@ public:
         return static_cast<std::uint64_t>(end < 0 ? 0 : end);
     }
 
-    /// Has the bytes be on the disk. Nothing, for what has none.
+    /// Returns when the bytes are on the disk. Does nothing for a file without one, such as a pipe.
     std::error_code flush() noexcept {
         bool const is_done = ::fsync(descriptor_) == 0 || errno == EINVAL || errno == ENOTSUP;
         return is_done ? std::error_code() : last_file_error();
     }
 
-    /// Whether nobody else has it locked. It is until it is closed.
+    /// Locks the file until it is closed. Returns false if somebody else has locked it.
     bool lock() noexcept { return ::flock(descriptor_, LOCK_EX | LOCK_NB) == 0; }
 
-    /// Has the file be as open to others as the old one was, and belong to the same as far as the system lets it.
-    /// Rights of the old one's group are not for another group.
+    /// Gives the file the rights of the old one, and its owner and group as far as the system allows that. If the
+    /// group is another one, it gets no rights.
     std::error_code take_over(FileStatus const& other) noexcept {
         constexpr mode_t rights = 0777;
         constexpr mode_t rights_without_group = 0707;
@@ -183,7 +184,7 @@ private:
     int descriptor_ = -1;
 };
 
-/// In one step: who opens it meanwhile has the old file or the new one.
+/// Renames a file over another one in one step: whoever opens `path` meanwhile gets the old file or the new one.
 inline std::error_code replace_file(
     std::filesystem::path const& by, std::filesystem::path const& path) noexcept {
     return ::rename(by.c_str(), path.c_str()) == 0 ? std::error_code() : last_file_error();

@@ -34,7 +34,7 @@ inline std::error_code last_file_error() noexcept {
 /// What there is under a path, or of an open file.
 class FileStatus {
 public:
-    /// Nothing, and no error, if there is nothing.
+    /// If there is nothing, exists() is false, and that is no error.
     static FileStatus of(std::filesystem::path const& path, std::error_code& error) noexcept {
         FileStatus result;
         result.exists_ = ::_wstat64(path.c_str(), &result.status_) == 0;
@@ -67,7 +67,7 @@ public:
         append_or_make = _O_WRONLY | _O_CREAT | _O_APPEND,
         go_on = _O_RDWR | _O_CREAT,
     };
-    /// Who may read what is made, its directory says.
+    /// Without effect: its directory says who may read a file that is made.
     enum class Rights { of_all, of_owner };
 
     File() noexcept = default;
@@ -133,7 +133,7 @@ public:
         return error;
     }
 
-    /// What comes after is written at the end.
+    /// Sets the size. What is written next goes to the end.
     std::error_code truncate(std::uint64_t size) noexcept {
         auto const end = static_cast<std::int64_t>(size);
         if (int const error = ::_chsize_s(descriptor_, end); error != 0)
@@ -142,7 +142,7 @@ public:
                                                               : last_file_error();
     }
 
-    /// Returns where that is.
+    /// Returns the offset of the end.
     std::uint64_t seek_to_end(std::error_code& error) noexcept {
         auto const end = ::_lseeki64(descriptor_, 0, SEEK_END);
         if (end < 0)
@@ -150,14 +150,14 @@ public:
         return static_cast<std::uint64_t>(end < 0 ? 0 : end);
     }
 
-    /// Has the bytes be on the disk. Nothing, for what has none.
+    /// Returns when the bytes are on the disk. Does nothing for a file without one, such as a pipe.
     std::error_code flush() noexcept {
         bool const is_done = ::_commit(descriptor_) == 0 || errno == EBADF || errno == EINVAL;
         return is_done ? std::error_code() : last_file_error();
     }
 
-    /// Whether nobody else has it locked. It is until it is closed. A byte behind most files' end stands
-    /// for the file; who has locked it may write there.
+    /// Locks the file until it is closed. Returns false if somebody else has locked it. What is locked is one byte,
+    /// far behind the end of most files.
     bool lock() noexcept {
         constexpr std::int64_t far_behind = 0x7fff'0000;
         auto const here = ::_lseeki64(descriptor_, 0, SEEK_CUR);
@@ -183,7 +183,8 @@ private:
     int descriptor_ = -1;
 };
 
-/// In one step: who opens it meanwhile has the old file or the new one. Refused while somebody has the old one open.
+/// Renames a file over another one in one step: whoever opens `path` meanwhile gets the old file or the new one.
+/// Refused while somebody has the old one open.
 inline std::error_code replace_file(
     std::filesystem::path const& by, std::filesystem::path const& path) noexcept {
     constexpr unsigned long replace_and_write_through = 1 | 8;

@@ -65,8 +65,8 @@ private:
     std::atomic<unsigned> process_{nowhere};
 };
 
-/// Has an object for each process: a fork may have copied one whose lock is held, and which refers to frames of threads
-/// that are not there. Each is made by the first use, and never destroyed.
+/// Gives each process an object of its own: one that a fork has copied may have its lock held, and may refer to
+/// frames of threads that are not there. The object is made by its first use, and never destroyed.
 template <class T>
 class PerProcess {
 public:

@@ -129,8 +129,8 @@ public:
         pool_.count(1);
     }
     ~PooledCoroutine() {
-        // A coroutine that had no memory to go on with is destroyed with its task, and what the task has left behind
-        // looks for the thread.
+        // If there was no memory to resume the coroutine, it is destroyed before its task has ended. What the task
+        // has left behind must not find the thread then.
         if (caller_)
             caller_->set_thread(nullptr);
         pool_.count(-std::size_t{1});

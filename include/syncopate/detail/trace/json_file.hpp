@@ -13,8 +13,8 @@
 
 namespace syncopate::inline v0_1::detail {
 
-/// Each write puts what is new in the place of the end, and the end behind it. So the file can be read whenever the
-/// process is ended, by whatever. Not thread-safe.
+/// Each write overwrites the end of the JSON text with the new items, and puts the end behind them. So the file can
+/// be read, however and whenever the process ends. Not thread-safe.
 ///
 /// A child of fork() writes nothing, also when it destroys this: the file is its parent's.
 class JsonFile {

@@ -40,7 +40,7 @@ public:
     }
 
 private:
-    // What a process that is killed has not written.
+    // The most, in bytes and in time, that is lost with a process that is killed.
     static constexpr std::size_t buffer_size = 65536;
     static constexpr std::chrono::seconds interval{1};
 

@@ -30,9 +30,9 @@ protected:
 private:
     friend class SuspendedWaits;
 
-    /// Keeps it, also if it goes on by another's doing. Under a lock.
+    /// Keeps the object alive until go_on() has returned, although its wait may be over before that. Under a lock.
     virtual void keep() noexcept = 0;
-    /// Has it go on, and lets go of it.
+    /// Ends the wait, and what keep() began.
     virtual void go_on() noexcept = 0;
 
     void const* const address_;
@@ -41,7 +41,7 @@ private:
     bool is_listed_ = false;
 };
 
-/// What the kernel does for threads that sleep on an address, for stacks that are suspended. A wait is listed first, and
+/// Does for suspended stacks what the kernel does for threads that sleep on an address. A wait is listed first, and
 /// only then is the word marked as one on which somebody sleeps.
 ///
 /// Memory order. Who changes a word that was marked looks here afterwards. If it had the lock before the wait was

@@ -11,8 +11,8 @@ namespace syncopate::inline v0_1::detail {
 
 using Ticks = std::uint64_t;
 
-/// Goes on at the same pace whatever the processor does, on all that systems have been built with for long. Where
-/// there is no such counter, the clock.
+/// Reads the processor's counter. On every processor of today it goes on at one pace, whatever the processor's own
+/// clock does. Where there is no such counter, reads the clock.
 inline Ticks ticks_now() noexcept {
 #if defined(__x86_64__) || defined(__i386__)
     return __builtin_ia32_rdtsc();
@@ -30,7 +30,8 @@ inline Ticks ticks_between(Ticks begin, Ticks end) noexcept {
     return end > begin ? end - begin : 0;
 }
 
-/// Compares the counter with the clock, over the time since the process first asked: so the longer ago, the exacter.
+/// Finds how long a tick takes, by comparing the counter with the clock over the time since the process first asked.
+/// The longer that time, the more exact the result.
 class [[gnu::visibility("default")]] TickScale {
 public:
     /// Has the comparison begin, if it has not.

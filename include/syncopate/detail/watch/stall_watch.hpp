@@ -20,7 +20,7 @@
 
 namespace syncopate::inline v0_1::detail {
 
-/// Nothing where the option is not set. Otherwise the loop is watched until this is destroyed.
+/// Watches the loop until it is destroyed, if the option is set.
 ///
 /// A loop is blocked if a handler that was posted to it, the probe, is not called in time, and no task begins
 /// either. So a loop that is idle is woken now and then while it is watched.

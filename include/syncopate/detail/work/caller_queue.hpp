@@ -25,7 +25,7 @@ public:
         queue_.push(work);
     }
 
-    /// The same of one thread's, which could be in a function that waits for this one.
+    /// The same, where the thread may be inside a function that waits for this work.
     /// Throws: DeadlockError.
     void push_or_refuse(Work& work);
 

@@ -173,7 +173,7 @@ public:
     /// Whether a thread of the graph of waits is blocked until the work has been done.
     bool holds_up_call() const noexcept { return is_bound_ && call_ != 0; }
 
-    /// Knows who does the work, and what it does meanwhile.
+    /// Where work waits to be done: knows which functions come before it.
     class Queue {
     public:
         /// As in ResourceWait.
@@ -334,7 +334,7 @@ private:
     CallId call_ = 0;
     BlockedWorkerPointer waiting_worker_;
     WorkExecutor& work_executor_;
-    // Who looks may find the work when it has been refused: then the thread may be gone, and its executor with it.
+    // A copy: others may look at the work after its refusal, when the executor may be gone.
     char const* const thread_in_words_;
     OnCancel const on_cancel_;
     std::source_location const where_;

@@ -152,8 +152,8 @@ protected:
         detach(left_);
     }
 
-    /// The calling thread is about to end. The next to leave joins it, or wait_for_end(). Gives those that are to
-    /// be joined now, without the lock.
+    /// The calling thread is about to end. Returns those that have left before it, which the caller joins, without
+    /// the lock. The calling thread itself is joined by the next that leaves, or by wait_for_end().
     Workers take_left(Worker& worker) noexcept {
         auto const position =
             std::ranges::find(workers_, &worker, [](Worker const& other) { return &other; });
