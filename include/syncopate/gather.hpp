@@ -4,8 +4,8 @@
 #include <syncopate/asio.hpp>
 #include <syncopate/concepts.hpp>
 #include <syncopate/detail/cancellation/cancellation.hpp>
-#include <syncopate/detail/group/child.hpp>
 #include <syncopate/detail/group/nursery.hpp>
+#include <syncopate/detail/group/result_child.hpp>
 #include <syncopate/detail/task/outcome.hpp>
 #include <syncopate/detail/task/owned_or_ref.hpp>
 

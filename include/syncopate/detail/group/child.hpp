@@ -1,5 +1,4 @@
-// Child: one task of a nursery. TaskChild: the same for a task of the user's. ResultChild: one whose result
-// is awaited.
+// Child: one task of a nursery. TaskChild: the same for a task of the user's.
 #pragma once
 
 #include <syncopate/asio.hpp>
@@ -98,23 +97,6 @@ private:
     }
 
     OwnedOrRef<T> task_;
-};
-
-/// A child whose result goes to an Outcome of its supervisor's.
-template <Task T>
-class ResultChild final : public TaskChild<T> {
-public:
-    using typename TaskChild<T>::Result;
-
-    /// outcome:   stays empty if the task fails, or ends because it was cancelled.
-    ResultChild(Nursery& nursery, OwnedOrRef<T> task, Outcome<Result>& outcome)
-        : TaskChild<T>(nursery, std::move(task)), outcome_(outcome) {}
-
-    asio::awaitable<void> begin() { return this->run_task(&outcome_); }
-    void complete(std::exception_ptr error) noexcept;
-
-private:
-    Outcome<Result>& outcome_;
 };
 
 }  // namespace syncopate::inline v0_1::detail

@@ -11,8 +11,6 @@
 #include <syncopate/detail/task/caller_executor.hpp>
 #include <syncopate/detail/task/caller_link.hpp>
 #include <syncopate/detail/task/nesting.hpp>
-#include <syncopate/detail/task/outcome.hpp>
-#include <syncopate/detail/task/owned_or_ref.hpp>
 #include <syncopate/detail/task/parked_coroutine.hpp>
 #include <syncopate/detail/task/spawn.hpp>
 #include <syncopate/detail/values/current_values.hpp>
@@ -322,21 +320,6 @@ inline Child::~Child() {
 inline bool Child::is_failure(std::exception_ptr const& error) const noexcept {
     bool const was_cancelled = is_cancelled_ || nursery_->is_cancelled();
     return error && !(was_cancelled && is_cancellation(error));
-}
-
-template <Task T>
-void ResultChild<T>::complete(std::exception_ptr error) noexcept {
-    if (this->is_failure(error))
-        return this->nursery().fail(std::move(error));
-    if constexpr (std::is_void_v<Result>)
-        if (!error)
-            outcome_.emplace();
-}
-
-/// Starts a task as a child whose result goes to the outcome. A failure to start is the nursery's.
-template <Awaitable A>
-void start_task(Nursery& nursery, A&& task, Outcome<task_result_t<A>>& outcome) noexcept {
-    nursery.start_or_fail<ResultChild<A>>(OwnedOrRef<A>(std::forward<A>(task)), outcome);
 }
 
 }  // namespace syncopate::inline v0_1::detail

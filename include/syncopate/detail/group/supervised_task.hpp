@@ -5,8 +5,8 @@
 #include <syncopate/asio.hpp>
 #include <syncopate/concepts.hpp>
 #include <syncopate/detail/cancellation/cancellation.hpp>
-#include <syncopate/detail/group/child.hpp>
 #include <syncopate/detail/group/nursery.hpp>
+#include <syncopate/detail/group/result_child.hpp>
 #include <syncopate/detail/task/alarm.hpp>
 #include <syncopate/detail/task/caller_executor.hpp>
 #include <syncopate/detail/task/caller_link.hpp>

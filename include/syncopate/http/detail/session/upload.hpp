@@ -3,6 +3,7 @@
 
 #include <syncopate/detail/cancellation/cancellation.hpp>
 #include <syncopate/detail/group/nursery.hpp>
+#include <syncopate/detail/group/result_child.hpp>
 #include <syncopate/detail/task/caller_executor.hpp>
 #include <syncopate/detail/task/caller_link.hpp>
 #include <syncopate/detail/task/outcome.hpp>
