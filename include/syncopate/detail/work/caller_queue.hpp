@@ -6,6 +6,7 @@
 #include <syncopate/detail/loop/loop.hpp>
 #include <syncopate/detail/system/forks.hpp>
 #include <syncopate/detail/wait/one_shot_event.hpp>
+#include <syncopate/detail/work/queue_wait.hpp>
 #include <syncopate/detail/work/work.hpp>
 #include <syncopate/detail/work/work_queue.hpp>
 #include <syncopate/detail/work/worker_scope.hpp>
@@ -18,7 +19,7 @@
 namespace syncopate::inline v0_1::detail {
 
 /// Thread-safe. No lock is held while a function runs.
-class CallerQueue final : Work::Queue {
+class CallerQueue final : BusyThreads {
 public:
     void push(Work& work) noexcept {
         std::lock_guard const lock(mutex_);

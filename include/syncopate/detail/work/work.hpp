@@ -3,7 +3,6 @@
 
 #include <syncopate/asio.hpp>
 #include <syncopate/detail/cancellation/cancellation.hpp>
-#include <syncopate/detail/deadlock/resource_wait.hpp>
 #include <syncopate/detail/deadlock/wait_graph.hpp>
 #include <syncopate/detail/error/forced_unwind.hpp>
 #include <syncopate/detail/error/thrown_by.hpp>
@@ -19,6 +18,8 @@
 #include <syncopate/detail/task/task_id.hpp>
 #include <syncopate/detail/values/current_values.hpp>
 #include <syncopate/detail/values/task_values.hpp>
+#include <syncopate/detail/work/dependent_task.hpp>
+#include <syncopate/detail/work/queue_wait.hpp>
 #include <syncopate/error.hpp>
 #include <syncopate/event.hpp>
 #include <syncopate/on_cancel.hpp>
@@ -27,7 +28,6 @@
 
 #include <atomic>
 #include <concepts>
-#include <cstddef>
 #include <exception>
 #include <memory>
 #include <optional>
@@ -37,16 +37,6 @@
 #include <utility>
 
 namespace syncopate::inline v0_1::detail {
-
-/// A task that the function of some work runs on the loop: it is cancelled with the work.
-class DependentTask {
-public:
-    /// On the loop.
-    virtual void cancel() noexcept = 0;
-
-protected:
-    ~DependentTask() = default;
-};
 
 /// Shared by the coroutine and the thread that does the work. The coroutine waits in the Suspension.
 ///
@@ -173,17 +163,8 @@ public:
     /// Whether a thread of the graph of waits is blocked until the work has been done.
     bool holds_up_call() const noexcept { return is_bound_ && call_ != 0; }
 
-    /// Where work waits to be done: knows which functions come before it.
-    class Queue {
-    public:
-        /// As in ResourceWait.
-        virtual std::size_t holders_before(Work const& work) const noexcept = 0;
-
-    protected:
-        ~Queue() = default;
-    };
-    void enter_queue(Queue const& queue, void const* resource) noexcept {
-        queue_wait_.emplace(*this, queue, resource);
+    void enter_queue(BusyThreads const& threads, void const* resource) noexcept {
+        queue_wait_.emplace(*this, call_, threads, resource);
         BlockingWait::enter(*queue_wait_);
     }
     bool is_stuck_in_queue() const noexcept {
@@ -254,18 +235,6 @@ private:
         leave_queue();
         return true;
     }
-
-    class QueueWait final : public ResourceWait {
-    public:
-        QueueWait(Work const& work, Queue const& queue, void const* resource) noexcept
-            : ResourceWait(work.call_, resource), work_(work), queue_(queue) {}
-
-    private:
-        std::size_t holders() const noexcept override { return queue_.holders_before(work_); }
-
-        Work const& work_;
-        Queue const& queue_;
-    };
 
     void leave_queue() noexcept {
         if (queue_wait_) [[unlikely]]

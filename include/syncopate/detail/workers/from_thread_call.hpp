@@ -12,6 +12,7 @@
 #include <syncopate/detail/task/pooled_coroutine.hpp>
 #include <syncopate/detail/task/task_id.hpp>
 #include <syncopate/detail/wait/one_shot_event.hpp>
+#include <syncopate/detail/work/dependent_task.hpp>
 #include <syncopate/detail/work/work.hpp>
 #include <syncopate/detail/workers/from_thread_wait.hpp>
 #include <syncopate/error.hpp>

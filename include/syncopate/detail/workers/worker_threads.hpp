@@ -11,6 +11,7 @@
 #include <syncopate/detail/threads/thread_hooks.hpp>
 #include <syncopate/detail/wait/deadline.hpp>
 #include <syncopate/detail/wait/spin_then_sleep.hpp>
+#include <syncopate/detail/work/queue_wait.hpp>
 #include <syncopate/detail/work/work.hpp>
 #include <syncopate/detail/work/work_queue.hpp>
 #include <syncopate/detail/work/worker_scope.hpp>
@@ -35,7 +36,7 @@ namespace syncopate::inline v0_1::detail {
 /// hands over work wakes this one thread, which may still be spinning.
 class WorkerThreads final : public WorkerSet,
                             public OwnedWorkExecutor,
-                            Work::Queue,
+                            BusyThreads,
                             public std::enable_shared_from_this<WorkerThreads> {
 public:
     explicit WorkerThreads(Settings settings) : WorkerSet(std::move(settings)) {}
