@@ -83,8 +83,8 @@ public:
 
     /// Waits for a token.
     ///
-    /// Throws:    every token is held by a function of to_thread() that waits for a task which waits for another
-    ///            token, this one included, and no time limit or stop token ends that -> DeadlockError.
+    /// Throws:    every token is held by a function of to_thread() that waits for this task, or for another one
+    ///            that waits for a token, and no time limit or stop token ends such a wait -> DeadlockError.
     /// Cancel:    ends the wait by operation_aborted; no token is lost.
     /// Threads:   from a task of any loop, which need not outlive the limiter.
     /// Semantics: `anyio.CapacityLimiter.acquire`.

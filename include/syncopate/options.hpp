@@ -18,7 +18,7 @@ namespace syncopate::inline v0_1 {
 
 class WorkerPool;
 
-/// The settings of ThreadRunner, Runner and BlockingPortal. Each setter returns the object, so that
+/// The settings of ThreadRunner, Runner, BlockingPortal and GuestRunner. Each setter returns the object, so that
 /// they chain: `Options().name("db").close_timeout(2s)`; called without an argument, it reads.
 class Options {
 public:

@@ -44,8 +44,8 @@ namespace detail {
 struct LoopAccess;
 }
 
-/// The base of ThreadRunner, Runner and BlockingPortal. Code that works with each of them takes a
-/// RunnerBase&.
+/// The base of ThreadRunner, Runner, BlockingPortal and GuestRunner. Code that works with each of them
+/// takes a RunnerBase&.
 ///
 /// Its operations may be called from any thread but the loop's own, where those that block throw
 /// DeadlockError at once; so they do wherever the wait could never end. The exceptions of a task, a
@@ -335,7 +335,8 @@ public:
     }
 
     /// Leaves all contexts, newest first, cancels what still runs, and ends the loop. Calls in flight
-    /// end with Errc::runner_closed, and so does every later one. Again: nothing.
+    /// end with Errc::runner_closed, and so does every later one. Does nothing
+    /// if all has ended before.
     ///
     /// Blocks:    until everything has unwound.
     /// Throws:    what the aexit of a context threw (the first; the others go to Options::on_error).

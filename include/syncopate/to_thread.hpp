@@ -101,9 +101,8 @@ asio::awaitable<blocking_result_t<F>> offload_limited(
 /// token is given back when the function has returned, also if the task has abandoned it.
 ///
 /// limiter:   must live until the task has its token.
-/// Throws:    as run_in_executor(). Every token is held by such a function, which waits in from_thread:: or in a
-///            run() without a time limit for a task that waits for another token, through whatever else
-///            -> DeadlockError.
+/// Throws:    as run_in_executor(); as CapacityLimiter::acquire() -> DeadlockError, where the functions wait in
+///            from_thread:: or in run().
 /// Cancel:    ends the wait for the token by operation_aborted; afterwards as run_in_executor().
 /// Semantics: `anyio.to_thread.run_sync(..., limiter=limiter)`.
 template <BlockingFunction F>

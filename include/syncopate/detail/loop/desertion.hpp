@@ -1,4 +1,4 @@
-// Desertion: by this a waiting thread finds out that nobody runs a portal's io_context any more.
+// Desertion: finds out, for a thread that waits, that nobody runs a portal's io_context any more.
 #pragma once
 
 #include <syncopate/detail/deadlock/thread_probe.hpp>

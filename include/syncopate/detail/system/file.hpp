@@ -1,5 +1,5 @@
-// system::File, FileStatus: files as the system has them, by its own file: opened so that no child process inherits
-// them, written at a place, flushed, locked, and put in another one's place.
+// system::File, FileStatus, replace_file(), remove_file(): files, as each operating system has them. No process that is
+// started inherits an open one.
 #pragma once
 
 #if defined(_WIN32)

@@ -1,7 +1,7 @@
-// system::: the operating system, by one file for each. Only these files, and those named after a system beside them,
-// know which one it is.
+// Namespace system: the operating system, in one file for each, of which this header chooses one. Only these files, and
+// those beside them that are named after a system, know which one it is.
 //
-// Each system has the same names:
+// Each file has the same names:
 //
 // - AddressWait: wait() and wake_all() as the system has them for an address; void where it has none. See futex.hpp.
 // - Joining: how a thread's end is awaited with a deadline; void where the system cannot. See thread.hpp.

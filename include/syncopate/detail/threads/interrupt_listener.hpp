@@ -1,4 +1,4 @@
-// InterruptListener, DescriptorAlarm: what Ctrl-C does to those who listen, by the system's file.
+// InterruptListener: is told of Ctrl-C. DescriptorAlarm: has a loop told of it. Each operating system has its own.
 #pragma once
 
 #if defined(_WIN32)

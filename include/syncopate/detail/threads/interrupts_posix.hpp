@@ -1,5 +1,5 @@
-// InterruptListener: while one exists, the first Ctrl-C (SIGINT) makes its descriptor readable, instead of what
-// it does to the program otherwise.
+// InterruptListener: while one exists, the first Ctrl-C (SIGINT) makes its descriptor readable, and does
+// nothing else.
 #pragma once
 
 #if !defined(_WIN32)

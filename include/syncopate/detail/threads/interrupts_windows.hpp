@@ -1,5 +1,5 @@
-// InterruptListener: while one exists, the first Ctrl-C of the console sets its event, instead of what it does to the
-// program otherwise. DescriptorAlarm: calls a function on a loop once that event is set.
+// InterruptListener: while one exists, the first Ctrl-C of the console sets its event, and does nothing else.
+// DescriptorAlarm: calls a function on a loop once that event is set.
 #pragma once
 
 #if defined(_WIN32)

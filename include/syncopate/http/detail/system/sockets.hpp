@@ -1,5 +1,5 @@
-// system::SocketInput, look_at(), is_silent(), close_in_children(), connected_pair(), lookup_failure(): sockets as the
-// system has them, by its own file; and the system's functions for addresses and names.
+// system::SocketInput, look_at(), is_silent(), close_in_children(), connected_pair(), lookup_failure(): sockets, as
+// each operating system has them; and its functions for addresses and names.
 #pragma once
 
 #if defined(_WIN32)

@@ -1,4 +1,4 @@
-// system::use_trust_store(): the authorities that the system trusts, by its own file.
+// system::use_trust_store(): the authorities that the operating system trusts, as each of them keeps them.
 #pragma once
 
 #if defined(_WIN32)
