@@ -26,7 +26,8 @@ struct TaskCounts {
     std::atomic<unsigned> time_limits{0};
 };
 
-/// A thread that is blocked until a task has completed; or, of a task that is followed, that there is none.
+/// The thread that is blocked until a task has completed. For a task that is followed it stands for no thread, and
+/// tells why.
 struct BlockedThread {
     /// The call in which it is blocked; zero if no thread is.
     CallId call = 0;
@@ -38,7 +39,7 @@ struct BlockedThread {
     WorkExecutor* caller_queue = nullptr;
     /// Set if it is a worker of a pool.
     BlockedWorkerPointer worker;
-    /// Why no thread takes functions, for as long as that is so.
+    /// Where there is no caller_queue: the reason, for messages.
     char const* takes_none_because = "";
     mutable TaskCounts counts;
 };

@@ -70,7 +70,8 @@ protected:
     /// executor. Before the task is spawned.
     void set_blocked_thread(BlockedThread& thread) noexcept { blocked_thread_ = &thread; }
 
-    /// The same, where no thread is blocked on the task, and none will be: others can look what the task does.
+    /// The same, where no thread is or will be blocked on the task, so that tasks() and on_stall can tell what it
+    /// does.
     ///
     /// nobody: lasts as long as this.
     void be_followed(BlockedThread& nobody, TaskId const& task) noexcept {
