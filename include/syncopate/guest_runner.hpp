@@ -30,6 +30,7 @@ namespace syncopate::inline v0_1 {
 
 /// Runs coroutines on the thread of a host's own event loop: GLib's, Qt's, that of Win32, the main loop of a game. A
 /// thread of its own waits for input, output and timers, and does nothing else. Its operations are those of RunnerBase.
+/// What tasks do without waiting shares a turn of the host, which gets control after 0.1 ms, or when a longer step has ended.
 ///
 /// On the host's thread what blocks throws DeadlockError, unless the runner can turn the host's loop meanwhile;
 /// start_soon() and run_as_future() do not block. In a task it always does: co_await.
@@ -96,8 +97,8 @@ private:
 
         detail::LoopThreads threads{[host] { return host->may_be_here(); }, 1};
         threads.wait_for_this_one = [host] { return host->is_here(); };
-        threads.post = [executor](detail::ThreadProbe::Handler handler) {
-            executor.execute(std::move(handler));
+        threads.post = [host](detail::ThreadProbe::Handler handler) {
+            host->execute(std::move(handler));
         };
         auto loop = detail::PortalLoop::create(executor, std::move(options), std::move(threads));
         host->set_callbacks({

@@ -173,6 +173,34 @@ TEST_CASE("With a turn of the host a blocking call on its thread turns its loop"
     CHECK(code_of([&] { guest.run(twice(1)); }) == Errc::runner_closed);
 }
 
+TEST_CASE("The steps of a task share the turns of the host, which is soon asked again") {
+    Host host;
+    int posts = 0;
+    GuestRunner guest(
+        [&, post = host.poster()](std::function<void()> function) {
+            ++posts;
+            post(std::move(function));
+        },
+        [&] { host.turn(); });
+    guest.run([]() -> asio::awaitable<void> {
+        for (int i = 0; i < 1000; ++i)
+            co_await asio::post(asio::use_awaitable);
+    });
+    CHECK(posts < 500);
+
+    bool is_over = false;
+    bool has_had_its_turn = false;
+    guest.start_soon([&]() -> asio::awaitable<void> {
+        while (!is_over)
+            co_await asio::post(asio::use_awaitable);
+    });
+    host.turn();  // the task goes on for as long as it is let
+    host.post([&] { has_had_its_turn = true; });
+    host.turn_until([&] { return has_had_its_turn; });
+    is_over = true;
+    guest.close();
+}
+
 TEST_CASE(
     "A guest that is destroyed on its host's thread does not wait, and unwinds as the host goes on") {
     Host host;

@@ -25,7 +25,7 @@ namespace syncopate::inline v0_1::detail {
 /// Shared by all that may still be on its way to the host.
 ///
 /// Memory order. The host's own queue hands the functions over. The marks tell a thread what it is, which it has written
-/// itself or has nothing to do with.
+/// itself or has nothing to do with. What comes next belongs to the thread that is inside, and nobody else looks at it.
 class GuestHost : public std::enable_shared_from_this<GuestHost> {
 public:
     using Function = std::function<void()>;
@@ -53,22 +53,21 @@ public:
     void execute(F&& f) noexcept {
         if (is_closed())
             return drop(std::forward<F>(f));  // the host may be gone
-        using Posted = Step<std::decay_t<F>>;
-        std::shared_ptr<Posted> step;
-        for (int tries = 0;; ++tries) {
-            try {
-                if (!step)
-                    step = std::make_shared<Posted>(shared_from_this(), std::forward<F>(f));
-                return post_([step] { step->run(); });
-            } catch (std::bad_alloc const&) {
-                if (tries == tries_without_memory)
-                    return end(std::current_exception());  // with it the step, if there is one
-                std::this_thread::sleep_for(std::chrono::milliseconds(1));
-            } catch (...) {
-                return end(std::current_exception());
-            }
-        }
+        if (auto step = make_step(std::forward<F>(f)))
+            post(std::move(step));
     }
+
+    /// The same for what a function leaves behind that the host has called: it comes next, and takes no turn of the host,
+    /// until slice has passed since the host has called the function.
+    template <class F>
+    void execute_next(F&& f) noexcept {
+        if (inside_.load(std::memory_order_relaxed) != this_thread() || next_ || is_closed())
+            return execute(std::forward<F>(f));
+        next_ = make_step(std::forward<F>(f));
+    }
+
+    /// Short for whoever looks at the host's window; long beside a turn of the host, which takes microseconds.
+    static constexpr std::chrono::microseconds slice{100};
 
     /// Because it does not call anything any more, though it has dropped nothing. Returns false if it is in a function.
     bool end_silent(std::exception_ptr why) noexcept {
@@ -94,45 +93,112 @@ public:
     }
 
 private:
-    template <class F>
+    /// A function on its way to the host.
     struct Step {
-        Step(std::shared_ptr<GuestHost> the_host, F&& f)
-            : host(std::move(the_host)), function(std::move(f)) {}
-        Step(std::shared_ptr<GuestHost> the_host, F const& f)
-            : host(std::move(the_host)), function(f) {}
+        explicit Step(std::shared_ptr<GuestHost> the_host) noexcept : host(std::move(the_host)) {}
         Step(Step const&) = delete;
         Step& operator=(Step const&) = delete;
-        ~Step() {
+        virtual ~Step() = default;
+        virtual void call() = 0;
+
+        std::shared_ptr<GuestHost> const host;
+        // The strand of a function belongs to it. The host may keep the function for long.
+        std::shared_ptr<asio::io_context> const context = host->callbacks_.context.lock();
+    };
+
+    template <class F>
+    struct StepOf final : Step {
+        StepOf(std::shared_ptr<GuestHost> the_host, F&& f)
+            : Step(std::move(the_host)), function(std::move(f)) {}
+        StepOf(std::shared_ptr<GuestHost> the_host, F const& f)
+            : Step(std::move(the_host)), function(f) {}
+        ~StepOf() override {
             if (!function)
                 return;
-            host->close();
-            static_cast<void>(host->turns_->shut());  // what comes later is not called
-            host->drop(std::move(*function));
+            this->host->close();
+            static_cast<void>(this->host->turns_->shut());  // what comes later is not called
+            this->host->drop(std::move(*function));
         }
 
-        void run() {
-            auto const gate = host->turns_;
+        void call() override {
+            auto const gate = this->host->turns_;
             if (!function || !gate->enter())
                 return;
             struct Inside {
                 TurnGate& gate;
                 ~Inside() { gate.leave(); }
             } const inside{*gate};
-            host->thread_.store(this_thread(), std::memory_order_relaxed);
+            this->host->thread_.store(this_thread(), std::memory_order_relaxed);
             auto called = std::move(*function);
             function.reset();
             try {
                 std::move(called)();
             } catch (...) {
-                host->callbacks_.report(std::current_exception());
+                this->host->callbacks_.report(std::current_exception());
             }
         }
 
-        std::shared_ptr<GuestHost> const host;
-        // The strand of a function belongs to it. The host may keep the function for long.
-        std::shared_ptr<asio::io_context> const context = host->callbacks_.context.lock();
         std::optional<F> function;
     };
+
+    /// One function that the host calls. What it has left behind when its time is over is posted.
+    class Turn {
+    public:
+        explicit Turn(GuestHost& host) noexcept
+            : host_(host), outer_(host.inside_.exchange(this_thread(), std::memory_order_relaxed)) {
+        }
+        Turn(Turn const&) = delete;
+        Turn& operator=(Turn const&) = delete;
+        ~Turn() {
+            host_.inside_.store(outer_, std::memory_order_relaxed);
+            if (auto step = std::exchange(host_.next_, nullptr))
+                host_.post(std::move(step));
+        }
+
+        void call(Step& first) {
+            first.call();
+            while (host_.next_ && std::chrono::steady_clock::now() < end_) {
+                auto const step = std::exchange(host_.next_, nullptr);
+                step->call();
+            }
+        }
+
+    private:
+        GuestHost& host_;
+        std::uint64_t const outer_;  // that of a turn in which the host's loop is turned
+        std::chrono::steady_clock::time_point const end_ = std::chrono::steady_clock::now() + slice;
+    };
+
+    /// Returns null if there is no memory for it: then the host has ended.
+    template <class F>
+    std::shared_ptr<Step> make_step(F&& f) noexcept {
+        std::shared_ptr<Step> step;
+        with_memory([&] {
+            step =
+                std::make_shared<StepOf<std::decay_t<F>>>(shared_from_this(), std::forward<F>(f));
+        });
+        return step;
+    }
+
+    void post(std::shared_ptr<Step> step) noexcept {
+        with_memory([&] { post_([step] { Turn(*step->host).call(*step); }); });
+    }
+
+    /// Tries for a while if there is no memory.
+    template <class F>
+    void with_memory(F const& f) noexcept {
+        for (int tries = 0;; ++tries) {
+            try {
+                return f();
+            } catch (std::bad_alloc const&) {
+                if (tries == tries_without_memory)
+                    return end(std::current_exception());
+                std::this_thread::sleep_for(std::chrono::milliseconds(1));
+            } catch (...) {
+                return end(std::current_exception());
+            }
+        }
+    }
 
     /// A number that no other thread ever has. The system gives the id of a host's thread that has ended to another one.
     [[gnu::noinline]] static std::uint64_t this_thread() noexcept {
@@ -166,6 +232,8 @@ private:
     Callbacks callbacks_;
     std::uint64_t const made_on_ = this_thread();
     std::atomic<std::uint64_t> thread_{0};
+    std::atomic<std::uint64_t> inside_{0};  // the thread that calls a function of ours
+    std::shared_ptr<Step> next_;            // that thread's
     std::atomic<bool> is_open_{true};
     TurnGatePointer const turns_{new TurnGate};  // the way into what the host was given
 };
@@ -180,7 +248,7 @@ public:
 
     template <class F>
     void execute(F&& f) const noexcept {
-        host_->execute(std::forward<F>(f));
+        host_->execute_next(std::forward<F>(f));
     }
 
     asio::execution_context& query(asio::execution::context_t) const noexcept {
