@@ -1,4 +1,4 @@
-// Makes the unit that includes it the one in which what is no template is compiled.
+// Included by the one unit that compiles the functions which are no templates.
 #pragma once
 
 #ifndef SYNCOPATE_SEPARATE_COMPILATION

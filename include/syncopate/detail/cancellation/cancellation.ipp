@@ -1,4 +1,4 @@
-// How operations say that they were cancelled.
+// The functions by which operations say that they were cancelled.
 #pragma once
 
 #include <syncopate/asio.hpp>

@@ -3,7 +3,7 @@
 
 #include <syncopate/asio.hpp>
 #include <syncopate/detail/cancellation/cancellation.hpp>
-#include <syncopate/detail/channel/channel_core.hpp>
+#include <syncopate/detail/channel/channel_state.hpp>
 #include <syncopate/detail/channel/channel_turns.hpp>
 #include <syncopate/detail/intrusive_pointer.hpp>
 #include <syncopate/detail/wait/deadline.hpp>

@@ -1,4 +1,4 @@
-// Loop: base of ThreadLoop, CallerLoop and PortalLoop, and all that those who call into a loop know of it.
+// Loop: base of ThreadLoop, CallerLoop and PortalLoop, and the interface for all who call into a loop.
 #pragma once
 
 #include <syncopate/asio.hpp>

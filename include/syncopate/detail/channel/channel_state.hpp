@@ -1,4 +1,4 @@
-// ChannelCore: the items of a channel, and its lock. ChannelThread, ChannelTask: a thread and a coroutine that wait
+// ChannelState: the turns of a channel, and its lock. ChannelThread, ChannelTask: a thread and a coroutine that wait
 // for their turn.
 #pragma once
 
