@@ -37,10 +37,10 @@ concept GeneratorItem = std::is_object_v<T> && !std::is_array_v<T> && !std::is_c
 ///     use(*chunk);
 /// ```
 ///
-/// The body may `co_yield` a T, and `co_await` any `asio::awaitable`, any Asio operation with
-/// `asio::deferred` (with the results of `use_awaitable`), another library's awaitable as as_awaitable() takes
-/// it, and `asio::this_coro::executor`, `cancellation_state`, `reset_cancellation_state()` and `throw_if_cancelled()`. It runs in the task that
-/// awaits anext(), as a function that the task calls would, and so has that task's executor and
+/// The body may `co_yield` a T, and `co_await` any `asio::awaitable`, any Asio operation with `asio::deferred` (with
+/// the results of `use_awaitable`), another library's awaitable as as_awaitable() takes it, and
+/// `asio::this_coro::executor`, `cancellation_state`, `reset_cancellation_state()` and `throw_if_cancelled()`. It
+/// runs in the task that awaits anext(), as a function that the task calls would, and so has that task's executor and
 /// cancellation state.
 ///
 /// Nothing of the body runs before the first anext(). Parameters are kept in the coroutine's frame: take

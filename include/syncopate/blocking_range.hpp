@@ -40,12 +40,12 @@ struct ReadAhead {
 ///            its end. The runner is closed -> Errc::runner_closed. On the loop's own thread ->
 ///            DeadlockError.
 /// Threads:   one at a time, any but the loop's own.
-/// Semantics: `wrap_iter` of the article. Items that were read ahead are dropped when the range is destroyed
-///            or the runner closed, but for those of an AsyncGenerator that is an lvalue: it gets them back, and
-///            another range over it goes on from there. That an iterable which is an lvalue and has no aclose()
-///            loses items is reported to Options::on_error. If the runner is closed first, an AsyncGenerator and an iterable that is
-///            read ahead have been cleaned up on the loop; another iterable is destroyed with the range,
-///            without aclose.
+/// Semantics: `wrap_iter` of the article. Items that were read ahead are dropped when the range is destroyed or the
+///            runner closed, but for those of an AsyncGenerator that is an lvalue: it gets them back, and another
+///            range over it goes on from there. That an iterable which is an lvalue and has no aclose() loses items
+///            is reported to Options::on_error. If the runner is closed first, an AsyncGenerator and an iterable that
+///            is read ahead have been cleaned up on the loop; another iterable is destroyed with the range, without
+///            aclose.
 template <class T>
 class [[nodiscard]] BlockingRange : public std::ranges::view_base {
     // Not in the range itself, so that iterators stay valid when the range is moved.

@@ -39,8 +39,8 @@ concept Serializable = detail::is_serializable<std::remove_cv_t<T>>;
 template <class F>
 concept PlainFunction = requires { typename detail::SignatureOf<F>::Result; };
 
-/// Each parameter is Serializable, default-constructible and movable. It is no reference to what the function could change, since
-/// that would be a copy.
+/// Each parameter is Serializable, default-constructible and movable. It is no reference to what the function could
+/// change, since that would be a copy.
 template <class F>
 concept SerializableParameters =
     detail::SignatureOf<F>::has_serializable_parameters && !detail::SignatureOf<F>::has_output;
@@ -77,8 +77,8 @@ public:
                                  : (std::max)(std::thread::hardware_concurrency(), 1U);
     }
 
-    /// How many functions one process calls before another takes its place, which bounds what they leak. Zero, the default: any
-    /// number.
+    /// How many functions one process calls before another takes its place, which bounds what they leak. Zero, the
+    /// default: any number.
     ProcessPoolOptions& max_tasks_per_worker(std::size_t value) {
         max_tasks_per_worker_ = value;
         return *this;
@@ -99,19 +99,20 @@ std::shared_ptr<WorkerProcesses> const& processes_of(ProcessPool const& pool) no
 
 /// Processes that call functions for coroutines, see run_in_executor(): functions that may crash, leak, or never end.
 ///
-/// A process is made when there is work and none is idle. Work beyond the maximum waits, first come, first served. A process is a
-/// fork of this program as it was when the first pool was made, or prepare() was called: it has the values that global
-/// variables had then, and no other descriptor than the program's output and error output.
+/// A process is made when there is work and none is idle. Work beyond the maximum waits, first come, first served. A
+/// process is a fork of this program as it was when the first pool was made, or prepare() was called: it has the
+/// values that global variables had then, and no other descriptor than the program's output and error output.
 ///
-/// A process that ends by itself, or is killed, takes the one call with it that it had begun; another process takes its place.
+/// A process that ends by itself, or is killed, takes the one call with it that it had begun; another process takes
+/// its place.
 ///
 /// In the child of a fork, a pool that was made before it throws Errc::forked, and its destructor does nothing.
 ///
-/// Blocks:    the destructor kills what runs, whose calls fail with Errc::runner_closed, and waits until all processes have ended.
-///            To wait for what runs, close() the pool first.
+/// Blocks:    the destructor kills what runs, whose calls fail with Errc::runner_closed, and waits until all
+///            processes have ended. To wait for what runs, close() the pool first.
 /// Threads:   every member from any thread. Any number of loops may share a pool.
-/// Semantics: `concurrent.futures.ProcessPoolExecutor`; but a crash breaks one call and not the pool, a call that runs can be
-///            cancelled, and the processes are made early.
+/// Semantics: `concurrent.futures.ProcessPoolExecutor`; but a crash breaks one call and not the pool, a call that
+///            runs can be cancelled, and the processes are made early.
 class ProcessPool {
 public:
     /// The settings of a pool.
@@ -143,16 +144,17 @@ public:
         processes_->close(detail::WorkerProcesses::Running::killed, detail::no_deadline);
     }
 
-    /// Makes the small process from which the workers of all pools are forked, and keeps it as long as this program runs: from then
-    /// on pools can be made at any time, also when the program has threads. Called at the beginning of main(). A second time it does
-    /// nothing.
+    /// Makes the small process from which the workers of all pools are forked, and keeps it as long as this program
+    /// runs: from then on pools can be made at any time, also when the program has threads. Called at the beginning
+    /// of main(). A second time it does nothing.
     ///
-    /// Throws:    std::system_error with std::errc::operation_not_permitted if the program has threads already, with a text that
-    ///            says what to do: the locks that they hold would stay locked in the new process. std::system_error if the system
-    ///            has no process or descriptor to give.
+    /// Throws:    std::system_error with std::errc::operation_not_permitted if the program has threads already, with
+    ///            a text that says what to do: the locks that they hold would stay locked in the new process.
+    ///            std::system_error if the system has no process or descriptor to give.
     static void prepare() { detail::ProcessServer::keep(); }
 
-    /// Refuses the calls that have not begun, and all that come later, with Errc::runner_closed. A second time it only waits.
+    /// Refuses the calls that have not begun, and all that come later, with Errc::runner_closed. A second time it
+    /// only waits.
     ///
     /// Blocks:    until the functions that run have returned, and all processes have ended.
     void close() {
@@ -245,17 +247,19 @@ asio::awaitable<R> call_in_process(
 /// ```
 ///
 /// pool:      need not live until the function has returned.
-/// function:  a function of this program, or of a library that was loaded when the pool was prepared; or a lambda that captures
-///            nothing. It may call anything, also runners of its own: the process has one thread, and nothing else to do.
+/// function:  a function of this program, or of a library that was loaded when the pool was prepared; or a lambda
+///            that captures nothing. It may call anything, also runners of its own: the process has one thread, and
+///            nothing else to do.
 /// args:      one for each parameter. They are converted to the parameters' types and written here and now.
-/// Throws:    std::runtime_error with the text of what the function throws. The process has ended -> Errc::worker_lost, with the
-///            signal or the status in its text. The pool is closed, or killed -> Errc::runner_closed. The function's library is
-///            not in the workers -> std::system_error with std::errc::operation_not_permitted, at once. No process can be
-///            made -> std::system_error.
-/// Cancel:    a function that has not begun is not called, and the task goes on at once. One that runs is killed with its process,
-///            and with what that has started; then the task ends by operation_aborted.
+/// Throws:    std::runtime_error with the text of what the function throws. The process has ended ->
+///            Errc::worker_lost, with the signal or the status in its text. The pool is closed, or killed ->
+///            Errc::runner_closed. The function's library is not in the workers -> std::system_error with
+///            std::errc::operation_not_permitted, at once. No process can be made -> std::system_error.
+/// Cancel:    a function that has not begun is not called, and the task goes on at once. One that runs is killed with
+///            its process, and with what that has started; then the task ends by operation_aborted.
 /// Threads:   in a coroutine whose executor runs one handler at a time. The coroutine goes on there.
-/// Semantics: `loop.run_in_executor` with a ProcessPoolExecutor; cancellation as in `anyio.to_process.run_sync(cancellable=True)`.
+/// Semantics: `loop.run_in_executor` with a ProcessPoolExecutor; cancellation as in
+///            `anyio.to_process.run_sync(cancellable=True)`.
 template <PlainFunction F, class... Args>
     requires SerializableParameters<F> && SerializableResult<F> && TakesArguments<F, Args...>
 asio::awaitable<detail::RemoteResult<F>> run_in_executor(

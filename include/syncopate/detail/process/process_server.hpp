@@ -152,8 +152,8 @@ private:
         return fresh;
     }
 
-    /// A fork copies the thread that forks, and what the others held at that moment stays locked for ever. The kernel counts a
-    /// thread for a moment after it has been joined.
+    /// A fork copies the thread that forks, and what the others held at that moment stays locked for ever. The kernel
+    /// counts a thread for a moment after it has been joined.
     static void refuse_threads() {
         using namespace std::chrono_literals;
         auto threads = count_threads();

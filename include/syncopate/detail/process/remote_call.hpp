@@ -27,8 +27,8 @@ class RemoteCalls {
 public:
     /// On the call's loop. Throws: what the call fails with.
     virtual void submit(RemoteCall& call) = 0;
-    /// On the call's loop. If nobody has begun it, it is not called, and goes on at once; otherwise it does so when its worker has
-    /// been killed.
+    /// On the call's loop. If nobody has begun it, it is not called, and goes on at once; otherwise it does so when
+    /// its worker has been killed.
     virtual void cancel(RemoteCall& call) noexcept = 0;
     /// The same, and the call does not go on.
     virtual void abandon(RemoteCall& call) noexcept = 0;

@@ -32,8 +32,9 @@
 
 namespace syncopate::inline v0_1::detail {
 
-/// Finds out which function serialize() a type has. Boost has one for every type, which calls a member function and fails inside
-/// where there is none. Beside one that is as general, only those win that somebody has written for the type.
+/// Finds out which function serialize() a type has. Boost has one for every type, which calls a member function and
+/// fails inside where there is none. Beside one that is as general, only those win that somebody has written for the
+/// type.
 namespace serialization_probe {
 
 struct Archive {};

@@ -68,8 +68,8 @@ public:
 private:
     using Clock = std::chrono::steady_clock;
 
-    /// A pool. When it has closed its end, its workers are killed, and then the other end is closed. Nobody waits for a pool that
-    /// does not listen: it may be waiting for this process, and the other pools would wait, too.
+    /// A pool. When it has closed its end, its workers are killed, and then the other end is closed. Nobody waits for
+    /// a pool that does not listen: it may be waiting for this process, and the other pools would wait, too.
     struct Session {
         explicit Session(Descriptor its_socket) noexcept : socket(std::move(its_socket)) {}
         Descriptor socket;
@@ -104,8 +104,8 @@ private:
         return Descriptor(socket);
     }
 
-    /// No input, and no output where the program has none: the next socket would have its number, and what a function prints would
-    /// go there.
+    /// No input, and no output where the program has none: the next socket would have its number, and what a function
+    /// prints would go there.
     static void replace_standard_descriptors() noexcept {
         int const nothing = ::open("/dev/null", O_RDWR);
         for (int const number : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {

@@ -15,8 +15,8 @@
 
 namespace syncopate::inline v0_1::detail {
 
-/// A call goes to a worker that is idle or can be made, and otherwise waits. Each worker is given some calls in advance, as long as
-/// others wait. A worker that has nothing to do gets those back that another one has not begun.
+/// A call goes to a worker that is idle or can be made, and otherwise waits. Each worker is given some calls in
+/// advance, as long as others wait. A worker that has nothing to do gets those back that another one has not begun.
 ///
 /// Under the pool's lock.
 class WorkDistribution {
@@ -61,8 +61,8 @@ public:
         dispatch(ended);
     }
 
-    /// The worker has ended: what it had begun ends with it, and the rest goes to others. But a call that no worker lives long
-    /// enough to begin ends, too, after so many of them.
+    /// The worker has ended: what it had begun ends with it, and the rest goes to others. But a call that no worker
+    /// lives long enough to begin ends, too, after so many of them.
     void settle(
         WorkerLink& worker,
         std::exception_ptr const& error,
@@ -132,8 +132,8 @@ private:
         }
     }
 
-    /// Returns null if that fails. Where there is no other worker, nobody would ever do the oldest call, which fails with the
-    /// reason.
+    /// Returns null if that fails. Where there is no other worker, nobody would ever do the oldest call, which fails
+    /// with the reason.
     WorkerLink* try_make(EndedCalls& ended) noexcept {
         try {
             return &crew_.make();
@@ -144,8 +144,8 @@ private:
         }
     }
 
-    /// Where a worker could begin a call at once, takes one back from another that is busy with the call before. Returns whether
-    /// it did.
+    /// Where a worker could begin a call at once, takes one back from another that is busy with the call before.
+    /// Returns whether it did.
     bool take_back() noexcept {
         if (!find_idle() && !crew_.can_make())
             return false;

@@ -90,8 +90,8 @@ public:
         tell_server(ServerMessage::Kind::expect_end, worker);
     }
 
-    /// Calls `on_end(worker, message)` for each that has ended; it is not one of workers() any more. Returns false at the end of the
-    /// session: then none of them lives.
+    /// Calls `on_end(worker, message)` for each that has ended; it is not one of workers() any more. Returns false at
+    /// the end of the session: then none of them lives.
     template <class OnEnd>
     bool listen_to_server(OnEnd on_end) noexcept {
         for (;;) {

@@ -76,8 +76,8 @@ public:
         }
     }
 
-    /// Takes what has come, in so many reads at most, and calls `on_result(call, kind, bytes)` for each result. If the worker
-    /// is_senseless() then, it has to be killed.
+    /// Takes what has come, in so many reads at most, and calls `on_result(call, kind, bytes)` for each result. If
+    /// the worker is_senseless() then, it has to be killed.
     template <class OnResult>
     void receive(std::size_t reads, OnResult on_result) noexcept {
         results_.read(reads, [&](ResultHeader::Kind kind, Bytes result) noexcept {
@@ -144,7 +144,8 @@ public:
         return {};
     }
 
-    /// The process has ended, and what it has sent was received: calls `f(call, has_begun)` for what it has left, oldest first.
+    /// The process has ended, and what it has sent was received: calls `f(call, has_begun)` for what it has left,
+    /// oldest first.
     template <class F>
     void settle(F f) noexcept {
         for (; first_ != next_; ++first_) {

@@ -33,8 +33,8 @@
 
 namespace syncopate::inline v0_1::detail {
 
-/// The thread that submits a call sends it, if a worker can begin it at once. A thread of the pool's own receives the results, hears
-/// of the ends of workers, and gives them more to do.
+/// The thread that submits a call sends it, if a worker can begin it at once. A thread of the pool's own receives the
+/// results, hears of the ends of workers, and gives them more to do.
 ///
 /// Everything is under one lock.
 class WorkerProcesses final : public RemoteCalls {
