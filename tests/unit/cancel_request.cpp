@@ -5,9 +5,11 @@
 #include "support/loops.hpp"
 #include "support/tasks.hpp"
 #include <syncopate/capacity_limiter.hpp>
+#include <syncopate/channel.hpp>
 #include <syncopate/error.hpp>
 #include <syncopate/gather.hpp>
 #include <syncopate/task_group.hpp>
+#include <syncopate/thread_runner.hpp>
 #include <syncopate/timeout.hpp>
 #include <syncopate/to_thread.hpp>
 
@@ -21,6 +23,7 @@
 #include <boost/asio/compose.hpp>
 #include <boost/asio/defer.hpp>
 #include <boost/asio/deferred.hpp>
+#include <boost/asio/experimental/channel.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
@@ -226,6 +229,79 @@ LOOP_TEST_CASE(
     }));
     CHECK(others_go_on([]() -> asio::awaitable<void> {
         co_await syncopate::gather(asio::post(asio::use_awaitable));
+    }));
+}
+
+namespace {
+
+/// Makes an operation that is done when it begins, so that no turn is left in which it could be cancelled.
+template <class Token>
+std::function<asio::awaitable<void>()> receives_at_once(Token token) {
+    using Channel = asio::experimental::channel<void(boost::system::error_code, int)>;
+    return [token, channel = std::shared_ptr<Channel>()]() mutable -> asio::awaitable<void> {
+        if (!channel)
+            channel = std::make_shared<Channel>(co_await this_coro::executor, 1);
+        channel->try_send(boost::system::error_code(), 1);
+        co_await channel->async_receive(token);
+    };
+}
+
+/// Awaits what is always there, and nothing else.
+template <class Token>
+asio::awaitable<void> receive_for_ever(Token token) {
+    using Channel = asio::experimental::channel<void(boost::system::error_code, int)>;
+    Channel channel(co_await this_coro::executor, 1);
+    for (;;) {
+        channel.try_send(boost::system::error_code(), 1);
+        co_await channel.async_receive(token);
+    }
+}
+
+/// The same with a coroutine for each, which has an end of its own.
+asio::awaitable<void> receive_in_steps() {
+    for (auto step = receives_at_once(asio::deferred);;)
+        co_await step();
+}
+
+/// Waits until a task has been asked so often that it has been seen what it is.
+bool others_go_on_later(std::function<asio::awaitable<void>()> attempt) {
+    AnyLoop loop;
+    std::atomic<bool> enough = false;
+    std::jthread const culprit(
+        [&] { code_of([&] { loop.runner.run_for(1ms, try_for_ever(enough, attempt)); }); });
+    std::this_thread::sleep_for(400ms);
+    bool const went_on = loop.runner.run(twice_later(21)) == 42;
+    enough = true;
+    return went_on;
+}
+
+}  // namespace
+
+LOOP_TEST_CASE("A cancelled task ends where each operation is done at once", EveryLoop) {
+    AnyLoop loop;
+    auto const ended_by = [&](asio::awaitable<void> task) {
+        return code_of([&] { loop.runner.run_for(1ms, std::move(task)); });
+    };
+    CHECK(ended_by(receive_for_ever(asio::use_awaitable)) == Errc::timed_out);
+    CHECK(ended_by(receive_in_steps()) == Errc::timed_out);
+}
+
+TEST_CASE("A cancelled task whose own operations are done at once ends after some seconds") {
+    syncopate::ThreadRunner runner;
+    CHECK(
+        code_of([&] { runner.run_for(1ms, receive_for_ever(asio::deferred)); }) == Errc::timed_out);
+}
+
+LOOP_TEST_CASE(
+    "A cancelled task that tries again what is done at once leaves the loop to others",
+    TurningLoops) {
+    CHECK(others_go_on_later(receives_at_once(asio::use_awaitable)));
+    CHECK(others_go_on_later(receives_at_once(asio::deferred)));
+    syncopate::Channel<int> channel(1);
+    CHECK(others_go_on_later([&]() -> asio::awaitable<void> {
+        int item = 1;
+        static_cast<void>(channel.try_send(item));
+        static_cast<void>(co_await channel.async_receive());
     }));
 }
 

@@ -19,6 +19,8 @@ namespace syncopate::inline v0_1::detail {
 /// - A coroutine that goes on after it was cancelled begins what it awaits, which is cancelled a turn of the
 ///   loop later. So everybody else on the loop goes on, too.
 /// - Where it awaits nothing but posts, which cannot be cancelled, a later one throws, and then others.
+/// - Where all that it awaits is done before it can be cancelled, such as reads of what has already come, one throws
+///   now and then.
 /// - Where it awaits only other things that cannot be cancelled, each later co_await throws.
 /// - A coroutine that has reset its cancellation state has dealt with the request.
 ///
@@ -52,6 +54,9 @@ public:
     /// wait is over, nothing is repeated: of many tasks that wait for one another, only the innermost has to hear.
     static Repetition* stay_without_throwing(CoroutineBottom const* bottom) noexcept;
     static void go_on(Repetition& repetition) noexcept;
+
+    /// In the handler of a cancellation: it ends the wait, soon or now.
+    static void be_trusted() noexcept;
 
 private:
     friend class FiberLocals;

@@ -13,6 +13,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <exception>
 #include <memory>
 #include <utility>
 
@@ -41,10 +42,9 @@ public:
         if (throws_)
             coroutine.set_throws(false);
         coroutine.forget_suspension();
-        if (coroutine.awaits_cancellable()) {
+        if (coroutine.awaits_cancellable())
             has_awaited_cancellable_ = true;
-            in_vain_ = 0;
-        }
+        is_trusted_ = false;
         struct Delivering {
             explicit Delivering(Repetition& self) noexcept
                 : outer(std::exchange(*delivering(), &self)) {}
@@ -78,6 +78,8 @@ public:
         bottom_ = nullptr;
         timer_.cancel();
     }
+
+    void be_trusted() noexcept { is_trusted_ = true; }
 
 private:
     using milliseconds = std::chrono::milliseconds;
@@ -116,14 +118,69 @@ private:
             return;
         if (!has_reached_)
             return deliver_again();
-        if (!throws_ || !coroutine.has_suspended())
+        if (!throws_)
             return;
+        if (!coroutine.has_suspended())
+            return has_waited(coroutine);
+        if (coroutine.take_back(std::exchange(thrown_, nullptr)))
+            could_not_throw(coroutine);
         if (coroutine.awaits_cancellable())
-            return deliver_again();
+            return has_begun_another_wait(coroutine);
+        watched_ = 0;
         coroutine.forget_suspension();
         // A coroutine that awaits by turns what can be cancelled and what cannot is found at either by chance.
         if (++in_vain_ >= (has_awaited_cancellable_ ? many_in_vain : quick_repetitions))
             throw_in(coroutine);
+    }
+
+    // What completes at once, such as a read of what has already come, cannot be cancelled any more when a turn has
+    // passed. So every other wait is left alone for some turns: does it end by itself?
+
+    void has_begun_another_wait(CoroutineState coroutine) noexcept {
+        if (count_ >= quick_repetitions && watched_ == 0) {
+            coroutine.forget_suspension();
+            return watch();
+        }
+        if (watched_ > 1)
+            throws_failed_ = 0;  // a timer, for instance
+        watched_ = 0;
+        deliver_again();
+        if (is_trusted_)
+            in_vain_ = throws_failed_ = 0;
+        else if (++in_vain_ >= some_in_vain && bottom_ && !coroutine.has_suspended())
+            throw_when_done(coroutine);
+    }
+
+    void has_waited(CoroutineState coroutine) noexcept {
+        if (watched_ == 0)
+            return;
+        if (watched_ < turns_to_watch)
+            return watch();
+        watched_ = in_vain_ = throws_failed_ = 0;
+        if (coroutine.awaits_cancellable())
+            deliver_again();
+    }
+
+    void watch() noexcept {
+        ++watched_;
+        timer_.cancel();  // which calls repeat() at the next turn
+    }
+
+    /// The operation completes, but the innermost coroutine around it ends with this error.
+    void throw_when_done(CoroutineState coroutine) noexcept {
+        in_vain_ = 0;
+        thrown_ = cancellation_error();
+        if (!thrown_)
+            return;  // without memory: at another turn
+        coroutine.throw_at_end(thrown_);
+        timer_.cancel();
+    }
+
+    /// The innermost coroutine was the task's own, which goes on. If it has been so for some seconds, each later co_await
+    /// throws: one that catches that, too, spins from now on.
+    void could_not_throw(CoroutineState coroutine) noexcept {
+        if (++throws_failed_ >= many_failed)
+            coroutine.set_throws(true);
     }
 
     /// One that throws at each co_await would spin if it caught that and awaited again. So a post throws once,
@@ -131,7 +188,7 @@ private:
     static void throw_in(CoroutineState coroutine) noexcept {
         try {
             if (coroutine.awaits_post())
-                return coroutine.throw_from_post(cancellation_error());
+                return coroutine.throw_at_end(cancellation_error());
         } catch (...) {
             return;  // without memory: at another turn
         }
@@ -149,12 +206,17 @@ private:
     /// The coroutine has dealt with the request.
     void stop() noexcept {
         is_waiting_ = false;
+        CoroutineState coroutine(*bottom_);
+        coroutine.take_back(std::exchange(thrown_, nullptr));
         if (throws_)
-            CoroutineState(*bottom_).set_throws(true);
+            coroutine.set_throws(true);
     }
 
     static constexpr int quick_repetitions = 8;
+    static constexpr int some_in_vain = 16;
     static constexpr int many_in_vain = 64;
+    static constexpr int turns_to_watch = 4;
+    static constexpr int many_failed = 8;
 
     CoroutineBottom* bottom_;  // null once the coroutine has ended
     asio::cancellation_signal& signal_;
@@ -165,9 +227,14 @@ private:
     bool is_paused_ = false;  // the coroutine waits for others, which have been told
     bool throws_ = true;
     bool has_awaited_cancellable_ = false;
+    bool is_trusted_ =
+        false;  // the wait was one of the library's, which end when they are cancelled
+    std::exception_ptr thrown_;  // by throw_when_done(), if that is not known to have come out
     int count_ = 0;
     int missed_ = 0;  // how often, at last, the coroutine ran on another thread
     int in_vain_ = 0;
+    int watched_ = 0;  // for so many turns the wait has been left alone
+    int throws_failed_ = 0;
 };
 
 SYNCOPATE_DECL void CancelRequest::request(
@@ -194,6 +261,11 @@ SYNCOPATE_DECL CancelRequest::Repetition* CancelRequest::stay_without_throwing(
     CoroutineBottom const* bottom) noexcept {
     auto* const repetition = *delivering();
     return repetition && bottom && repetition->take_over(*bottom) ? repetition : nullptr;
+}
+
+SYNCOPATE_DECL void CancelRequest::be_trusted() noexcept {
+    if (auto* const repetition = *delivering())
+        repetition->be_trusted();
 }
 
 SYNCOPATE_DECL void CancelRequest::go_on(Repetition& repetition) noexcept {

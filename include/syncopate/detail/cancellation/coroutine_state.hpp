@@ -28,6 +28,14 @@ struct FrameAccess : asio::detail::awaitable_frame_base<asio::any_io_executor> {
         return *static_cast<void* const*>((frame.*&FrameAccess::coro_).address());
     }
 
+    /// Who awaits the frame, or null.
+    static Frame* caller(Frame& frame) noexcept { return frame.*&FrameAccess::caller_; }
+
+    /// What the frame will end with.
+    static std::exception_ptr& pending(Frame& frame) noexcept {
+        return frame.*&FrameAccess::pending_exception_;
+    }
+
     /// The pointer to what the frame's last step calls after it has suspended.
     template <std::same_as<Frame> F>
     static auto& step(F& frame) noexcept {
@@ -115,14 +123,27 @@ public:
     /// Throws: std::bad_alloc.
     bool awaits_post() const;
 
-    /// While it awaits a post: it goes on with this error.
-    void throw_from_post(std::exception_ptr error) noexcept {
+    /// The innermost coroutine ends with this error. With use_awaitable each operation has a coroutine of its own,
+    /// which ends with the operation.
+    void throw_at_end(std::exception_ptr error) noexcept {
         [&](auto& top) {
             if constexpr (requires { top.set_except(error); })
                 top.set_except(std::move(error));
             else  // its name in newer Asios: 1.34 has it
                 top.set_disposition(std::move(error));
         }(Access::top(bottom_));
+    }
+
+    /// Takes back what throw_at_end() was given. Returns false if nobody has it any more.
+    bool take_back(std::exception_ptr const& error) noexcept {
+        if (!error)
+            return false;
+        for (auto* frame = &Access::top(bottom_); frame; frame = FrameAccess::caller(*frame))
+            if (auto& pending = FrameAccess::pending(*frame); pending == error) {
+                pending = nullptr;
+                return true;
+            }
+        return false;
     }
 
 private:

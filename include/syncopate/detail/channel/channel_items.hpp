@@ -11,9 +11,9 @@
 #include SYNCOPATE_ASIO(any_io_executor.hpp)
 #include SYNCOPATE_ASIO(awaitable.hpp)
 #include SYNCOPATE_ASIO(cancellation_state.hpp)
-#include SYNCOPATE_ASIO(deferred.hpp)
 #include SYNCOPATE_ASIO(post.hpp)
 #include SYNCOPATE_ASIO(this_coro.hpp)
+#include SYNCOPATE_ASIO(use_awaitable.hpp)
 
 #include <cstddef>
 #include <deque>
@@ -186,7 +186,7 @@ private:
         namespace this_coro = asio::this_coro;
         auto const cancellation = co_await this_coro::cancellation_state;
         auto const before = cancellation.cancelled();
-        co_await asio::post(asio::deferred);
+        co_await asio::post(asio::use_awaitable);  // one that a cancelled task can be made to throw
         if (cancellation.cancelled() != before)
             throw_cancellation();
     }

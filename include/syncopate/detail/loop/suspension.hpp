@@ -2,6 +2,7 @@
 #pragma once
 
 #include <syncopate/asio.hpp>
+#include <syncopate/detail/cancellation/cancel_request.hpp>
 #include <syncopate/detail/intrusive_list.hpp>
 #include <syncopate/detail/intrusive_pointer.hpp>
 #include <syncopate/detail/loop/context_gate.hpp>
@@ -54,7 +55,10 @@ public:
             [this](asio::cancellation_slot slot) {
                 slot_ = slot;
                 if (slot_.is_connected())
-                    slot_.assign([this](asio::cancellation_type) { cancelled(); });
+                    slot_.assign([this](asio::cancellation_type) {
+                        CancelRequest::be_trusted();
+                        cancelled();
+                    });
             },
             [this] {
                 gate_->add(*this);

@@ -122,6 +122,7 @@ private:
     struct CancellationHandler {
         OnCancel on_cancel;
         void operator()(asio::cancellation_type) const {
+            CancelRequest::be_trusted();
             auto const called = on_cancel;  // resuming the coroutine clears the slot
             called();
         }
