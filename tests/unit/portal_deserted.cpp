@@ -16,6 +16,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
+#include <boost/asio/thread_pool.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
 #include <atomic>
@@ -150,6 +151,20 @@ TEST_CASE("A call to an io_context that has stopped ends, and later ones run whe
     CHECK(code_of([&] { portal.call([] {}); }) == Errc::loop_failed);
     host.restart();
     CHECK(portal.run(twice(21)) == 42);
+}
+
+TEST_CASE("A call to a pool that was joined or stopped ends") {
+    bool const is_stopped = GENERATE(false, true);
+    asio::thread_pool pool(2);
+    BlockingPortal portal(pool.get_executor());
+    REQUIRE(portal.run(twice_later(21)) == 42);
+    if (is_stopped)
+        pool.stop();
+    pool.join();
+    CHECK(code_of([&] { portal.run(nothing()); }) == Errc::loop_failed);
+    CHECK(code_of([&] { portal.run_for(1h, nothing()); }) == Errc::loop_failed);
+    CHECK(code_of([&] { portal.run_as_future(nothing()).get(); }) == Errc::loop_failed);
+    CHECK(code_of([&] { portal.call([] {}); }) == Errc::loop_failed);
 }
 
 TEST_CASE("A portal to an io_context that has stopped can be closed") {

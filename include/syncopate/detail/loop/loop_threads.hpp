@@ -7,7 +7,9 @@
 #include <syncopate/detail/task/caller_executor.hpp>
 
 #include SYNCOPATE_ASIO(any_io_executor.hpp)
+#include SYNCOPATE_ASIO(detail/scheduler.hpp)
 #include SYNCOPATE_ASIO(execution/occupancy.hpp)
+#include SYNCOPATE_ASIO(execution_context.hpp)
 #include SYNCOPATE_ASIO(io_context.hpp)
 #include SYNCOPATE_ASIO(post.hpp)
 #include SYNCOPATE_ASIO(query.hpp)
@@ -31,6 +33,8 @@ struct LoopThreads {
     std::function<bool()> wait_for_this_one = [] { return false; };
     /// Whether they have left the loop, because it was stopped or ran out of work. An io_context tells.
     std::function<bool()> have_left = nullptr;
+    /// Whether they will never run anything any more. A pool that was stopped or joined cannot be started again.
+    std::function<bool()> have_ended = nullptr;
     /// Where the count is an assumption: posts to the executor.
     ThreadProbe::Post post = nullptr;
 };
@@ -96,9 +100,14 @@ LoopThreads threads_of(Executor const& executor) {
     if constexpr (!KnowsItsThreads<Executor>) {
         return {};
     } else if constexpr (asio::can_query_v<Executor const&, asio::execution::occupancy_t>) {
-        return {
+        LoopThreads threads{
             [executor] { return executor.running_in_this_thread(); },
             asio::query(executor, asio::execution::occupancy)};
+        if constexpr (std::convertible_to<decltype(executor.context()), asio::thread_pool&>)
+            threads.have_ended = [executor] {
+                return asio::use_service<asio::detail::scheduler>(executor.context()).stopped();
+            };
+        return threads;
     } else {
         // An io_context does not tell. Most have one thread; a probe finds out.
         LoopThreads threads{[executor] { return executor.running_in_this_thread(); }, 1};

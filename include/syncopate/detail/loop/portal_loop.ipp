@@ -32,6 +32,8 @@ SYNCOPATE_DECL void PortalLoop::submit(Operation& operation) {
     std::lock_guard lock(mutex_);
     if (is_detached_ || is_lost() || !strand_)
         throw_error(refusal());
+    if (threads_.have_ended && threads_.have_ended())
+        throw_error(Errc::loop_failed);
     asio::post(strand_, PostedOrDropped(Posted{shared_from_this()}));
     running_tasks().locked([&] { submitted_.push_back(operation); });
     ++deliveries_;
