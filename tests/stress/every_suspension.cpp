@@ -3,6 +3,8 @@
 //
 //   stress_every_suspension [CANCELLATIONS]: so many at most, spread over all of them
 
+#include "support/every_suspension.hpp"
+
 #include "support/audit.hpp"
 #include "support/errors.hpp"
 #include "support/iterables.hpp"
@@ -15,37 +17,23 @@
 #include <syncopate/error.hpp>
 #include <syncopate/from_thread.hpp>
 #include <syncopate/gather.hpp>
-#include <syncopate/options.hpp>
 #include <syncopate/shield.hpp>
 #include <syncopate/task_group.hpp>
 #include <syncopate/timeout.hpp>
 #include <syncopate/to_calling_thread.hpp>
 #include <syncopate/to_thread.hpp>
 #include <syncopate/with_context.hpp>
-#include <syncopate/worker_pool.hpp>
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/deferred.hpp>
-#include <boost/asio/executor_work_guard.hpp>
-#include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
-#include <algorithm>
 #include <atomic>
 #include <chrono>
-#include <cstdio>
-#include <cstdlib>
 #include <exception>
 #include <functional>
 #include <memory>
-#include <mutex>
-#include <optional>
-#include <stop_token>
-#include <string>
-#include <system_error>
-#include <thread>
-#include <utility>
 
 namespace {
 
@@ -53,20 +41,26 @@ namespace asio = boost::asio;
 namespace from_thread = syncopate::from_thread;
 using namespace std::chrono_literals;
 using namespace support;
-using syncopate::BlockingPortal;
 using syncopate::Errc;
 using syncopate::ReadAhead;
 using syncopate::TaskGroup;
 
-// --- the program
+struct World : SuspensionWorld {
+    // in_workers: 2 + 2, 15, 1, 1; in_context: 2; in_time: 2 + 1 + 2; ready: 1; tokens: 2 + 2; read: 6.
+    static constexpr int result = 21 + 2 + 5 + 1 + 4 + 6;
+    static asio::awaitable<int> program(World& world);
 
-struct World {
+    void check_closed() const { require(entered == left, "close() leaves what was entered"); }
+    void check() const {
+        require(entered == left, "what was entered is left once");
+        require(working == 0, "nobody works any more");
+        require(limiter.statistics().borrowed_tokens == 0, "tokens are given back");
+    }
+
     std::atomic<int> entered{0};
     std::atomic<int> left{0};
     std::atomic<int> working{0};
     syncopate::CapacityLimiter limiter{1};
-    TaskGroup* group = nullptr;  // of the program, while it runs
-    BlockingPortal* portal = nullptr;
 };
 
 class Context {
@@ -187,7 +181,7 @@ asio::awaitable<void> body(World& world, int& sum, TaskGroup& group) {
     sum += first + second + third;
 }
 
-asio::awaitable<int> program(World& world) {
+asio::awaitable<int> World::program(World& world) {
     Tracked const frame;
     int sum = 0;
     auto const in_group = [&](TaskGroup& group) { return body(world, sum, group); };
@@ -203,142 +197,10 @@ asio::awaitable<int> program(World& world) {
     co_return sum;
 }
 
-// in_workers: 2 + 2, 15, 1, 1; in_context: 2; in_time: 2 + 1 + 2; ready: 1; tokens: 2 + 2; read: 6.
-constexpr int result = 21 + 2 + 5 + 1 + 4 + 6;
-
-// --- its cancellation
-
-enum class Way { not_at_all, stop_request, time_out, inner_time_out, close, group };
-
-/// An io_context that counts its handlers, and calls a function after one of them.
-class CountingLoop {
-public:
-    CountingLoop(long at, std::function<void()> function)
-        : at_(at), function_(std::move(function)) {}
-    ~CountingLoop() {
-        work_.reset();
-        thread_.join();
-    }
-
-    asio::io_context& context() noexcept { return context_; }
-    long handlers() const noexcept { return handlers_; }
-
-private:
-    void turn() {
-        while (context_.run_one() != 0)
-            if (++handlers_ == at_)
-                function_();
-    }
-
-    long const at_;
-    std::function<void()> const function_;
-    std::atomic<long> handlers_{0};
-    asio::io_context context_;
-    asio::executor_work_guard<asio::io_context::executor_type> work_{context_.get_executor()};
-    std::thread thread_{[this] { turn(); }};
-};
-
-constexpr auto time_limit = 15ms;
-
-/// Cancels the program after so many handlers. Returns how many there were in all.
-long cancel(Way way, long at, std::shared_ptr<syncopate::WorkerPool> const& workers) {
-    using Clock = std::chrono::steady_clock;
-    World world;
-    std::stop_source stop;
-    std::thread closer;
-    std::atomic<BlockingPortal*> closing{nullptr};
-    auto const deadline = Clock::now() + time_limit;
-    std::mutex mutex;
-    bool is_over = false;
-    auto const act = [&] {
-        std::lock_guard const lock(mutex);
-        if (is_over)
-            return;
-        switch (way) {
-        case Way::not_at_all: return;
-        case Way::stop_request: stop.request_stop(); return;
-        case Way::time_out:
-        case Way::inner_time_out: return std::this_thread::sleep_until(deadline + 100us);
-        case Way::group:
-            if (world.group)
-                world.group->cancel();
-            return;
-        case Way::close:
-            closer = std::thread([&] { closing.load()->close(); });
-            while (!code_of([&] { closing.load()->get_executor(); }))
-                std::this_thread::yield();
-        }
-    };
-    long handlers = 0;
-    {
-        CountingLoop loop(at, act);
-        BlockingPortal portal(
-            loop.context(),
-            syncopate::Options().worker_pool(workers).on_error([](std::exception_ptr) {}));
-        world.portal = &portal;
-        closing = &portal;
-        int value = -1;
-        auto const where = " after " + std::to_string(at) + " handlers";
-        auto const run = [&] {
-            auto const task = [&world] { return program(world); };
-            if (way == Way::time_out)
-                value = portal.run_until(deadline, task);
-            else if (way == Way::inner_time_out)
-                value = portal.run([&] { return syncopate::fail_after(time_limit, task); });
-            else
-                value = portal.run(task, stop.get_token());
-        };
-        std::error_code code;
-        try {
-            code = code_of(run);
-        } catch (std::exception const& error) {
-            give_up(
-                std::string(error.what()) + where + ", way " +
-                std::to_string(static_cast<int>(way)));
-        }
-        handlers = loop.handlers();
-        {
-            std::lock_guard const lock(mutex);
-            is_over = true;
-        }
-        if (closer.joinable())
-            closer.join();
-        if (!code && value != result && way != Way::group && way != Way::close)
-            give_up("a wrong result" + where);
-        auto const expected = way == Way::stop_request ? Errc::cancelled
-                              : way == Way::close      ? Errc::runner_closed
-                                                       : Errc::timed_out;
-        if (code && (way == Way::not_at_all || way == Way::group || code != expected))
-            give_up("a wrong error" + where + ": " + code.message());
-        if (way == Way::close)
-            require(world.entered == world.left, "close() leaves what was entered");
-        else
-            require(portal.run(twice_later(21)) == 42, "the runner works afterwards");
-    }
-    require(world.entered == world.left, "what was entered is left once");
-    require(world.working == 0, "nobody works any more");
-    require(world.limiter.statistics().borrowed_tokens == 0, "tokens are given back");
-    require(Tracked::alive() == 0, "nothing is left");
-    return handlers;
-}
-
 }  // namespace
 
 int main(int argc, char** argv) {
     Audit const audit;
-    {
-        auto const workers = std::make_shared<syncopate::WorkerPool>(4);
-        long points = 0;
-        for (int i = 0; i < 5; ++i)
-            points = (std::max)(points, cancel(Way::not_at_all, 0, workers));
-        constexpr Way ways[] = {
-            Way::stop_request, Way::time_out, Way::inner_time_out, Way::close, Way::group};
-        long const most = iterations(argc, argv, 100'000) / 5;
-        long const step = points / (std::max)(most, 1L) + 1;
-        for (Way const way : ways)
-            for (long at = 1; at <= points + 1; at += step)
-                cancel(way, at, workers);
-        std::printf("%ld handlers, each way after every one of %ld\n", points, step);
-    }
+    EverySuspension<World>().cancel_at_each(iterations(argc, argv, 100'000));
     require_nothing_left(audit);
 }
