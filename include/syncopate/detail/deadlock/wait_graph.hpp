@@ -108,33 +108,51 @@ private:
 
     void refuse_cycle(ServingScope const& self, Probes& probes) const;
 
+    /// How the search has come to a wait: words are made of it only if there is a cycle.
+    struct Way {
+        Way const* before;  // null: the wait is that of the thread that is about to wait
+        BlockingWait const& wait;
+
+        template <class Self>
+        std::string in_words(Self const& self) const {
+            return joined(
+                {before ? before->in_words(self) : wait.in_words(self),
+                 before ? ", which waits for " : " waits for ", quoted(wait.target_)});
+        }
+    };
+
+    std::string in_words(ServingScope const& self) const { return self.in_words(); }
+    std::string in_words(LoopIdentity const&) const {
+        return joined({"a handler of \"", host_.name, "\""});
+    }
+
     template <class Self>
-    void refuse_cycle_behind(Self const& self, std::string const& who, Probes& probes) const {
+    void refuse_cycle_behind(Self const& self, Probes& probes) const {
         ++registry().searches;
-        search(*this, self, joined({who, " waits for ", quoted(target_)}), probes);
+        search({nullptr, *this}, self, probes);
     }
 
     void add_probe(Probes& probes) const;
 
-    /// Searches what holds up `wait`, directly or through others, for `self`: a scope of the thread that is about
+    /// Searches what holds up the wait, directly or through others, for `self`: a scope of the thread that is about
     /// to wait, or what it turns.
     template <class Self>
-    static void search(
-        BlockingWait const& wait, Self const& self, std::string const& path, Probes& probes) {
-        registry().waits.for_each([&](BlockingWait const& next) {
-            if (next.event_.is_set() || !next.holds_up(wait) ||
-                std::exchange(next.seen_in_, registry().searches) == registry().searches)
+    static void search(Way const& way, Self const& self, Probes& probes) {
+        auto& all = registry();
+        all.waits.for_each([&](BlockingWait const& next) {
+            if (next.event_.is_set() || !next.holds_up(way.wait) ||
+                std::exchange(next.seen_in_, all.searches) == all.searches)
                 return;
-            auto const longer = joined({path, ", which waits for ", quoted(next.target_)});
+            Way const longer{&way, next};
             if (next.is_held_up_by(self)) {
                 next.add_probe(probes);
-                wait.add_probe(probes);
-                throw DeadlockError(longer);
+                way.wait.add_probe(probes);
+                throw DeadlockError(longer.in_words(self));
             }
             try {
-                search(next, self, longer, probes);
+                search(longer, self, probes);
             } catch (...) {
-                wait.add_probe(probes);
+                way.wait.add_probe(probes);
                 throw;
             }
         });

@@ -69,16 +69,17 @@ SYNCOPATE_DECL void BlockingWait::leave() noexcept {
 }
 
 SYNCOPATE_DECL void BlockingWait::enter(Refuse refused, Probes& probes) {
-    std::lock_guard lock(registry().mutex);
-    id_ = ++registry().last_call;
+    auto& all = registry();
+    std::lock_guard lock(all.mutex);
+    id_ = ++all.last_call;
     for (auto const* scope = waiting_thread_; scope; scope = scope->outer()) {
         if (refused == Refuse::blocking)
             refuse_blocking(*scope);
         refuse_cycle(*scope, probes);
     }
     if (host_.is_one())
-        refuse_cycle_behind(host_.identity, joined({"a handler of \"", host_.name, "\""}), probes);
-    registry().waits.push_back(*this);
+        refuse_cycle_behind(host_.identity, probes);
+    all.waits.push_back(*this);
     try {
         refuse_to_be_stuck();
     } catch (...) {
@@ -95,14 +96,13 @@ SYNCOPATE_DECL void BlockingWait::refuse_blocking(ServingScope const& scope) {
 }
 
 SYNCOPATE_DECL void BlockingWait::refuse_cycle(ServingScope const& self, Probes& probes) const {
-    auto const who = self.in_words();
     if (is_held_up_by(self)) {
         add_probe(probes);
         throw DeadlockError(joined(
-            {who, " waits for ", quoted(target_),
+            {self.in_words(), " waits for ", quoted(target_),
              self.is_part_of_call() ? "" : ", on the thread that makes the call; use co_await"}));
     }
-    refuse_cycle_behind(self, who, probes);
+    refuse_cycle_behind(self, probes);
 }
 
 SYNCOPATE_DECL void BlockingWait::add_probe(Probes& probes) const {
@@ -112,10 +112,11 @@ SYNCOPATE_DECL void BlockingWait::add_probe(Probes& probes) const {
 
 SYNCOPATE_DECL void BlockingWait::refuse_to_be_stuck() const {
     bool is_possible = false;
-    registry().waits.for_each([&](BlockingWait const& wait) {
+    auto& all = registry();
+    all.waits.for_each([&](BlockingWait const& wait) {
         is_possible = is_possible || wait.host_.identity.threads > 1;
     });
-    registry().resource_waits.for_each(
+    all.resource_waits.for_each(
         [&](ResourceWait const& wait) { is_possible = is_possible || may_be_held_up(wait); });
     if (!is_possible)
         return;
