@@ -10,6 +10,7 @@
 #include <syncopate/error.hpp>
 #include <syncopate/from_thread.hpp>
 #include <syncopate/gather.hpp>
+#include <syncopate/label.hpp>
 #include <syncopate/options.hpp>
 #include <syncopate/shield.hpp>
 #include <syncopate/task_group.hpp>
@@ -260,6 +261,28 @@ TEST_CASE("What a task leaves behind has no calling thread, whoever calls next")
             co_await twice_later(1);
     });
     CHECK(loop.runner.call([&] { return code; }) == Errc::no_calling_thread);
+}
+
+TEST_CASE("A task that follows a worker's has no calling thread of that") {
+    std::error_code code;
+    bool is_done = false;
+    OnThreadRunner loop;
+    auto const followed = [&]() -> asio::awaitable<void> {
+        Tracked const frame;
+        try {
+            co_await calling_thread_id();
+        } catch (std::system_error const& error) {
+            code = error.code();
+        }
+        is_done = true;
+    };
+    loop.runner.run([&]() -> asio::awaitable<void> {
+        co_await to_thread([] { from_thread::run(twice(1)); });
+        loop.runner.start_soon(syncopate::label("followed", followed));
+        while (!is_done)
+            co_await twice_later(1);
+    });
+    CHECK(code == Errc::no_calling_thread);
 }
 
 TEST_CASE("What a task leaves behind while it waits for the caller is refused") {

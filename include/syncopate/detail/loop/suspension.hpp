@@ -86,11 +86,22 @@ public:
     bool post(F f) {
         require_here();
         return gate_->if_open([&] {
-            if (!is_linked())
-                throw std::system_error(make_error_code(Errc::cancelled));
+            require_suspended();
             asio::post(executor_, [executor = executor_, f = std::move(f)]() mutable {
                 f(asio::prefer(executor, asio::execution::outstanding_work.untracked));
             });
+        });
+    }
+
+    /// Whether its executor leads straight to the loop of a runner that owns its execution context.
+    bool is_direct() const noexcept { return is_direct_; }
+    /// Has the operation run on that loop, or on the thread that ends it, when it has unwound. Otherwise as post(), and
+    /// without an allocation. Only if it is_direct().
+    bool submit(Operation& operation) {
+        require_here();
+        return gate_->if_open([&] {
+            require_suspended();
+            gate_->loop()->submit(operation);
         });
     }
 
@@ -134,6 +145,12 @@ private:
     virtual std::string description() const = 0;
     /// The execution context has ended. Returns whether no thread uses what belongs to the coroutine.
     virtual bool is_released() noexcept = 0;
+
+    /// Under the lock of the gate. Throws: Errc::cancelled.
+    void require_suspended() const {
+        if (!is_linked())
+            throw std::system_error(make_error_code(Errc::cancelled));
+    }
 
     /// Returns false if there is no memory.
     bool try_resume_soon(IntrusivePointer<Suspension> self) noexcept;

@@ -14,6 +14,7 @@
 
 namespace syncopate::inline v0_1::detail {
 
+class CallerLink;
 class WorkExecutor;
 
 /// What a task does at this moment. Changed on the loop only; others look at it.
@@ -39,6 +40,8 @@ struct BlockedThread {
     WorkExecutor* caller_queue = nullptr;
     /// Set if it is a worker of a pool.
     BlockedWorkerPointer worker;
+    /// The link of the task that it works for, if it is a worker; or null. Used when the task is given to its coroutine.
+    CallerLink* works_for = nullptr;
     /// Where there is no caller_queue: the reason, for messages.
     char const* takes_none_because = "";
     mutable TaskCounts counts;
@@ -57,11 +60,11 @@ public:
           values_(std::move(values)) {}
 
     /// Names the thread while the task runs, and null afterwards. On the loop.
-    void set_thread(BlockedThread const* thread) noexcept { thread_ = thread; }
-
-    /// Names the link of the task that the blocked thread works for, if it is itself a worker. Before the task
-    /// runs.
-    void set_parent(IntrusivePointer<CallerLink> parent) noexcept { parent_ = std::move(parent); }
+    void set_thread(BlockedThread const* thread) noexcept {
+        thread_ = thread;
+        if (thread && thread->works_for) [[unlikely]]
+            parent_ = thread->works_for;
+    }
 
     /// The thread that is blocked on this task, or null. On the loop.
     BlockedThread const* thread() const noexcept { return leader_ ? leader_->thread_ : thread_; }
@@ -93,9 +96,18 @@ public:
     /// loop.
     TaskValuesPointer const& values() const noexcept { return values_; }
 
+    /// Whether it has more than the thread.
+    bool has_more() const noexcept { return parent_ || values_; }
+
+    /// Takes that from it. On the loop, when nothing else has the link.
+    void clear() noexcept {
+        parent_ = nullptr;
+        values_ = nullptr;
+    }
+
 private:
     BlockedThread const* thread_ = nullptr;
-    IntrusivePointer<CallerLink> parent_;
+    IntrusivePointer<CallerLink> parent_;  // of the task that the blocked thread works for, or null
     IntrusivePointer<CallerLink> const leader_;  // it has the thread; null: this one
     TaskValuesPointer values_;
 };

@@ -61,8 +61,7 @@ private:
     /// One that waits, or null.
     PooledCoroutine* take_shared(bool has_link) noexcept {
         std::lock_guard const lock(mutex_);
-        auto& waiting = this->waiting(has_link);
-        return waiting.empty() ? nullptr : &take(waiting);
+        return take(has_link);
     }
     /// Returns false if the pool is closed.
     bool wait_shared(PooledCoroutine& coroutine, bool has_link) noexcept;
@@ -80,7 +79,8 @@ private:
     // Further tasks get a coroutine each: the memory of more coroutines that wait would count.
     static constexpr std::size_t most = 64;
 
-    static PooledCoroutine& take(Waiting& waiting) noexcept;
+    /// One that waits, or null.
+    PooledCoroutine* take(bool has_link) noexcept;
 
     Waiting waiting_;
     // Those whose executor carries a CallerLink, for tasks that a thread is blocked on or that have context
@@ -108,21 +108,20 @@ public:
         bool const has_link = task.needs_link();
         if (pool->is_shared_) [[unlikely]]
             return run_in_shared(executor, *pool, task);
-        auto& waiting = pool->waiting(has_link);
-        if (waiting.empty() && pool->may_add())
+        auto* coroutine = pool->take(has_link);
+        if (coroutine && coroutine->is_executor_shared()) [[unlikely]]
+            coroutine = take_another(*pool, *coroutine);
+        if (!coroutine && pool->may_add()) {
             add_to(*pool, executor, has_link ? new CallerLink : nullptr);
-        if (waiting.empty())
+            coroutine = pool->take(has_link);
+        }
+        if (!coroutine)
             return spawn(executor, task);
-        CoroutinePool::take(waiting).go_on_with(task);
+        coroutine->go_on_with(task);
     }
 
     /// The same, in a coroutine of its own.
-    ///
-    /// parent: the link of the task that waits for this one, or null.
-    static void spawn(
-        asio::any_io_executor const& executor,
-        SpawnedTask& task,
-        CallerLinkPointer parent = nullptr);
+    static void spawn(asio::any_io_executor const& executor, SpawnedTask& task);
 
     PooledCoroutine(CoroutinePool& pool, CallerLinkPointer caller) noexcept
         : pool_(pool), shared_pool_(pool.weak_from_this().lock()), caller_(std::move(caller)) {
@@ -130,8 +129,8 @@ public:
     }
     ~PooledCoroutine() {
         // If there was no memory to resume the coroutine, it is destroyed before its task has ended. What the task
-        // has left behind must not find the thread then.
-        if (caller_)
+        // has left behind must not find the thread then. Otherwise the link names none, and other threads may read it.
+        if (caller_ && caller_->thread())
             caller_->set_thread(nullptr);
         pool_.count(-std::size_t{1});
     }
@@ -179,6 +178,10 @@ private:
     static void run_in_shared(
         asio::any_io_executor const& executor, CoroutinePool& pool, SpawnedTask& task);
 
+    /// Ends this one, and others of the kind, because something still has the executor of its last task. Returns one
+    /// of which that is not so, or null.
+    static PooledCoroutine* take_another(CoroutinePool& pool, PooledCoroutine& shared) noexcept;
+
     void go_on_with(SpawnedTask& task) {
         task_.take(task);
         if (task.caller_)
@@ -204,7 +207,8 @@ private:
     }
 
     /// Whether something still has the executor of the completed task. It may run later, and through the
-    /// link it would find the thread that is blocked on the next task.
+    /// link it would find the thread that is blocked on the next task. Asked before that begins: while the task
+    /// completes, the handler in which it does so has the executor, too.
     bool is_executor_shared() const noexcept {
         return caller_ && caller_->use_count() != own_references_;
     }
@@ -252,10 +256,13 @@ inline void CoroutinePool::close() noexcept {
             coroutine->end();
 }
 
-inline PooledCoroutine& CoroutinePool::take(Waiting& waiting) noexcept {
+inline PooledCoroutine* CoroutinePool::take(bool has_link) noexcept {
+    auto& waiting = this->waiting(has_link);
+    if (waiting.empty())
+        return nullptr;
     PooledCoroutine& coroutine = waiting.back();
     coroutine.unlink();
-    return coroutine;
+    return &coroutine;
 }
 
 inline void SpawnedTask::emit_cancellation() {

@@ -22,13 +22,12 @@
 namespace syncopate::inline v0_1::detail {
 
 SYNCOPATE_DECL void PooledCoroutine::spawn(
-    asio::any_io_executor const& executor, SpawnedTask& task, CallerLinkPointer parent) {
+    asio::any_io_executor const& executor, SpawnedTask& task) {
     auto of_task = executor;
     if (task.needs_link()) {
         if (!task.caller_)
             task.caller_ = new CallerLink;
         task.caller_->set_thread(task.blocked_thread_);
-        task.caller_->set_parent(std::move(parent));
         of_task = with_caller(executor, task.caller_);
     }
     task.is_being_spawned_ = true;
@@ -56,6 +55,8 @@ SYNCOPATE_DECL void PooledCoroutine::run_in_shared(
     asio::any_io_executor const& executor, CoroutinePool& pool, SpawnedTask& task) {
     bool const has_link = task.needs_link();
     auto* coroutine = pool.take_shared(has_link);
+    if (coroutine && coroutine->is_executor_shared())
+        coroutine = take_another(pool, *coroutine);
     if (!coroutine && pool.may_add()) {
         add_to(pool, executor, has_link ? new CallerLink : nullptr);
         coroutine = pool.take_shared(has_link);
@@ -64,6 +65,16 @@ SYNCOPATE_DECL void PooledCoroutine::run_in_shared(
         return spawn(executor, task);
     coroutine->count_as_work(executor);
     coroutine->go_on_with(task);
+}
+
+SYNCOPATE_DECL PooledCoroutine* PooledCoroutine::take_another(
+    CoroutinePool& pool, PooledCoroutine& shared) noexcept {
+    PooledCoroutine* next = &shared;
+    do {
+        next->end();
+        next = pool.take_shared(true);
+    } while (next && next->is_executor_shared());
+    return next;
 }
 
 SYNCOPATE_DECL BottomCoroutine PooledCoroutine::serve_alone(std::unique_ptr<PooledCoroutine> own) {
@@ -102,15 +113,17 @@ SYNCOPATE_DECL asio::awaitable<void> PooledCoroutine::serve() {
         co_await this_coro::throw_if_cancelled(true);
         if (caller_)
             caller_->set_thread(nullptr);
-        // What the task has left behind keeps them.
-        if (caller_ && caller_->values() && !is_executor_shared())
-            caller_->set_values(nullptr);
+        // What the task has left behind keeps that, and the link with it; and may read it on another thread.
+        bool const has_more = caller_ && caller_->has_more();
+        bool const keeps_link = has_more && is_executor_shared();
+        if (has_more && !keeps_link)
+            caller_->clear();
         task_->coroutine_ = nullptr;
         if (shared_pool_) [[unlikely]]
             work_ = nullptr;
         task_.release();
         // The pool is closed if this task was the last that the loop's end waited for.
-        if (!pool_.is_open() || is_executor_shared())
+        if (!pool_.is_open() || keeps_link)
             co_return;
         co_await wait();
     }

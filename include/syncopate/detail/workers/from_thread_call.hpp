@@ -5,6 +5,8 @@
 #include <syncopate/concepts.hpp>
 #include <syncopate/detail/cancellation/cancellation.hpp>
 #include <syncopate/detail/foreign/foreign_task.hpp>
+#include <syncopate/detail/loop/loop.hpp>
+#include <syncopate/detail/loop/operation.hpp>
 #include <syncopate/detail/task/caller_link.hpp>
 #include <syncopate/detail/task/carried_task.hpp>
 #include <syncopate/detail/task/event_sink.hpp>
@@ -50,22 +52,28 @@ protected:
         thread_.task = &work_.task();
         thread_.may_give_up = !work_.is_bound();  // it is cancelled with the work
         set_blocked_thread(thread_);
-        work_.post(Start(*this));
+        if (!work_.is_direct())
+            work_.post(Start(*this));
+        else if (!work_.submit(start_))
+            done_.set();
         waiting.wait();
     }
 
-    bool has_left_loop() const noexcept { return true; }
+    bool has_left_loop() const noexcept {
+        return !work_.is_direct() || !loop().running_in_this_thread();
+    }
     asio::awaitable<void> return_to_loop() {
         return asio::dispatch(executor_, asio::use_awaitable);
     }
 
 private:
-    // Posted to the loop. A loop that ends drops it, and with it the last hold on the task.
+    // Posted to a loop that takes no operations from here. It drops this when it ends, and with it the last hold on
+    // the task.
     class Start {
     public:
         explicit Start(FromThreadCallBase& call) noexcept : hold_(call), call_(&call) {}
         void operator()(asio::any_io_executor const& executor) noexcept {
-            call_->start(executor);
+            call_->start(executor, nullptr);
             hold_.release();
         }
 
@@ -74,13 +82,25 @@ private:
         FromThreadCallBase* call_;
     };
 
-    void start(asio::any_io_executor const& executor) noexcept {
+    /// The operation, of a loop that is_direct().
+    void run_start() noexcept {
+        Hold const hold(*this);
+        if (loop().has_unwound())
+            return;
+        Loop::TaskOnThread const on_thread(loop(), work_.task());
+        start(loop().executor(), loop().coroutine_pool());
+    }
+
+    Loop& loop() const noexcept { return *work_.gate().loop(); }
+
+    void start(asio::any_io_executor const& executor, CoroutinePool* pool) noexcept {
         executor_ = executor;
+        thread_.works_for = work_.caller().get();
         work_.set_task(this);
         if (work_.events()) [[unlikely]]
             tell_begin(*work_.events());
         try {
-            PooledCoroutine::spawn(executor, *this, work_.caller());
+            PooledCoroutine::run(executor, pool, *this);
         } catch (...) {
             fail(std::current_exception());
         }
@@ -118,6 +138,7 @@ private:
     BlockedThread thread_;
     asio::any_io_executor executor_;
     OneShotEvent done_;
+    MemberOperation<FromThreadCallBase, &FromThreadCallBase::run_start> start_{*this};
 };
 
 /// Lies in the frame of the blocked worker. T: as for OwnedOrRef.

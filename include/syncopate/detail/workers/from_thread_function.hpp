@@ -2,6 +2,8 @@
 #pragma once
 
 #include <syncopate/asio.hpp>
+#include <syncopate/detail/loop/loop.hpp>
+#include <syncopate/detail/loop/operation.hpp>
 #include <syncopate/detail/loop/posted_or_dropped.hpp>
 #include <syncopate/detail/task/event_sink.hpp>
 #include <syncopate/detail/task/outcome.hpp>
@@ -39,7 +41,10 @@ public:
     ///         this worker; Errc::loop_failed if the loop has ended.
     Result run() {
         FromThreadWait waiting(work_, done_);
-        work_.post(PostedOrDropped(Posted{this}));
+        if (!work_.is_direct())
+            work_.post(PostedOrDropped(Posted{this}));
+        else if (!work_.submit(call_))
+            done_.set();
         waiting.wait();
         if (outcome_.empty())
             throw std::system_error(
@@ -57,6 +62,16 @@ private:
         }
         void dropped() const noexcept { function->done_.set(); }
     };
+
+    /// The operation, of a loop that owns its execution context.
+    void run_call() noexcept {
+        Loop const& loop = *work_.gate().loop();
+        if (!loop.has_unwound()) {
+            Loop::TaskOnThread const on_thread(loop, work_.task());
+            call();
+        }
+        done_.set();
+    }
 
     void call() noexcept {
         auto* const events = work_.events();
@@ -78,6 +93,7 @@ private:
     Outcome<Result> outcome_;
     TaskValuesPointer const values_ = CurrentValues::of_new_task();
     OneShotEvent done_;
+    MemberOperation<FromThreadFunction, &FromThreadFunction::run_call> call_{*this};
 };
 
 }  // namespace syncopate::inline v0_1::detail
