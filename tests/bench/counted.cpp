@@ -3,6 +3,7 @@
 //   counted WORK COUNT
 
 #include "counted_portals.hpp"
+#include "counted_threads.hpp"
 #include "peers.hpp"
 #include <syncopate/channel.hpp>
 #include <syncopate/fiber.hpp>
@@ -307,6 +308,13 @@ std::map<std::string, std::function<void(int)>> const works = {
     {"guest_hop", guest_hop},
     {"portal_call", portal_call},
     {"portal_of_strand", portal_of_strand},
+    {"own_thread_awaits", own_thread_awaits},
+    {"own_thread_awaits_plain", own_thread_awaits_plain},
+    {"from_thread_run", from_thread_run},
+    {"from_thread_call", from_thread_call},
+    {"calling_thread", calling_thread},
+    {"timer_in_task", timer_in_task},
+    {"timer_plain", timer_plain},
     {"group_of_two", in_one_task<group_of_two>},
     {"gather_two", in_one_task<gather_two>},
     {"in_time", in_one_task<in_time>},

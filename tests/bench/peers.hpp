@@ -10,6 +10,7 @@
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/redirect_error.hpp>
@@ -42,6 +43,11 @@ inline asio::awaitable<void> sleep_for(std::chrono::steady_clock::duration durat
 
 inline asio::awaitable<void> nap() {
     return sleep_for(std::chrono::milliseconds(1));
+}
+
+inline asio::awaitable<void> nap_until(std::chrono::steady_clock::time_point end) {
+    asio::steady_timer timer(co_await asio::this_coro::executor, end);
+    co_await timer.async_wait(asio::use_awaitable);
 }
 
 inline syncopate::AsyncGenerator<int> count_to(int end) {
@@ -98,8 +104,16 @@ public:
         return asio::co_spawn(context_, sleep_for(std::chrono::hours(1)), asio::use_future);
     }
 
+    auto start_nap_until(std::chrono::steady_clock::time_point end) {
+        return asio::co_spawn(context_, nap_until(end), asio::use_future);
+    }
+
     int run(asio::awaitable<int> task) {
         return asio::co_spawn(context_, std::move(task), asio::use_future).get();
+    }
+
+    void start_soon(asio::awaitable<void> task) {
+        asio::co_spawn(context_, std::move(task), asio::detached);
     }
 
     int call(int value) { return run(twice(value)); }
@@ -133,7 +147,15 @@ public:
 
     auto start_long_nap() { return runner_.run_as_future(sleep_for(std::chrono::hours(1))); }
 
-    int call(int value) { return runner_.run(twice(value)); }
+    auto start_nap_until(std::chrono::steady_clock::time_point end) {
+        return runner_.run_as_future(nap_until(end));
+    }
+
+    int run(asio::awaitable<int> task) { return runner_.run(std::move(task)); }
+
+    void start_soon(asio::awaitable<void> task) { runner_.start_soon(std::move(task)); }
+
+    int call(int value) { return run(twice(value)); }
 
     long stream(int count) {
         long sum = 0;

@@ -25,6 +25,10 @@ ROWS = [
     ("call, 32 callers", "callers_32/anywhere", "floor_queue"),
     ("call, 64 callers", "callers_64/anywhere", "floor_queue"),
     ("call, 256 callers", "callers_256/anywhere", "floor_queue"),
+    ("call, portal of an io_context, all on one core", "portal_of_context/one_core", None),
+    ("call, portal of a thread_pool, all on one core", "portal_of_pool/one_core", None),
+    ("call, portal of a strand of one, all on one core", "portal_of_strand/one_core", None),
+    ("call, 64 sockets busy: 99th percentile", "busy_io/anywhere", None),
     ("item of wrap_iter, ReadAhead{1024}", "stream/two_cores", "floor_ring"),
     ("10,000 naps of 1 ms, from outside", "naps_from_outside_10000/anywhere", None),
     ("100,000 naps of 1 ms, on the loop", "naps_on_the_loop_100000/anywhere", None),
@@ -64,6 +68,16 @@ HTTP_TITLES = {
     "httplib": "cpp-httplib",
     "raw": "floor: send, recv",
 }
+# The other ways to make a call, beside run().
+VARIANTS = [
+    ("`run()`", "run"),
+    ("`run_for()`", "run_for"),
+    ("`run()` with a stop token", "run_stoppable"),
+    ("`wrap_context()`, and leaving it", "wrap_context"),
+    ("`to_calling_thread()`, there and back", "to_calling_thread"),
+    ("`from_thread::run()`, there and back", "from_thread_run"),
+    ("`from_thread::call()`, there and back", "from_thread_call"),
+]
 # How the cost grows: workload, its sizes.
 GROWTH = [
     ("time per call, by callers", "callers_{}/anywhere", [1, 8, 32, 64, 256]),
@@ -159,6 +173,76 @@ def growth(medians: dict[str, float], bytes_of: dict[str, float]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def variants(medians: dict[str, float]) -> str:
+    """The other ways to make a call, and what they cost beside run()."""
+    places = [("threads on two cores", "two_cores"), ("all on one core", "one_core")]
+    lines = [
+        "| | " + " | ".join(f"{title} | beside `run()`" for title, _ in places) + " |",
+        "| --- |" + " ---: |" * (2 * len(places)),
+    ]
+    for title, name in VARIANTS:
+        cells = []
+        for _, place in places:
+            ours, run = (medians.get(f"variants/{place}/{peer}") for peer in (name, "run"))
+            cells += [in_words(ours), f"{ours / run:.2f}"] if ours and run else ["", ""]
+        if any(cells):
+            lines.append(f"| {title} | " + " | ".join(cells) + " |")
+    return "\n" + "\n".join(lines) + "\n" if len(lines) > 2 else ""
+
+
+def spread(slowest: dict[str, float], p99: dict[str, float]) -> str:
+    """How even callers are."""
+    lines = []
+    for count in [8, 32, 64, 256]:
+        ours, plain = (f"callers_{count}/anywhere/{peer}" for peer in ("syncopate", "plain"))
+        if ours in p99 and plain in p99:
+            lines.append(
+                f"{count}: {slowest[ours]:.2f}, {in_words(p99[ours])} ({slowest[plain]:.2f}, {in_words(p99[plain])})"
+            )
+    title = "the slowest caller beside the mean, and the 99th percentile of a call, by callers"
+    return f"- {title}, in brackets plain Asio: " + "; ".join(lines) + "\n" if lines else ""
+
+
+def by_count(values: dict[str, float], workload: str, peer: str) -> dict[int, float]:
+    found = {}
+    for name, value in values.items():
+        head, _, own_peer = name.split("/")
+        if own_peer == peer and head.startswith(workload):
+            found[int(head.removeprefix(workload))] = value
+    return found
+
+
+def many(folder: Path, medians: dict[str, float], bytes_of: dict[str, float]) -> str:
+    """Very many tasks, and very many runners."""
+    lines = []
+    cells = []
+    for count, ns in sorted(by_count(medians, "tasks_in_flight_", "syncopate").items()):
+        name = f"tasks_in_flight_{count}/anywhere"
+        sizes = [bytes_of.get(f"{name}/{peer}") for peer in ("syncopate", "plain")]
+        if all(sizes) and f"{name}/plain" in medians:
+            cells.append(
+                f"{count:,}: {in_words(ns)}, {sizes[0]:,.0f} bytes"
+                f" ({in_words(medians[f'{name}/plain'])}, {sizes[1]:,.0f})"
+            )
+    if cells:
+        lines.append("- to start a task, and its memory, by tasks in flight, in brackets plain Asio: " + "; ".join(cells))
+    resident = load(folder, "resident")
+    for count, cpu in by_count(medians, "idle_runners_", "syncopate").items():
+        name = f"idle_runners_{count}/anywhere/syncopate"
+        lines.append(
+            f"- {count:,} idle runners: {bytes_of[name]:,.0f} bytes allocated and {resident[name]:,.0f} bytes resident"
+            f" each, with the stack; {in_words(cpu)} of the processor in a second, all together"
+        )
+    rounds, left = load(folder, "rounds"), load(folder, "left")
+    ours, plain = ("busy_io/anywhere/" + peer for peer in ("syncopate", "plain"))
+    if ours in rounds and plain in rounds:
+        lines.append(
+            f"- 64 sockets in pairs: {rounds[ours]:,.0f} rounds a second ({rounds[plain]:,.0f}); beside a call each"
+            f" 100 us, {left[ours]:.2f} of that ({left[plain]:.2f})"
+        )
+    return "\n".join(lines) + "\n" if lines else ""
+
+
 COLOURS = {
     "syncopate": "#0b6e4f", "syncopate_factory": "#58b09c", "syncopate_occupied": "#a8d5c5", "plain": "#c8553d", "floor": "#b0b0b0",
     "libuv": "#5c4d7d", "python_asyncio": "#e9c46a", "python_anyio": "#d4a017",
@@ -224,7 +308,12 @@ def main(arguments: list[str]) -> None:
     medians = load(folder, "ns")
     if not medians:
         sys.exit(f"{folder}: no results")
-    markdown = table(medians) + "\n" + growth(medians, load(folder, "bytes")) + http_table(medians)
+    bytes_of = load(folder, "bytes")
+    markdown = (
+        table(medians) + "\n" + growth(medians, bytes_of)
+        + spread(load(folder, "slowest"), load(folder, "p99_ns")) + many(folder, medians, bytes_of)
+        + variants(medians) + http_table(medians)
+    )
     svg = plot(medians)
     (folder / "table.md").write_text(markdown)
     (folder / "speed.svg").write_text(svg)

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what is missing, builds the benchmarks, runs them beside their peers, and renders the results.
 #
-#   tests/bench/run.sh             into build/bench/results.json, .md and .svg; some 10 minutes
+#   tests/bench/run.sh             into build/bench/results.json, .md and .svg; some 12 minutes
 #   tests/bench/run.sh --publish   also into docs/costs.md, docs/speed.svg and docs/results/process-pool.md
 #   tests/bench/run.sh --quick     each once and briefly, to see that all of them work
 #
@@ -12,11 +12,11 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 . cmake/prepare.sh
 prepare build fiber process bench
 
-repetitions=7 min_time=0.05 processes=3 publish=() page=build/bench/process-pool.md
+repetitions=7 min_time=0.05 processes=3 busy=10 publish=() page=build/bench/process-pool.md
 case ${1-} in
     --quick)
-        repetitions=1 min_time=0.001 processes=1
-        export SYNCOPATE_BENCH_LONG=16777216
+        repetitions=1 min_time=0.001 processes=1 busy=1
+        export SYNCOPATE_BENCH_LONG=16777216 SYNCOPATE_BENCH_TASKS=20000 SYNCOPATE_BENCH_RUNNERS=50
         ;;
     --publish) publish=(--publish) page=docs/results/process-pool.md ;;
     "") ;;
@@ -42,10 +42,12 @@ run() {
         || stop "$(cat "$results/$3.log")"
 }
 
-for subject in call callers stream tasks structured offload; do
+for subject in call variants callers busy_io stream tasks structured offload; do
     echo "== Running: $subject"
-    run "$subject" . "$subject"
+    run "$subject" -busy_call "$subject"
 done
+echo "== Running: call, with all cores busy"
+repetitions=$busy run call busy_call busy_call
 echo "== Running: http"
 run http -in_rounds http
 # Here clients are close to each other, and how a process happens to lie in memory counts.
