@@ -95,6 +95,7 @@ look_for_peers() {
     has_header uv.h || missing libuv1-dev
     { has_command pkg-config && pkg-config --exists Qt5Core; } || missing qtbase5-dev
     [ -x /usr/sbin/nginx ] || missing nginx-light
+    [ -x /usr/sbin/nghttpd ] || missing nghttp2-server
     [ -x /usr/sbin/haproxy ] || missing haproxy
     [ -x /usr/bin/tinyproxy ] || missing tinyproxy
     [ -x /usr/sbin/squid ] || missing squid

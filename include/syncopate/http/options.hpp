@@ -164,6 +164,16 @@ public:
     }
     Duration dns_cache_time() const noexcept { return dns_cache_time_; }
 
+    /// Whether requests by https go by HTTP/2 to servers that speak it, if libnghttp2 is installed: all of those to one server
+    /// share a connection, as many at once as it allows. The library is loaded by the session; no program has to be linked
+    /// with it. Without it, and to all other servers, requests go by HTTP/1.1. So do plain http and WebSockets. Default:
+    /// false.
+    SessionOptions& http2(bool value) {
+        http2_ = value;
+        return *this;
+    }
+    bool http2() const noexcept { return http2_; }
+
     /// The most connections, idle ones included. A request beyond waits for one, in its turn. Default: 100.
     /// Zero: no limit.
     SessionOptions& max_connections(std::size_t value) {
@@ -343,6 +353,7 @@ private:
     bool cookies_ = false;
     bool retry_ = true;
     bool strict_ = false;
+    bool http2_ = false;
     RetryPolicy retries_ = RetryPolicy().attempts(1);
     std::string proxy_;
     std::string unix_socket_;

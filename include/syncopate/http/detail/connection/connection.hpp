@@ -2,6 +2,7 @@
 #pragma once
 
 #include <syncopate/http/detail/connection/deadline_timer.hpp>
+#include <syncopate/http/detail/connection/shared_connection.hpp>
 #include <syncopate/http/detail/connection/socket.hpp>
 #include <syncopate/http/detail/connection/tls.hpp>
 #include <syncopate/http/detail/message/input_buffer.hpp>
@@ -45,6 +46,11 @@ public:
         error_code ignored;
         static_cast<void>(socket_.non_blocking(true, ignored));
     }
+    /// A share of another connection.
+    ///
+    /// socket:    closed.
+    Connection(Socket socket, std::unique_ptr<ConnectionStream> stream) noexcept
+        : socket_(std::move(socket)), stream_(std::move(stream)) {}
 
     Socket& socket() noexcept { return socket_; }
 
@@ -55,11 +61,19 @@ public:
     void secure(std::unique_ptr<TlsStream> tls) noexcept { tls_ = std::move(tls); }
     TlsStream* tls() noexcept { return tls_.get(); }
 
+    /// Null unless it is a share of another connection.
+    ConnectionStream* stream() const noexcept { return stream_.get(); }
+    /// What shares it; null: nothing does.
+    SharedConnection* shared() const noexcept { return shared_.get(); }
+    void share(std::shared_ptr<SharedConnection> shared) noexcept { shared_ = std::move(shared); }
+
     void close() noexcept {
+        if (stream_)
+            return stream_->close();
         error_code ignored;
         static_cast<void>(socket_.close(ignored));
     }
-    bool is_open() const noexcept { return socket_.is_open(); }
+    bool is_open() const noexcept { return stream_ ? stream_->is_open() : socket_.is_open(); }
 
     /// What is checked before a connection is used again.
     enum class Probe {
@@ -78,6 +92,8 @@ public:
         request_bytes_ = 0;
         payload_bytes_ = 0;
         written_at_once_ = 0;
+        if (stream_)
+            return stream_->is_open();
         if (probe != Probe::none && !input_.empty())
             return false;
         if (probe == Probe::data_and_eof || (tls_ && probe == Probe::data)) {
@@ -103,6 +119,8 @@ public:
         reads_soon_ = false;
         if (is_reading_ || read_error_)
             return;
+        if (stream_)
+            return stream_->read_on();
         auto const room = input_.prepare();
         is_reading_ = true;
         if (tls_)
@@ -114,7 +132,7 @@ public:
     /// Takes what has come, without waiting for any: into what is left of the buffer.
     void read_available() noexcept {
         bool const is_full = input_.view().size() >= InputBuffer::largest;
-        if (is_reading_ || read_error_ || tls_ || is_full || !is_open())
+        if (is_reading_ || read_error_ || tls_ || is_full || !socket_.is_open())
             return;
         try {
             error_code error;
@@ -132,7 +150,7 @@ public:
     /// ones works on another thread. A read that is started before takes its place. Nothing is pending afterwards, which
     /// would keep the loop running.
     void read_soon() noexcept {
-        if (is_reading_ || read_error_ || tls_ || std::exchange(reads_soon_, true))
+        if (is_reading_ || read_error_ || tls_ || stream_ || std::exchange(reads_soon_, true))
             return;
         try {
             asio::post(socket_.get_executor(), [self = Self(this)] {
@@ -155,6 +173,8 @@ public:
         piece_ = 0;
         offset_ = 0;
         output_offset_ = 0;
+        if (stream_)
+            return stream_->write();
         if (tls_)
             merge_small_payload();
         write_on();
@@ -170,13 +190,15 @@ public:
 
     /// Whether nothing is pending, unread or failed, so that another request may use it.
     bool is_at_rest() const noexcept {
-        return !is_reading_ && !is_writing_ && !read_error_ && !write_error_ && input_.empty() &&
-               is_open();
+        return !stream_ && !is_reading_ && !is_writing_ && !read_error_ && !write_error_ &&
+               input_.empty() && is_open();
     }
 
     /// Whether the server has closed the idle connection, or sent what belongs to no request. Tickets and keys of TLS
     /// are taken.
     bool has_ended() {
+        if (shared_)
+            return shared_->has_ended();
         auto const input = system::look_at(socket_.native_handle());
         if (input ==
             system::SocketInput::none)  // but what came with the response may not be all of that
@@ -185,6 +207,7 @@ public:
     }
 
 private:
+    friend class Http2Stream;
     using Self = boost::intrusive_ptr<Connection>;
 
     struct ReadHandler {
@@ -303,6 +326,8 @@ private:
     Socket socket_;
     asio::ip::tcp::endpoint peer_;
     std::unique_ptr<TlsStream> tls_;
+    std::unique_ptr<ConnectionStream> stream_;
+    std::shared_ptr<SharedConnection> shared_;
     TimedPark park_;
 
     InputBuffer input_;

@@ -1,7 +1,9 @@
 // Lease, Permit: the right to have a connection, and the connection.
 #pragma once
 
+#include <syncopate/detail/intrusive_list.hpp>
 #include <syncopate/http/detail/connection/connection.hpp>
+#include <syncopate/http/detail/connection/shared_connection.hpp>
 
 #include <cstddef>
 #include <utility>
@@ -14,28 +16,46 @@ class Pool;
 struct PoolHost {
     std::size_t connections = 0;  // idle ones included
     std::size_t waiting = 0;
+
+    // Used only if requests may share connections.
+    bool may_share = false;       // its server has not refused that
+    bool is_being_asked = false;  // a connection is being made, which tells whether they do
+    bool was_in_vain = false;     // the last that was to tell it was not made
+    ::syncopate::detail::IntrusiveList<SharedConnection> shared;  // those in use
 };
 
-/// The right to have one connection to a host. Its end passes it to a request that waits.
+/// The right to have one connection to a host, or a share of one. Its end passes it to a request that waits.
 class Permit {
 public:
     Permit() = default;
     Permit(Pool& pool, PoolHost& host) noexcept;
+    /// For a share, which is not counted.
+    explicit Permit(Pool& pool) noexcept : pool_(&pool) {}
     Permit(Permit&& other) noexcept
-        : pool_(std::exchange(other.pool_, nullptr)), host_(other.host_) {}
+        : pool_(std::exchange(other.pool_, nullptr)), host_(other.host_), asks_(other.asks_) {}
     Permit& operator=(Permit&& other) noexcept {
         std::swap(pool_, other.pool_);
         std::swap(host_, other.host_);
+        std::swap(asks_, other.asks_);
         return *this;
     }
     ~Permit();
 
     explicit operator bool() const noexcept { return pool_ != nullptr; }
+    /// Null for a share.
     PoolHost* host() const noexcept { return host_; }
+
+    /// From now until the end of this, or end_asking(), other requests wait to hear whether they may share.
+    void ask() noexcept { host_->is_being_asked = asks_ = true; }
+    void end_asking() noexcept {
+        if (std::exchange(asks_, false))
+            host_->is_being_asked = false;
+    }
 
 private:
     Pool* pool_ = nullptr;
     PoolHost* host_ = nullptr;
+    bool asks_ = false;
 };
 
 /// A permit and its connection, owned by an exchange. The destructor closes a connection that has not been
@@ -45,6 +65,9 @@ public:
     Lease() = default;
     /// For a connection that is yet to be made.
     explicit Lease(Permit permit) noexcept : permit_(std::move(permit)) {}
+    /// For a share of one.
+    Lease(Permit permit, ConnectionPointer connection, bool is_reused) noexcept
+        : permit_(std::move(permit)), connection_(std::move(connection)), is_reused_(is_reused) {}
     Lease(Lease&&) noexcept = default;
     Lease& operator=(Lease&& other) noexcept {
         std::swap(permit_, other.permit_);
@@ -70,11 +93,13 @@ public:
         close_connection();
         Permit const gone = std::move(permit_);
     }
-    /// Closes the connection. The permit stays, for another one.
+    /// Closes the connection. The permit stays, for another one; but a share ends with its connection.
     void close_connection() noexcept {
         if (connection_)
             connection_->close();
         connection_.reset();
+        if (!permit_.host())
+            Permit const gone = std::move(permit_);
     }
     /// Whether the connection has carried a request before.
     bool is_reused() const noexcept { return is_reused_; }

@@ -50,20 +50,28 @@ public:
     Pool(Pool const&) = delete;
     Pool& operator=(Pool const&) = delete;
 
-    /// An idle connection to this server, or the permit for a new one; empty if neither is free.
+    /// What a lease is for: an exchange, which may share its connection with others, or more than that.
+    enum class Use { exchange, whole };
+
+    /// Has requests share their connections to servers that allow it.
+    void allow_sharing() noexcept { shares_ = true; }
+    bool allows_sharing() const noexcept { return shares_; }
+
+    /// An idle connection to this server, a share of one, or the permit for a new one; empty if none is free.
     ///
     /// key:       the server's origin, and behind a space what tells its connections apart, if anything does.
-    Lease try_lease(std::string_view key, Deadline now) {
-        return waiting_.empty() && !is_closed_ ? take(host_of(key), now) : Lease();
+    Lease try_lease(std::string_view key, Deadline now, Use use = Use::exchange) {
+        return waiting_.empty() && !is_closed_ ? take(host_of(key), now, use) : Lease();
     }
 
     /// Waits for an idle connection to this server, or the permit for a new one.
     ///
     /// Throws:    Errc::total_timed_out when the deadline passes; operation_aborted; Errc::session_closed.
-    asio::awaitable<Lease> lease(std::string key, Deadline deadline, DeadlineTimer& timer) {
+    asio::awaitable<Lease> lease(
+        std::string key, Deadline deadline, DeadlineTimer& timer, Use use = Use::exchange) {
         if (is_closed_)
             throw_error(Errc::session_closed, origin_in(key));
-        auto const request = std::make_shared<LeaseRequest>(host_of(key));
+        auto const request = std::make_shared<LeaseRequest>(host_of(key), use);
         QueuedRequest const queued(*this, request);
         serve(Deadline::clock::now());  // the requests in front may wait for other hosts
         co_await request->park.until(deadline, timer);
@@ -93,6 +101,42 @@ public:
             idle_timer_->wake_at(next_look(now, until));
     }
 
+    /// Has a connection shared that was made for one request. Gives that one's share.
+    Lease share(SharedConnection& shared, Lease&& lease) {
+        auto& permit = lease.permit_;
+        auto& host = *permit.host();
+        permit.end_asking();
+        host.was_in_vain = false;
+        if (is_closed_ || !shared.begin(std::move(lease)))
+            return {};
+        host.shared.push_back(shared);
+        auto stream = shared.open();
+        if (!stream)
+            return {};
+        Lease own(Permit(*this), std::move(stream), false);
+        serve(Deadline::clock::now());
+        return own;
+    }
+    /// The server of this connection has it shared by nobody.
+    void keep_whole(Lease& lease) noexcept {
+        if (!lease.permit_.host()->may_share)
+            return;
+        lease.permit_.host()->may_share = false;
+        lease.permit_.host()->was_in_vain = false;
+        lease.permit_.end_asking();
+        serve(Deadline::clock::now());
+    }
+
+    /// Ends the connections that are shared. To be called when nothing goes over them any more.
+    void close_shared() noexcept {
+        for (auto& [key, host] : hosts_)
+            while (!host.shared.empty()) {
+                auto& shared = host.shared.front();
+                shared.unlink();
+                shared.close();
+            }
+    }
+
     /// Ends the waits. Returns the idle connections.
     std::vector<Lease> close() {
         is_closed_ = true;
@@ -103,6 +147,9 @@ public:
             request->park.resume();
         }
         std::vector<Lease> leases;
+        for (Idle const& idle : idle_)
+            if (auto* const shared = idle.lease.connection().shared())
+                shared->close();
         for (Idle& idle : std::exchange(idle_, {}))
             leases.push_back(std::move(idle.lease));
         return leases;
@@ -122,9 +169,10 @@ private:
     };
 
     struct LeaseRequest {
-        explicit LeaseRequest(PoolHost& wanted) noexcept : host(wanted) {}
+        LeaseRequest(PoolHost& wanted, Use its_use) noexcept : host(wanted), use(its_use) {}
 
         PoolHost& host;
+        Use const use;
         TimedPark park;
         Lease lease;
         bool is_queued = false;
@@ -196,10 +244,49 @@ private:
         std::erase_if(hosts_, [](auto const& entry) {
             return entry.second.connections == 0 && entry.second.waiting == 0;
         });
-        return hosts_[std::string(key)];
+        auto& host = hosts_[std::string(key)];
+        host.may_share = shares_ && key.starts_with("https:");
+        return host;
     }
 
-    Lease take(PoolHost& host, Deadline now) {
+    Lease take(PoolHost& host, Deadline now, Use use) {
+        if (!host.may_share || use == Use::whole)
+            return take_whole(host, now);
+        auto share = take_share(host, now);
+        if (share || host.is_being_asked)
+            return share;
+        auto lease = take_whole(host, now);
+        // Where no connection can be made, nobody waits for more than one attempt of others.
+        if (lease && !lease.has_connection() && !host.was_in_vain)
+            lease.permit_.ask();
+        return lease;
+    }
+
+    Lease take_share(PoolHost& host, Deadline now) {
+        ConnectionPointer stream;
+        host.shared.for_each([&](SharedConnection& shared) {
+            if (!stream)
+                stream = shared.open();
+        });
+        while (!stream) {
+            auto const idle = std::ranges::find_if(idle_, [&](Idle const& each) {
+                return each.lease.permit_.host() == &host && each.lease.connection().shared();
+            });
+            if (idle == idle_.end())
+                return {};
+            auto const keep = ConnectionPointer(&idle->lease.connection());
+            Lease lease = std::move(idle->lease);
+            bool const is_fresh = now < idle->until;
+            idle_.erase(idle);
+            if (!is_fresh || !keep->shared()->begin(std::move(lease)))
+                continue;
+            host.shared.push_back(*keep->shared());
+            stream = keep->shared()->open();
+        }
+        return {Permit(*this), std::move(stream), true};
+    }
+
+    Lease take_whole(PoolHost& host, Deadline now) {
         for (auto i = idle_.size(); i-- > 0;) {
             if (idle_[i].lease.permit_.host() != &host)
                 continue;
@@ -230,11 +317,16 @@ private:
     void serve(Deadline now) noexcept {
         if (std::exchange(is_serving_, true))
             return;
+        PoolHost const* full = nullptr;
         for (auto next = waiting_.begin(); next != waiting_.end() && !is_exhausted();) {
             auto const request = *next++;
-            request->lease = take(request->host, now);
-            if (!request->lease)
+            if (&request->host == full && request->use == Use::exchange)
                 continue;
+            request->lease = take(request->host, now, request->use);
+            if (!request->lease) {
+                full = &request->host;
+                continue;
+            }
             dequeue(*request);
             try {
                 asio::post(executor_, [request] { request->park.resume(); });
@@ -253,13 +345,14 @@ private:
     }
 
     bool is_exhausted() const noexcept {
-        return connections_ >= limits_.connections && idle_.empty();
+        return connections_ >= limits_.connections && idle_.empty() && !shares_;
     }
 
     asio::any_io_executor executor_;
     Limits limits_;
     bool is_closed_ = false;
     bool is_serving_ = false;
+    bool shares_ = false;
     std::size_t connections_ = 0;
     std::map<std::string, PoolHost, std::less<>> hosts_;
     std::list<LeaseRequestPointer> waiting_;
@@ -275,8 +368,12 @@ inline Permit::Permit(Pool& pool, PoolHost& host) noexcept : pool_(&pool), host_
 inline Permit::~Permit() {
     if (!pool_)
         return;
-    --pool_->connections_;
-    --host_->connections;
+    if (host_) {
+        host_->was_in_vain = host_->was_in_vain || asks_;
+        end_asking();
+        --pool_->connections_;
+        --host_->connections;
+    }
     pool_->serve(Deadline::clock::now());
 }
 

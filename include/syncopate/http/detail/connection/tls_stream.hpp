@@ -71,6 +71,19 @@ public:
     /// "https://host:port".
     std::string const& origin() const noexcept { return origin_; }
 
+    /// Offers the server HTTP/2 as well. To be called before the handshake.
+    void offer_http2() noexcept {
+        static constexpr unsigned char protocols[] = "\x02h2\x08http/1.1";
+        SSL_set_alpn_protos(native_handle(), protocols, sizeof protocols - 1);
+    }
+    /// Whether the server has chosen it.
+    bool is_http2() noexcept {
+        unsigned char const* name = nullptr;
+        unsigned size = 0;
+        SSL_get0_alpn_selected(native_handle(), &name, &size);
+        return size == 2 && name[0] == 'h' && name[1] == '2';
+    }
+
     /// Whether received bytes are still unread.
     bool has_input() {
         return SSL_has_pending(native_handle()) == 1 ||

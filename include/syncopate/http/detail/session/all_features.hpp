@@ -1,6 +1,7 @@
 // all_features(): the functions behind Features.
 #pragma once
 
+#include <syncopate/http/detail/http2/share.hpp>
 #include <syncopate/http/detail/session/connect_flow.hpp>
 #include <syncopate/http/detail/session/exchange_flow.hpp>
 #include <syncopate/http/detail/session/features.hpp>
@@ -25,7 +26,9 @@ public:
         &ExchangeFlow::find_cookies,
         &ExchangeFlow::keep_cookies,
         &RequestFlow::send_body,
-        &RetryFlow::run};
+        &RetryFlow::run,
+        &has_http2,
+        &share_by_http2};
 };
 
 /// For a session whose user has given options, and for a request that is the user's.

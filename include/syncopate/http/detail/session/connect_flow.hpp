@@ -48,14 +48,16 @@ class ConnectFlow {
 public:
     /// proxy:     null: none.
     /// hop:       the redirects before.
+    /// may_share: whether the connection may become one that several requests share.
     ConnectFlow(
         std::shared_ptr<SessionCore> core,
         SessionLoopPointer loop,
         Url const& url,
         Proxy const* proxy,
-        std::size_t hop)
+        std::size_t hop,
+        bool may_share)
         : core_(std::move(core)), loop_(std::move(loop)), url_(url), proxy_(proxy), hop_(hop),
-          origin_(url.origin()) {}
+          may_share_(may_share), origin_(url.origin()) {}
     ConnectFlow(ConnectFlow const&) = delete;
     ConnectFlow& operator=(ConnectFlow const&) = delete;
 
@@ -119,6 +121,8 @@ private:
             co_return connection;
         connection->secure(core_->tls().make_stream(
             connection->socket(), std::string(url_.server_name()), origin_));
+        if (may_share_)
+            connection->tls()->offer_http2();
         co_await shake_hands(*connection->tls());
         core_->tls().require_pinned_key(*connection->tls());
         co_return connection;
@@ -290,6 +294,7 @@ private:
     Url const& url_;
     Proxy const* const proxy_;
     std::size_t const hop_;
+    bool const may_share_;
     std::string const origin_;
     asio::ip::tcp::endpoint peer_;
     Errc phase_ = Errc::connect_timed_out;

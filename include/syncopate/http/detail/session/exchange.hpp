@@ -4,6 +4,7 @@
 #include <syncopate/http/detail/connection/connection.hpp>
 #include <syncopate/http/detail/connection/deadline_timer.hpp>
 #include <syncopate/http/detail/connection/pool.hpp>
+#include <syncopate/http/detail/connection/stream_error.hpp>
 #include <syncopate/http/detail/connection/tls_stream.hpp>
 #include <syncopate/http/detail/message/keep_alive.hpp>
 #include <syncopate/http/detail/message/request_parts.hpp>
@@ -103,8 +104,8 @@ public:
         auto const& error = connection().read_error();
         if (error) {
             bool const is_silent = !reader_.has_begun() && connection().input().empty();
-            if (!is_silent || !is_stale(lease(), request, options_))
-                fail(Errc::connection_lost, tls_error_text(error));
+            if (!is_silent || !is_stale(lease(), request, options_) || is_often_stale())
+                fail_connection(Errc::connection_lost);
             lease().close_connection();
             return Stage::stale;
         }
@@ -218,6 +219,20 @@ private:
             connection().input(), request.is_head() ? Body::none : Body::expected);
     }
 
+    /// A server may refuse one stream after another.
+    bool is_often_stale() noexcept {
+        constexpr unsigned most = 3;
+        return connection().stream() && ++stale_streams_ > most;
+    }
+
+    /// Throws the error of the last read.
+    ///
+    /// usual:     what it is, unless it is that of a stream.
+    [[noreturn]] void fail_connection(Errc usual) const {
+        auto const& error = connection().read_error();
+        fail(errc_of_stream(error).value_or(usual), tls_error_text(error));
+    }
+
     bool take_body(std::string& out);
     void take_end_of_connection();
     void end_message();
@@ -233,6 +248,7 @@ private:
     bool is_sent_whole_ = true;
     bool holds_body_ = false;
     bool asks_to_close_ = false;
+    unsigned stale_streams_ = 0;
     Progress progress_;
 };
 
@@ -287,11 +303,13 @@ inline void Exchange::take_end_of_connection() {
     if (error == asio::error::eof && reader_.take_end())
         return end_message();
     bool const is_end = error == asio::error::eof || error == asio::ssl::error::stream_truncated;
-    fail(is_end ? Errc::body_truncated : Errc::connection_lost, tls_error_text(error));
+    fail_connection(is_end ? Errc::body_truncated : Errc::connection_lost);
 }
 
 /// Gives the connection back to the pool, if it can carry another exchange, and detaches.
 inline void Exchange::end_message() {
+    if (auto* const stream = connection().stream())
+        head_.trailers = stream->take_trailers();
     if (reader_.allows_another() && !asks_to_close_ && is_sent_whole_ && !is_aborted() &&
         connection().is_at_rest()) {
         auto const now = Deadline::clock::now();

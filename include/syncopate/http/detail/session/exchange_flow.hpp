@@ -119,16 +119,22 @@ protected:
     /// Returns:   the deadline for the connection to be ready, if it was made here.
     asio::awaitable<Deadline> complete(
         Lease& lease, std::string_view key, Connections wanted, std::size_t hop = 0) {
+        bool const is_whole = wanted == Connections::fresh_only;
         if (!lease)
-            lease = co_await loop_->pool.lease(std::string(key), total_, *loop_->deadline_timer);
-        if (wanted == Connections::fresh_only)
+            lease = co_await loop_->pool.lease(
+                std::string(key), total_, *loop_->deadline_timer,
+                is_whole ? Pool::Use::whole : Pool::Use::exchange);
+        if (is_whole)
             lease.close_connection();
         if (lease.has_connection())
             co_return total_;
         auto const deadline = connect_deadline();
-        ConnectFlow connecting(core_, loop_, url(), proxy_, hop);
+        bool const may_share = loop_->pool.allows_sharing() && url().is_secure() && !is_whole;
+        ConnectFlow connecting(core_, loop_, url(), proxy_, hop, may_share);
         auto connection = co_await connecting.run(deadline, total_);
         lease.set_connection(std::move(connection));
+        if (may_share)
+            (*core_->features()->share)(lease, loop_, options());
         co_return deadline;
     }
 

@@ -1,10 +1,13 @@
 // Features: what a session does only if it is asked for it, as pointers to the functions: only who asks has them compiled.
 #pragma once
 
+#include <syncopate/http/detail/connection/lease.hpp>
 #include <syncopate/http/detail/connection/proxy.hpp>
 #include <syncopate/http/detail/connection/socket.hpp>
 #include <syncopate/http/detail/connection/system_lookup.hpp>
 #include <syncopate/http/detail/session/exchange.hpp>
+#include <syncopate/http/detail/session/session_loop.hpp>
+#include <syncopate/http/options.hpp>
 #include <syncopate/http/url.hpp>
 
 #include <boost/asio/awaitable.hpp>
@@ -54,6 +57,12 @@ struct Features {
         Exchange& exchange, RequestWriter& writer, Exchange::Stage& stage);
     /// Sends a request until it succeeds.
     asio::awaitable<Response> (*send_by_policy)(std::shared_ptr<SessionCore> core, Request request);
+
+    /// Whether requests can share connections here.
+    bool (*can_share)();
+    /// Has the connection of a lease shared, if the server agrees: the lease is then a share of it.
+    void (*share)(
+        Lease& lease, std::shared_ptr<SessionLoop> const& loop, SessionOptions const& options);
 };
 
 }  // namespace syncopate::inline v0_1::http::detail

@@ -106,6 +106,9 @@ public:
         if (!loop_) {
             auto loop = std::make_shared<SessionLoop>(
                 ::syncopate::detail::without_caller(executor), options_);
+            if (auto const* const given = features();
+                given && options_.http2() && (*given->can_share)())
+                loop->pool.allow_sharing();
             loop->on_lost = [weak = weak_from_this()] {
                 if (auto const self = weak.lock())
                     self->forget_loop();

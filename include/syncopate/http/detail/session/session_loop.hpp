@@ -87,6 +87,7 @@ public:
             user.unlink();
             user.abort();
         }
+        pool.close_shared();
         deadline_timer->stop();
         return idle;
     }
@@ -95,6 +96,7 @@ public:
     /// them, and closes the connections.
     void lose() noexcept {
         auto const keep = shared_from_this();
+        pool.close_shared();  // who is destroyed next has no stream left to reset
         deadline_timer->drop_all();
         static_cast<void>(close());
         if (on_lost)

@@ -5,6 +5,7 @@
 #include <syncopate/detail/task/caller_link.hpp>
 #include <syncopate/http/detail/connection/connection.hpp>
 #include <syncopate/http/detail/connection/pool.hpp>
+#include <syncopate/http/detail/connection/stream_error.hpp>
 #include <syncopate/http/detail/session/request_writer.hpp>
 #include <syncopate/http/options.hpp>
 
@@ -37,6 +38,8 @@ inline bool is_stale(
     Lease const& lease, RequestWriter const& request, SessionOptions const& options) {
     auto const& connection = lease.connection();
     auto const& error = connection.read_error();
+    if (is_stream_end(error, StreamEnd::refused))
+        return options.retry() && request.body().can_be_sent();
     bool const is_closed = error == asio::error::eof || error == asio::error::connection_reset ||
                            error == asio::error::broken_pipe ||
                            error == asio::ssl::error::stream_truncated;

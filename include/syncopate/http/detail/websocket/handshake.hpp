@@ -119,7 +119,7 @@ private:
 
         // In the pool it is a connection of HTTP, and takes the place of an idle one, if there is one.
         auto const key = "http" + std::string(url_.origin().substr(2));
-        auto lease = loop()->pool.try_lease(key, Deadline::clock::now());
+        auto lease = loop()->pool.try_lease(key, Deadline::clock::now(), Pool::Use::whole);
         auto const deadline = co_await complete(lease, key, Connections::fresh_only);
         trace().connection_created();
 
