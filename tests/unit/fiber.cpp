@@ -440,3 +440,21 @@ TEST_CASE("Below a fiber's stack is a page that ends the program") {
     REQUIRE(::waitpid(child, &status, 0) == child);
     CHECK((WIFSIGNALED(status) || WEXITSTATUS(status) != 0));
 }
+
+TEST_CASE("A fiber that forks has its runner in the parent, and none in the child") {
+    ThreadRunner runner;
+    int const answer = runner.run(to_fiber([&] {
+        pid_t const child = ::fork();
+        if (child == 0) {
+            ::alarm(10);
+            bool const is_refused = code_of([&] { runner.run(twice(1)); }) == Errc::forked;
+            Runner own;
+            bool const has_fibers = own.run(to_fiber([&] { return own.run(twice_later(2)); })) == 4;
+            ::_exit(is_refused && has_fibers ? 0 : 1);
+        }
+        int status = 0;
+        return ::waitpid(child, &status, 0) == child && status == 0 ? runner.run(twice_later(3))
+                                                                    : -1;
+    }));
+    CHECK(answer == 6);
+}

@@ -7,6 +7,7 @@
 #include <syncopate/error.hpp>
 #include <syncopate/gather.hpp>
 #include <syncopate/process_pool.hpp>
+#include <syncopate/runner.hpp>
 #include <syncopate/thread_runner.hpp>
 #include <syncopate/timeout.hpp>
 
@@ -42,6 +43,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/types.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 namespace {
@@ -604,4 +606,23 @@ TEST_CASE("A function that the processes do not have is refused") {
     CHECK(code_of([&] {
               static_cast<void>(run_in_executor(pool, elsewhere, 1));
           }) == std::errc::operation_not_permitted);
+}
+
+TEST_CASE("The child of a fork has no pool of its parent's") {
+    ThreadRunner runner;
+    ProcessPool pool{1};
+    CHECK(runner.run(run_in_executor(pool, twice, 1)) == 2);
+    pid_t const child = ::fork();
+    if (child == 0) {
+        ::alarm(10);
+        syncopate::Runner own;
+        bool const is_refused =
+            code_of([&] { own.run(run_in_executor(pool, twice, 2)); }) == Errc::forked &&
+            code_of([&] { pool.close(); }) == Errc::forked;
+        ::_exit(is_refused ? 0 : 1);
+    }
+    int status = 0;
+    REQUIRE(::waitpid(child, &status, 0) == child);
+    CHECK(status == 0);
+    CHECK(runner.run(run_in_executor(pool, twice, 3)) == 6);
 }
