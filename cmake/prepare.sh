@@ -117,6 +117,8 @@ look_for_packages() {
 look_for_bench() {
     has_header benchmark/benchmark.h || missing libbenchmark-dev
     has_header uv.h || missing libuv1-dev
+    { has_command pkg-config && pkg-config --exists glib-2.0; } || missing libglib2.0-dev
+    { has_command pkg-config && pkg-config --exists Qt5Core; } || missing qtbase5-dev
     has_header curl/curl.h || missing libcurl4-openssl-dev
     has_header httplib.h || missing libcpp-httplib-dev
     [ -x /usr/sbin/nginx ] || missing nginx-light

@@ -203,6 +203,17 @@ def spread(slowest: dict[str, float], p99: dict[str, float]) -> str:
     return f"- {title}, in brackets plain Asio: " + "; ".join(lines) + "\n" if lines else ""
 
 
+def hosts(medians: dict[str, float]) -> str:
+    """What a task pays that posts itself to the main loop of a host."""
+    cells = []
+    for title, name in [("GLib", "glib"), ("Qt", "qt")]:
+        ours, own = (medians.get(f"hop_through_{name}/one_core/{peer}") for peer in ("syncopate", "plain"))
+        if ours and own:
+            cells.append(f"{title}: {in_words(ours)} ({in_words(own)})")
+    title = "a hop of a GuestRunner's task, by hosts, in brackets a function of the host's own"
+    return f"- {title}: " + "; ".join(cells) + "\n" if cells else ""
+
+
 def by_count(values: dict[str, float], workload: str, peer: str) -> dict[int, float]:
     found = {}
     for name, value in values.items():
@@ -312,7 +323,7 @@ def main(arguments: list[str]) -> None:
     markdown = (
         table(medians) + "\n" + growth(medians, bytes_of)
         + spread(load(folder, "slowest"), load(folder, "p99_ns")) + many(folder, medians, bytes_of)
-        + variants(medians) + http_table(medians)
+        + hosts(medians) + variants(medians) + http_table(medians)
     )
     svg = plot(medians)
     (folder / "table.md").write_text(markdown)
