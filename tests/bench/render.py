@@ -203,6 +203,22 @@ def spread(slowest: dict[str, float], p99: dict[str, float]) -> str:
     return f"- {title}, in brackets plain Asio: " + "; ".join(lines) + "\n" if lines else ""
 
 
+def channels(medians: dict[str, float]) -> str:
+    """What an item takes through a queue of limited length."""
+    lines = []
+    ways = [("from a thread to a coroutine", "to_coroutine"), ("from a coroutine to a thread", "to_thread"),
+            ("between the coroutines of two loops", "between_loops")]
+    for title, name in ways:
+        cells = []
+        for where, place in [("threads on two cores", "two_cores"), ("all on one", "one_core")]:
+            ours, plain = (medians.get(f"channel_{name}/{place}/{peer}") for peer in ("syncopate", "plain"))
+            if ours and plain:
+                cells.append(f"{where}: {in_words(ours)} ({in_words(plain)})")
+        if cells:
+            lines.append(f"- an item of a `Channel` of 1,024 {title}, in brackets `concurrent_channel`: " + "; ".join(cells))
+    return "\n".join(lines) + "\n" if lines else ""
+
+
 def hosts(medians: dict[str, float]) -> str:
     """What a task pays that posts itself to the main loop of a host."""
     cells = []
@@ -323,7 +339,7 @@ def main(arguments: list[str]) -> None:
     markdown = (
         table(medians) + "\n" + growth(medians, bytes_of)
         + spread(load(folder, "slowest"), load(folder, "p99_ns")) + many(folder, medians, bytes_of)
-        + hosts(medians) + variants(medians) + http_table(medians)
+        + channels(medians) + hosts(medians) + variants(medians) + http_table(medians)
     )
     svg = plot(medians)
     (folder / "table.md").write_text(markdown)

@@ -42,7 +42,7 @@ run() {
         || stop "$(cat "$results/$3.log")"
 }
 
-for subject in call variants callers busy_io stream tasks structured offload guest; do
+for subject in call variants callers busy_io stream tasks structured offload channel guest; do
     echo "== Running: $subject"
     run "$subject" -busy_call "$subject"
 done
