@@ -115,7 +115,7 @@ public:
     void wake(Connection& connection) noexcept override {
         try {
             if (woken_.empty() || woken_.back().get() != &connection)
-                woken_.push_back(ConnectionPointer(&connection));
+                woken_.emplace_back(&connection);
             if (!has_turn_ && !std::exchange(is_posted_, true))
                 asio::post(connection.socket().get_executor(), [self = shared_from_this()] {
                     self->is_posted_ = false;
@@ -284,12 +284,16 @@ private:
                 loop->pool.give_back(std::move(lease), now, deadline_from(now, idle_timeout_));
         } catch (...) {  // NOLINT(bugprone-empty-catch): out of memory: it is closed
         }
-        is_lost_ = is_lost_ || lease;  // nobody has taken it
+        // NOLINTNEXTLINE(bugprone-use-after-move): it is still here if nobody has taken it
+        is_lost_ = is_lost_ || lease;
     }
 
     /// What an idle connection has to say is sent without waiting. Returns false if that would take waiting.
     bool answer() {
-        if (is_writing_ || !session_.give(output_ = {}))
+        if (is_writing_)
+            return false;
+        output_.clear();
+        if (!session_.give(output_))
             return false;
         if (output_.empty())
             return true;

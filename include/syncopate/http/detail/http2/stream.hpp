@@ -201,7 +201,7 @@ public:
             }
             auto const& piece = (*connection.payload_)[connection.piece_];
             auto const count = (std::min)(size - total, piece.size() - connection.offset_);
-            std::memcpy(room + total, piece.data() + connection.offset_, count);
+            std::copy_n(piece.data() + connection.offset_, count, room + total);
             connection.wrote(count);
             total += count;
         }
