@@ -3,6 +3,7 @@
 //   counted WORK COUNT
 
 #include "counted_portals.hpp"
+#include "counted_stopped.hpp"
 #include "counted_threads.hpp"
 #include "peers.hpp"
 #include <syncopate/channel.hpp>
@@ -239,21 +240,6 @@ void in_one_task(int count) {
     runner.run(repeat(Step, count));
 }
 
-/// A call that is asked to stop while its task waits.
-int stopped_call(syncopate::Runner& runner, int i) {
-    std::stop_source source;
-    auto const stop_and_wait = [&]() -> asio::awaitable<int> {
-        source.request_stop();
-        co_await sleep_for(std::chrono::hours(1));
-        co_return i;
-    };
-    try {
-        return runner.run(stop_and_wait, source.get_token());
-    } catch (std::system_error const&) {
-        return 0;
-    }
-}
-
 int timed(syncopate::Runner& runner, int i) {
     return runner.run_for(std::chrono::hours(1), twice(i));
 }
@@ -319,7 +305,7 @@ std::map<std::string, std::function<void(int)>> const works = {
     {"gather_two", in_one_task<gather_two>},
     {"in_time", in_one_task<in_time>},
     {"cancelled_group", in_one_task<cancelled_group>},
-    {"stopped_call", [](int count) { on_own_thread(count, stopped_call); }},
+    {"stopped_call", bench::stopped_call},
     {"context_guard", [](int count) { on_own_thread(count, guarded); }},
     {"with_context", [](int count) { on_own_thread(count, with_context); }},
     {"worker", in_one_task<worker>},
