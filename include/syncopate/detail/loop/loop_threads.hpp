@@ -104,9 +104,8 @@ LoopThreads threads_of(Executor const& executor) {
             [executor] { return executor.running_in_this_thread(); },
             asio::query(executor, asio::execution::occupancy)};
         if constexpr (std::convertible_to<decltype(executor.context()), asio::thread_pool&>)
-            threads.have_ended = [executor] {
-                return asio::use_service<asio::detail::scheduler>(executor.context()).stopped();
-            };
+            threads.have_ended = [&pool = asio::use_service<asio::detail::scheduler>(
+                                      executor.context())] { return pool.stopped(); };
         return threads;
     } else {
         // An io_context does not tell. Most have one thread; a probe finds out.
