@@ -10,12 +10,12 @@
 #include "support/temporary_directory.hpp"
 #include <syncopate/detail/task/caller_executor.hpp>
 #include <syncopate/http/detail/connection/environment_proxies.hpp>
-#include <syncopate/http/detail/connection/lookup_threads.hpp>
 #include <syncopate/http/detail/connection/proxy.hpp>
 #include <syncopate/http/detail/connection/proxy_tunnel.hpp>
-#include <syncopate/http/detail/connection/resolver.hpp>
 #include <syncopate/http/detail/connection/socket.hpp>
 #include <syncopate/http/detail/connection/tcp_connect.hpp>
+#include <syncopate/http/detail/lookup/lookup_threads.hpp>
+#include <syncopate/http/detail/lookup/resolver.hpp>
 #include <syncopate/http/detail/message/basic_auth.hpp>
 #include <syncopate/http/error.hpp>
 #include <syncopate/http/url.hpp>

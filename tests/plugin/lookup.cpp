@@ -7,7 +7,7 @@ struct Progress {
 
 #ifdef PLUGIN
 
-#include <syncopate/http/detail/connection/lookup_threads.hpp>
+#include <syncopate/http/detail/lookup/lookup_threads.hpp>
 
 #include <chrono>
 #include <memory>

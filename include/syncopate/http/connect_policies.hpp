@@ -2,7 +2,7 @@
 #pragma once
 
 #include <syncopate/http/connect_info.hpp>
-#include <syncopate/http/detail/connection/public_address.hpp>
+#include <syncopate/http/detail/lookup/public_address.hpp>
 #include <syncopate/http/detail/url/host_and_port.hpp>
 #include <syncopate/http/error.hpp>
 #include <syncopate/http/url.hpp>

@@ -12,10 +12,10 @@
 #include <syncopate/http/detail/connection/proxy_tunnel.hpp>
 #include <syncopate/http/detail/connection/socket.hpp>
 #include <syncopate/http/detail/connection/socks_tunnel.hpp>
-#include <syncopate/http/detail/connection/system_lookup.hpp>
 #include <syncopate/http/detail/connection/tcp_connect.hpp>
 #include <syncopate/http/detail/connection/tls_relay.hpp>
 #include <syncopate/http/detail/connection/tls_stream.hpp>
+#include <syncopate/http/detail/lookup/system_lookup.hpp>
 #include <syncopate/http/detail/session/proxy_credentials.hpp>
 #include <syncopate/http/detail/session/session_core.hpp>
 #include <syncopate/http/detail/session/session_loop.hpp>

@@ -4,7 +4,7 @@
 #include <syncopate/http/detail/connection/lease.hpp>
 #include <syncopate/http/detail/connection/proxy.hpp>
 #include <syncopate/http/detail/connection/socket.hpp>
-#include <syncopate/http/detail/connection/system_lookup.hpp>
+#include <syncopate/http/detail/lookup/system_lookup.hpp>
 #include <syncopate/http/detail/session/exchange.hpp>
 #include <syncopate/http/detail/session/session_loop.hpp>
 #include <syncopate/http/options.hpp>

@@ -8,9 +8,9 @@
 #include <syncopate/error.hpp>
 #include <syncopate/http/cookies.hpp>
 #include <syncopate/http/detail/connection/environment_proxies.hpp>
-#include <syncopate/http/detail/connection/fixed_addresses.hpp>
 #include <syncopate/http/detail/connection/proxy.hpp>
 #include <syncopate/http/detail/connection/tls.hpp>
+#include <syncopate/http/detail/lookup/fixed_addresses.hpp>
 #include <syncopate/http/detail/message/default_fields.hpp>
 #include <syncopate/http/detail/message/netrc.hpp>
 #include <syncopate/http/detail/session/digest_sessions.hpp>

@@ -4,7 +4,7 @@
 #include <syncopate/detail/intrusive_list.hpp>
 #include <syncopate/http/detail/connection/deadline_timer.hpp>
 #include <syncopate/http/detail/connection/pool.hpp>
-#include <syncopate/http/detail/connection/resolver.hpp>
+#include <syncopate/http/detail/lookup/resolver.hpp>
 #include <syncopate/http/options.hpp>
 
 #include <boost/asio/any_io_executor.hpp>

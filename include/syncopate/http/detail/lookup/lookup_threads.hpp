@@ -3,8 +3,8 @@
 
 #include <syncopate/detail/loop/library.hpp>
 #include <syncopate/detail/threads/thread.hpp>
-#include <syncopate/http/detail/connection/lookup.hpp>
-#include <syncopate/http/detail/connection/system_lookup.hpp>
+#include <syncopate/http/detail/lookup/lookup.hpp>
+#include <syncopate/http/detail/lookup/system_lookup.hpp>
 
 #include <chrono>
 #include <condition_variable>

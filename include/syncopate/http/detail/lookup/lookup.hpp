@@ -6,7 +6,7 @@
 #include <syncopate/detail/intrusive_pointer.hpp>
 #include <syncopate/detail/loop/suspension.hpp>
 #include <syncopate/detail/task/outcome.hpp>
-#include <syncopate/http/detail/connection/system_lookup.hpp>
+#include <syncopate/http/detail/lookup/system_lookup.hpp>
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>

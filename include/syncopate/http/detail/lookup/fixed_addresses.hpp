@@ -1,7 +1,7 @@
 // FixedAddresses: the addresses of hosts that SessionOptions::resolve() has named.
 #pragma once
 
-#include <syncopate/http/detail/connection/system_lookup.hpp>
+#include <syncopate/http/detail/lookup/system_lookup.hpp>
 #include <syncopate/http/detail/url/host_and_port.hpp>
 #include <syncopate/http/error.hpp>
 #include <syncopate/http/options.hpp>

@@ -1,9 +1,9 @@
 // Resolver: the addresses of names, looked up once for many requests, and kept for a while.
 #pragma once
 
-#include <syncopate/http/detail/connection/lookup.hpp>
-#include <syncopate/http/detail/connection/lookup_threads.hpp>
-#include <syncopate/http/detail/connection/system_lookup.hpp>
+#include <syncopate/http/detail/lookup/lookup.hpp>
+#include <syncopate/http/detail/lookup/lookup_threads.hpp>
+#include <syncopate/http/detail/lookup/system_lookup.hpp>
 #include <syncopate/http/headers.hpp>
 
 #include <boost/asio/awaitable.hpp>
