@@ -8,6 +8,9 @@ cancels out. Wake-ups are counted in one run: how many of them a run gets by wit
 a difference would count twice, and the start of the program has only a handful. Instructions come from
 valgrind, so they are the same on every machine with the same compiler; allocations and system calls
 from the C library's and the kernel's point of view.
+
+A thread that waits looks again and again before it sleeps: what else the machine does adds to a count, and
+takes nothing away. So what exceeds its bound is counted twice more, and the least of each count is taken.
 """
 
 import re
@@ -17,6 +20,7 @@ import tempfile
 from pathlib import Path
 
 FEW, MANY = 2000, 6000
+ATTEMPTS = 3
 
 
 def run(*command: str) -> str:
@@ -59,6 +63,22 @@ COUNTERS = {
 }
 
 
+def per_operation(counter: str, program: str, work: str, bound: float) -> float:
+    count = COUNTERS[counter]
+    few = many = float("inf")
+    for _ in range(ATTEMPTS):
+        many = min(many, count(program, work, str(MANY)))
+        if count is loop_wakeups:
+            value = many / MANY
+        else:
+            few = min(few, count(program, work, str(FEW)))
+            value = (many - few) / (MANY - FEW)
+        # What happens less than once in two hundred operations belongs to the program.
+        if round(value, 2) <= bound:
+            break
+    return value
+
+
 def main(program: str, bounds: str, works: list[str]) -> int:
     failed = False
     for line in Path(bounds).read_text().splitlines():
@@ -68,13 +88,7 @@ def main(program: str, bounds: str, works: list[str]) -> int:
         work, counter, bound = line.split()
         if works and work not in works:
             continue
-        count = COUNTERS[counter]
-        if count is loop_wakeups:
-            value = count(program, work, str(MANY)) / MANY
-        else:
-            few, many = (count(program, work, str(n)) for n in (FEW, MANY))
-            value = (many - few) / (MANY - FEW)
-        # What happens less than once in two hundred operations belongs to the program.
+        value = per_operation(counter, program, work, float(bound))
         exceeded = round(value, 2) > float(bound)
         failed |= exceeded
         print(f"{work:20} {counter:14} {value:10.3f}  at most {bound:>8}"
