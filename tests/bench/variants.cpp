@@ -21,6 +21,8 @@
 #include <string>
 #include <thread>
 
+#include <sched.h>
+
 namespace {
 
 using namespace bench;
@@ -62,8 +64,12 @@ void to_calling_thread(ThreadRunner& runner, int count) {
     runner.run(call_caller(count));
 }
 
+/// On the core of the calling thread, which sleeps meanwhile: the loop is on the same or on the other, as with run().
 void on_worker(ThreadRunner& runner, int count, void (*each)(int)) {
-    auto const work = [count, each] {
+    cpu_set_t cores;
+    ::sched_getaffinity(0, sizeof cores, &cores);
+    auto const work = [count, each, cores] {
+        ::sched_setaffinity(0, sizeof cores, &cores);
         for (int i = 0; i < count; ++i)
             each(i);
     };
