@@ -8,6 +8,9 @@
 #include <syncopate/fiber.hpp>
 #endif
 #include <syncopate/guest_runner.hpp>
+#ifdef SYNCOPATE_TEST_PROCESS
+#include <syncopate/process_pool.hpp>
+#endif
 #include <syncopate/syncopate.hpp>
 
 #include <boost/asio/awaitable.hpp>
@@ -506,6 +509,52 @@ bool sweep_fibers(char const* kind) {
 
 #endif
 
+#ifdef SYNCOPATE_TEST_PROCESS
+
+int twice(int value) {
+    return 2 * value;
+}
+void never_end() {
+    for (;;)
+        ::pause();
+}
+
+/// Calls in another process: its start, a call that returns, and one whose process is killed. Another takes its place.
+template <class Runner>
+bool sweep_processes(char const* kind) {
+    bool is_well = true;
+    for (long point = 0;; ++point) {
+        Status const status = status_of([point] {
+            ProcessPool pool(1);
+            Runner runner{silent()};
+            prepare(runner);
+            allocations_left = point;
+            is_armed = true;
+            try {
+                runner.run(run_in_executor(pool, twice, 1));
+                runner.run_for(1ms, run_in_executor(pool, never_end));
+            } catch (...) {
+                // The error that is due.
+            }
+            is_armed = false;
+            bool const was_reached = allocations_left < 0;
+            if (runner.run_for(3s, run_in_executor(pool, twice, 21)) != 42)
+                return broken;
+            return was_reached ? survived : not_reached;
+        });
+        if (status == not_reached)
+            return is_well;
+        if (status == survived)
+            continue;
+        std::printf(
+            "%s, run_in_executor of a ProcessPool, allocation %ld: status %d\n", kind, point,
+            static_cast<int>(status));
+        is_well = false;
+    }
+}
+
+#endif
+
 }  // namespace
 
 int main() {
@@ -517,6 +566,10 @@ int main() {
 #ifdef SYNCOPATE_TEST_FIBER
     is_well = sweep_fibers<ThreadRunner>("ThreadRunner") && is_well;
     is_well = sweep_fibers<Runner>("Runner") && is_well;
+#endif
+#ifdef SYNCOPATE_TEST_PROCESS
+    is_well = sweep_processes<ThreadRunner>("ThreadRunner") && is_well;
+    is_well = sweep_processes<Runner>("Runner") && is_well;
 #endif
     return is_well ? EXIT_SUCCESS : EXIT_FAILURE;
 }
