@@ -10,6 +10,9 @@
 
 #include SYNCOPATE_ASIO(any_io_executor.hpp)
 #include SYNCOPATE_ASIO(awaitable.hpp)
+#include SYNCOPATE_ASIO(cancellation_state.hpp)
+#include SYNCOPATE_ASIO(cancellation_type.hpp)
+#include SYNCOPATE_ASIO(this_coro.hpp)
 
 #include <exception>
 #include <optional>
@@ -63,7 +66,20 @@ public:
             if constexpr (!AsyncIterable<S>)
                 if (!iterable_->is_made())
                     co_await iterable_->make();
-            auto item = co_await require_valid(iterable_->get().anext());
+            std::optional<Item> item;
+            auto drained = Drained::pending;
+            if constexpr (DrainableIterable<Iterable>)
+                if (!has_awaited_) {  // without anext() it takes one coroutine less
+                    auto const state = co_await asio::this_coro::cancellation_state;
+                    auto const executor = co_await asio::this_coro::executor;
+                    if (state.cancelled() == asio::cancellation_type::none)
+                        drained = drain_made(executor, [&item](Item&& made) {
+                            item.emplace(std::move(made));
+                            return false;
+                        });
+                }
+            if (drained == Drained::pending)
+                item = co_await require_valid(iterable_->get().anext());
             if (item)
                 co_return std::move(item);
         } catch (...) {
@@ -87,7 +103,7 @@ public:
             std::exception_ptr error;
             Drained drained = Drained::ended;
             try {
-                drained = drain_ready(iterable_->get(), executor, std::move(sink));
+                drained = drain_made(executor, std::move(sink));
             } catch (...) {
                 error = std::current_exception();
             }
@@ -125,6 +141,14 @@ public:
     }
 
 private:
+    template <class Sink>
+    Drained drain_made(asio::any_io_executor const& executor, Sink sink) {
+        Drained const drained = drain_ready(iterable_->get(), executor, std::move(sink));
+        if (drained == Drained::pending)
+            has_awaited_ = true;
+        return drained;
+    }
+
     void remember_iterable() noexcept {
         if constexpr (is_resumable)
             if (iterable_ && iterable_->is_made())
@@ -138,6 +162,7 @@ private:
 
     std::optional<Holder> iterable_;
     bool has_begun_ = false;
+    bool has_awaited_ = false;  // an item was not ready: others will not be, either
     Iterable* lent_ = nullptr;  // the user's, once the iteration is closed
 };
 
