@@ -105,8 +105,8 @@ asio::awaitable<context_body_result_t<S, Body>> run_in_context(
         outcome.fail(cancellation_error());
     } else {
         co_await this_coro::throw_if_cancelled(true);
-        auto running = run_body<S, Body>(context, body, outcome);
         try {
+            auto running = run_body<S, Body>(context, body, outcome);
             co_await std::move(running);
         } catch (...) {
             outcome.fail(std::current_exception());

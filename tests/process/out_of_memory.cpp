@@ -22,9 +22,11 @@
 #include <boost/asio/use_awaitable.hpp>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
+#include <coroutine>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -35,6 +37,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <ranges>
 #include <stop_token>
 #include <string_view>
 #include <system_error>
@@ -137,6 +140,11 @@ asio::awaitable<void> wait_for_token() {
     auto const token = co_await limiter.acquire();
 }
 
+/// Needs a frame for which no old one will do.
+asio::awaitable<std::array<char, 4096>> large() {
+    co_return std::array<char, 4096>{};
+}
+
 asio::awaitable<int> last_of(int i) {
     co_await nap(1h);
     co_return i;
@@ -186,11 +194,40 @@ void send_from_thread(Runner& runner) {
     runner.run(receive_all(items));
 }
 
+/// Goes on in a thread of its own.
+struct InNewThread {
+    std::jthread* thread;
+    bool await_ready() const noexcept { return false; }
+    void await_suspend(std::coroutine_handle<> waiting) const {
+        *thread = std::jthread([waiting] { waiting.resume(); });
+    }
+    void await_resume() const noexcept {}
+};
+
+/// Its items take longer than there is time.
+asio::awaitable<void> take_slowly(OnCancel on_cancel) {
+    auto items = iterate_in_thread(
+        std::views::iota(0, 3) | std::views::transform([](int i) {
+            std::this_thread::sleep_for(1ms);
+            return i;
+        }),
+        ReadAhead{1}, on_cancel);
+    for (bool is_over = false; !is_over;) {
+        auto const item = co_await items.anext();
+        is_over = !item;
+    }
+    co_await items.aclose();
+}
+
 /// Keeps a promise: a broken one takes memory in its destructor.
 struct Keeping {
     std::promise<int>& promise;
     ~Keeping() { promise.set_value(1); }
 };
+
+Options silent() {
+    return Options().on_error([](std::exception_ptr) {});
+}
 
 template <class Runner>
 struct Scenario {
@@ -299,6 +336,50 @@ constexpr Scenario<Runner> scenarios[] = {
              if (i == 3)
                  break;
      }},
+    {"race of a vector",
+     [](Runner& runner) {
+         auto tasks = several_tasks();
+         tasks.push_back(last_of(3));
+         runner.run(race(std::move(tasks)));
+     }},
+    {"as_awaitable",
+     [](Runner& runner) {
+         std::jthread thread;
+         runner.run([&]() -> asio::awaitable<void> {
+             InNewThread elsewhere{&thread};
+             co_await as_awaitable(std::move(elsewhere));
+         });
+     }},
+    // A body that awaits nothing of Asio's, which destroys a coroutine where it has no memory to suspend or resume it.
+    {"with_context, in a coroutine",
+     [](Runner& runner) { runner.run(with_context(Context(), [](int) { return large(); })); }},
+    {"another loop, in a worker",
+     [](Runner& runner) {
+         ThreadRunner other(silent());
+         runner.run(to_thread([&] { return other.run(later(1)) + other.call([] { return 1; }); }));
+     }},
+    {"wrap_future, deferred",
+     [](Runner& runner) {
+         runner.run(wrap_future(std::async(std::launch::deferred, [] { return 1; })));
+     }},
+    {"OnLoop, and what it starts",
+     [](Runner& runner) {
+         OnLoop<int> number(runner, 1);
+         number.start_soon([](int& i) { return last_of(i); });
+         number.run_for(1ms, [](int& i) { return last_of(i); });
+     }},
+    {"OnThread, cancelled",
+     [](Runner& runner) {
+         OnThread<int> number(1);
+         runner.run_for(1ms, number.run([](int& i) {
+             std::this_thread::sleep_for(5ms);
+             return ++i;
+         }));
+     }},
+    {"iterate_in_thread, cancelled",
+     [](Runner& runner) { runner.run_for(2ms, [] { return take_slowly(OnCancel::wait); }); }},
+    {"iterate_in_thread, abandoned",
+     [](Runner& runner) { runner.run_for(2ms, [] { return take_slowly(OnCancel::abandon); }); }},
     {"enter_context and close",
      [](Runner& runner) {
          runner.enter_context(Context());
@@ -337,10 +418,6 @@ Status try_point(Scenario<Runner> const& scenario, Runner& runner, long point) {
     if (entered != left)
         return not_left;
     return was_reached ? survived : not_reached;
-}
-
-Options silent() {
-    return Options().on_error([](std::exception_ptr) {});
 }
 
 /// Runs f in a process of its own, and gives its status.
