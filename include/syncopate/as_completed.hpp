@@ -4,10 +4,10 @@
 
 #include <syncopate/asio.hpp>
 #include <syncopate/detail/group/completion_queue.hpp>
+#include <syncopate/detail/group/loop_owned.hpp>
 
 #include SYNCOPATE_ASIO(awaitable.hpp)
 
-#include <memory>
 #include <optional>
 #include <type_traits>
 #include <utility>
@@ -21,7 +21,7 @@ namespace syncopate::inline v0_1 {
 /// Whoever leaves before the end has the tasks cancelled that are left. aclose() waits for them; the destructor
 /// cannot: they must not refer to what goes with it. Ranges of wrap_iter() call aclose().
 ///
-/// Threads:   every member on the loop (or strand) of the first anext(), one at a time.
+/// Threads:   every member on the loop (or strand) of the first anext(), one at a time; the destructor on any.
 template <class T>
 class [[nodiscard]] AsCompleted {
 public:
@@ -30,7 +30,7 @@ public:
 
     /// Starts nothing yet.
     explicit AsCompleted(std::vector<asio::awaitable<T>> tasks)
-        : queue_(std::make_unique<detail::CompletionQueue<T>>(std::move(tasks))) {}
+        : queue_(std::in_place, std::move(tasks)) {}
     AsCompleted(AsCompleted&&) noexcept = default;
     AsCompleted& operator=(AsCompleted&&) noexcept = default;
     ~AsCompleted() = default;
@@ -49,7 +49,7 @@ public:
     asio::awaitable<void> aclose() { return detail::CompletionQueue<T>::close(queue_.get()); }
 
 private:
-    std::unique_ptr<detail::CompletionQueue<T>> queue_;  // null: moved from, and at its end
+    detail::LoopOwned<detail::CompletionQueue<T>> queue_;  // null: moved from, and at its end
 };
 
 /// Runs tasks side by side, and gives their results in the order in which they end.

@@ -8,6 +8,7 @@
 #include <syncopate/detail/cancellation/cancellation.hpp>
 #include <syncopate/detail/error/forced_unwind.hpp>
 #include <syncopate/detail/group/child.hpp>
+#include <syncopate/detail/group/loop_owned.hpp>
 #include <syncopate/detail/group/nursery.hpp>
 #include <syncopate/detail/task/owned_or_ref.hpp>
 #include <syncopate/detail/work/function_work.hpp>
@@ -133,8 +134,11 @@ public:
     static asio::awaitable<std::optional<Item>> next(Pulling* pulling) {
         if (!pulling || pulling->is_left_)
             co_return std::nullopt;
-        if (!std::exchange(pulling->is_started_, true)) {
-            pulling->nursery_.open(co_await asio::this_coro::executor);
+        if (!pulling->is_started_) {
+            auto const executor = co_await asio::this_coro::executor;
+            pulling->tie_.begin(executor);
+            pulling->is_started_ = true;
+            pulling->nursery_.open(executor);
             pulling->start();
         }
         auto const pulled = pulling->pulled_;
@@ -144,15 +148,17 @@ public:
         co_return item;
     }
 
+    LoopTie const& tie() const noexcept { return tie_; }
+
     static asio::awaitable<void> close(Pulling* pulling) {
         if (!pulling)
             co_return;
         pulling->is_left_ = true;
         auto const leave = [pulling]() noexcept { pulling->leave(); };
-        if (std::exchange(pulling->is_started_, true))
-            co_await pulling->nursery_.supervise(leave);
-        else
-            pulling->pulled_->items.close();
+        if (!std::exchange(pulling->is_started_, true))
+            co_return pulling->pulled_->items.close();
+        co_await pulling->nursery_.supervise(leave);
+        pulling->tie_.end();
     }
 
 private:
@@ -177,6 +183,7 @@ private:
     OnCancel const on_cancel_;
     bool is_started_ = false;
     bool is_left_ = false;
+    LoopTie tie_;
     Nursery nursery_;  // destroyed first
 };
 
@@ -184,7 +191,7 @@ private:
 
 /// The items of a blocking range, for coroutines: an AsyncIterable. Made by iterate_in_thread().
 ///
-/// Threads:   every member on one loop (or strand), one at a time.
+/// Threads:   every member on one loop (or strand), one at a time; the destructor on any.
 template <std::ranges::input_range R>
 class [[nodiscard]] IteratedInThread {
     using Pulling = detail::Pulling<R>;
@@ -194,8 +201,7 @@ public:
 
     /// Starts nothing yet.
     IteratedInThread(R&& range, ReadAhead read_ahead, OnCancel on_cancel)
-        : pulling_(std::make_unique<Pulling>(std::forward<R>(range), read_ahead.count, on_cancel)) {
-    }
+        : pulling_(std::in_place, std::forward<R>(range), read_ahead.count, on_cancel) {}
     IteratedInThread(IteratedInThread&&) noexcept = default;
     IteratedInThread& operator=(IteratedInThread&&) noexcept = default;
     ~IteratedInThread() = default;
@@ -211,7 +217,7 @@ public:
     asio::awaitable<void> aclose() { return Pulling::close(pulling_.get()); }
 
 private:
-    std::unique_ptr<Pulling> pulling_;  // null: moved from, and at its end
+    detail::LoopOwned<Pulling> pulling_;  // null: moved from, and at its end
 };
 
 /// Makes an asynchronous iterable of a range that blocks: a worker thread pulls the items, and the loop goes on.

@@ -23,11 +23,15 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/system/system_error.hpp>
 
+#include <atomic>
 #include <chrono>
+#include <cstddef>
 #include <memory>
 #include <optional>
 #include <stdexcept>
 #include <string>
+#include <system_error>
+#include <thread>
 #include <tuple>
 #include <type_traits>
 #include <utility>
@@ -352,6 +356,27 @@ LOOP_TEST_CASE("Who leaves as_completed early cancels the tasks that are left", 
         static_cast<void>(some());  // never begun
     }
     CHECK(ended == 5);
+}
+
+LOOP_TEST_CASE("A range whose portal was closed leaves its tasks to the loop", EveryPortal) {
+    std::atomic<std::thread::id> ended_on;
+    AnyLoop loop;
+    auto const ends_where_it_is_cancelled = [&]() -> asio::awaitable<void> {
+        DestructionProbe const probe(ended_on);
+        co_await end_inside_cancellation();
+    };
+    {
+        std::vector<asio::awaitable<void>> tasks;
+        tasks.push_back(ends_where_it_is_cancelled());
+        tasks.push_back(nothing());
+        auto range = loop.runner.wrap_iter(as_completed(std::move(tasks)));
+        static_cast<void>(range.begin());
+        loop.runner.close();
+    }
+    for (int i = 0; i < 10'000 && ended_on.load() == std::thread::id(); ++i)
+        std::this_thread::sleep_for(1ms);
+    CHECK(ended_on.load() != std::thread::id());
+    CHECK(ended_on.load() != std::this_thread::get_id());
 }
 
 // Not the portals: nobody knows there whether the loop goes on.

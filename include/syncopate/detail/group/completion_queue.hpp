@@ -4,6 +4,7 @@
 #include <syncopate/asio.hpp>
 #include <syncopate/detail/cancellation/cancellation.hpp>
 #include <syncopate/detail/group/child.hpp>
+#include <syncopate/detail/group/loop_owned.hpp>
 #include <syncopate/detail/group/nursery.hpp>
 #include <syncopate/detail/loop/unhandled.hpp>
 #include <syncopate/detail/task/outcome.hpp>
@@ -45,13 +46,17 @@ public:
     static asio::awaitable<std::optional<Value>> next(CompletionQueue* queue) {
         if (!queue || queue->left_ == 0)
             co_return std::nullopt;
-        if (!queue->is_started_)
-            queue->nursery_.open(co_await asio::this_coro::executor);
+        if (!queue->is_started_) {
+            auto const executor = co_await asio::this_coro::executor;
+            queue->tie_.begin(executor);
+            queue->nursery_.open(executor);
+        }
         co_await queue->wait();
         queue->nursery_.throw_failure();  // one that was lost
         if (!queue->has_ended_one())
             throw_cancellation();
-        --queue->left_;
+        if (--queue->left_ == 0)
+            queue->tie_.end();
         auto& outcome = queue->ended_[queue->given_++];
         if constexpr (std::is_void_v<T>) {
             outcome.take();
@@ -60,6 +65,8 @@ public:
             co_return std::optional<Value>(std::in_place, outcome.take());
         }
     }
+
+    LoopTie const& tie() const noexcept { return tie_; }
 
     static asio::awaitable<void> close(CompletionQueue* queue) {
         if (!queue)
@@ -71,6 +78,7 @@ public:
         queue->is_closing_ = true;
         auto const cancel = [queue]() noexcept { queue->nursery_.cancel(); };
         co_await queue->nursery_.supervise(cancel);
+        queue->tie_.end();
         queue->report_rest();
     }
 
@@ -142,6 +150,7 @@ private:
     std::size_t given_ = 0;  // of those
     bool is_started_ = false;
     bool is_closing_ = false;
+    LoopTie tie_;
     Nursery nursery_;  // destroyed first
 };
 

@@ -44,6 +44,7 @@ class TurnGate;
 /// 4. While some are left, it posts LastHandler again, so that the context first destroys whatever has been
 ///    posted meanwhile: a thread that uses a coroutine may wait for that. Then step 3 comes again.
 /// 5. When none is left, the workers are closed.
+/// 6. When all is destroyed, also what was posted after LastHandler, so is what was given to dispose() meanwhile.
 class ContextGate {
 public:
     static std::shared_ptr<ContextGate> of(asio::any_io_executor const& executor);
@@ -111,12 +112,27 @@ public:
         return workers_ ? workers_->description() : std::string();
     }
 
+    /// Destroys an object that refers to coroutines of the context, and that any thread may have had: on the executor,
+    /// or with the context. At once if that has ended, or if this is its thread.
+    static void dispose(
+        std::shared_ptr<ContextGate> const& gate,
+        asio::any_io_executor const& executor,
+        std::shared_ptr<void> object) noexcept;
+
     /// What coroutines of the context wait for, oldest first.
     std::vector<TaskWait> waits() const;
 
     /// Whether no thread uses what belongs to the coroutines behind a gate that has been shut.
     /// Throws: std::bad_alloc.
     bool have_released(TurnGate const& turns);
+
+    /// All coroutines of the context have been destroyed.
+    void destroy_kept() noexcept {
+        std::unique_lock lock(mutex_);
+        has_ended_ = true;
+        auto const kept = std::move(kept_);
+        lock.unlock();
+    }
 
     // Of Suspension.
     void add(Suspension& suspension) noexcept;
@@ -170,6 +186,10 @@ private:
     bool drop_what_is_released() noexcept;
     Suspension* take_newest() noexcept;
 
+    /// On its loop.
+    void destroy_kept(void const* object) noexcept;
+    bool runs_here(asio::any_io_executor const& executor) const noexcept;
+
     void const* const library_ = Library::here();
     asio::execution_context const& execution_context_;
     std::string name_ = "event loop";
@@ -186,6 +206,8 @@ private:
         std::shared_ptr<ContextGate> const& gate,
         asio::any_io_executor executor) noexcept = nullptr;
     std::shared_ptr<OwnedWorkExecutor> workers_;
+    std::vector<std::shared_ptr<void>> kept_;  // until the context has ended
+    bool has_ended_ = false;
 };
 
 class [[gnu::visibility("default")]] ContextGateService final
@@ -195,6 +217,7 @@ public:
 
     explicit ContextGateService(asio::execution_context& context)
         : service(context), gate_(std::make_shared<ContextGate>(context)) {}
+    ~ContextGateService() override { gate_->destroy_kept(); }
 
     std::shared_ptr<ContextGate> const& gate() const noexcept { return gate_; }
 

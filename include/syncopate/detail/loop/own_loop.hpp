@@ -116,6 +116,7 @@ protected:
         }
         work_.reset();  // on Windows Asio waits for what is counted
         system::shut_down(context_, [this] { context_.shutdown(); });
+        gate_.destroy_kept();
     }
 
     void unwound() noexcept override {
