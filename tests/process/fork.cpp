@@ -2,8 +2,10 @@
 // notices nothing.
 
 #include "support/errors.hpp"
+#include "support/foreign.hpp"
 #include "support/stress.hpp"
 #include "support/tasks.hpp"
+#include <syncopate/as_awaitable.hpp>
 #include <syncopate/as_completed.hpp>
 #include <syncopate/async_generator.hpp>
 #include <syncopate/blocking_portal.hpp>
@@ -23,9 +25,11 @@
 #include <syncopate/ready.hpp>
 #include <syncopate/run.hpp>
 #include <syncopate/runner.hpp>
+#include <syncopate/sleep.hpp>
 #include <syncopate/thread_runner.hpp>
 #include <syncopate/to_calling_thread.hpp>
 #include <syncopate/to_thread.hpp>
+#include <syncopate/with_context.hpp>
 #include <syncopate/worker_pool.hpp>
 #include <syncopate/wrap_future.hpp>
 
@@ -46,6 +50,7 @@
 #include <atomic>
 #include <cerrno>
 #include <chrono>
+#include <coroutine>
 #include <cstdlib>
 #include <exception>
 #include <filesystem>
@@ -345,6 +350,30 @@ std::vector<asio::awaitable<int>> two_tasks() {
     return tasks;
 }
 
+asio::awaitable<int> wait_for_foreign(std::coroutine_handle<>& place) {
+    Tracked const frame;
+    co_return co_await syncopate::as_awaitable(foreign::Kept{&place});
+}
+
+void require_foreign_and_context_work(syncopate::RunnerBase& runner) {
+    bool was_left = false;
+    auto const body = [](Context&) -> asio::awaitable<int> {
+        co_await syncopate::sleep(1ms);
+        auto const elsewhere = co_await syncopate::as_awaitable(foreign::OnNewThread());
+        co_return elsewhere != std::this_thread::get_id() ? 9 : 0;
+    };
+    require(
+        runner.run(syncopate::with_context(Context{&was_left}, body)) == 9,
+        "a context, and what comes from another thread in it");
+    require(was_left, "the context is left");
+}
+
+/// As a background task does that reaches a window.
+int ask_from_worker(syncopate::RunnerBase& runner, BlockingPortal& portal) {
+    return runner.run(syncopate::to_thread(
+        [&] { return portal.run(twice_later(5)) + portal.call([] { return 1; }); }));
+}
+
 /// Those that have nothing but their loop.
 void require_parts_work(syncopate::RunnerBase& runner) {
     int sum = runner.run(syncopate::race(twice_later(1), twice_later(1)));
@@ -374,6 +403,10 @@ void require_parts_work(syncopate::RunnerBase& runner) {
     runner.start_soon([&]() -> asio::awaitable<void> { co_await channel.async_send(8); });
     sum += runner.run(channel.async_receive()).value();
     require(sum == 2 + 4 + 6 + 2 + 4 + 4 + 5 + 6 + 7 + 42 + 42 + 8, "each part works");
+    require_foreign_and_context_work(runner);
+    RunningContext window;
+    BlockingPortal portal(window.context());
+    require(ask_from_worker(runner, portal) == 10 + 1, "a worker reaches another loop");
 }
 
 void the_parts_throw_forked_and_are_destroyed_quietly() {
@@ -395,6 +428,18 @@ void the_parts_throw_forked_and_are_destroyed_quietly() {
     auto received = runner->run_as_future(channel->async_receive());
     auto wrapped = runner->run_as_future(syncopate::wrap_future(promise.get_future()));
     auto raced = runner->run_as_future(syncopate::race(forever(), until_cancelled()));
+    std::coroutine_handle<> place;
+    auto awaited = runner->run_as_future(wait_for_foreign(place));
+    bool was_left = false;
+    runner->start_soon([&] {
+        return syncopate::with_context(Context{&was_left}, [](Context&) { return forever(); });
+    });
+    RunningContext window;
+    std::optional<BlockingPortal> portal(std::in_place, window.context());
+    Gate started;
+    auto asked =
+        runner->run_as_future(syncopate::to_thread([&] { portal->run(forever(started)); }));
+    started.wait();
     in_child(
         "channels, and objects of a loop or a thread",
         [&] {
@@ -415,6 +460,8 @@ void the_parts_throw_forked_and_are_destroyed_quietly() {
             require(is_forked([&] { ++completed->begin(); }), "as_completed()");
             auto const start = [](syncopate::Ready<void>) { return nothing(); };
             require(is_forked([&] { runner->start<void>(start); }), "start()");
+            require(is_forked([&] { ask_from_worker(fresh, *portal); }), "a portal, in a worker");
+            place.resume();  // the coroutine behind it is the parent's
             unused.send(1);
             require(unused.receive() == 1, "a channel that was not used before");
             require_parts_work(fresh);
@@ -423,16 +470,24 @@ void the_parts_throw_forked_and_are_destroyed_quietly() {
             on_thread.reset();
             on_loop.reset();
             channel.reset();
+            portal.reset();
             runner.reset();
+            require(!was_left, "no context was left");
         },
         End::exit);
     promise.set_value(1);
+    place.resume();
+    require(awaited.get() == 7, "what goes on elsewhere comes back");
     channel->send(2);
     require(wrapped.get() == 1 && received.get() == 2, "what the parent waits for comes");
     require(on_loop->run(&Number::get) == 42, "the parent's object is there");
     require(runner->run(on_thread->run(value_of)) == 42, "and that of a thread");
     require(*++in_thread->begin() == 2 && *++completed->begin() == 4, "the parent's items come");
+    portal->close();
+    require(code_of([&] { asked.get(); }) == Errc::runner_closed, "the worker's portal is closed");
     require_parts_work(*runner);
+    runner->close();
+    require(was_left, "the parent leaves its context");
 }
 
 void with_context_in_the_child_does_not_leave_the_context() {
@@ -841,6 +896,9 @@ void a_worker_that_forks() {
         int status = 0;
         require(::waitpid(child, &status, 0) == child && status == 0, "the child was a success");
     };
+    RunningContext window;
+    BlockingPortal portal(window.context());
+    require_works(portal);
     ThreadRunner runner;
     pid_t child = runner.run(syncopate::to_thread([&] {
         pid_t const id = ::fork();
@@ -851,8 +909,10 @@ void a_worker_that_forks() {
             require(is_forked([] { syncopate::from_thread::call([] {}); }), "from_thread::call");
             require(
                 is_forked([] { syncopate::from_thread::check_cancelled(); }), "check_cancelled");
+            require_forked(portal);
             ThreadRunner fresh;
             require_works(fresh);
+            require(is_forked([&] { ask_from_worker(fresh, portal); }), "a portal, in a worker");
         }
         return id;  // the child's thread ends then
     }));

@@ -1,5 +1,5 @@
-// What the tests of structured concurrency have in common: tasks that fail, and that answer to being
-// cancelled in one way or another.
+// What the tests of structured concurrency have in common: tasks that fail, that answer to being cancelled in one way or
+// another, and whose loop ends first.
 #pragma once
 
 #include "support/audit.hpp"
@@ -11,8 +11,12 @@
 #include <boost/asio/async_result.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/cancellation_type.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
 #include <boost/asio/error.hpp>
+#include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
+#include <boost/asio/strand.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/system/error_code.hpp>
 #include <boost/system/system_error.hpp>
@@ -81,6 +85,29 @@ private:
 inline asio::awaitable<void> forever_counted(int& ended) {
     NotesEnd const note(ended);
     co_await forever();
+}
+
+/// The same, but it is cancelled in vain.
+inline asio::awaitable<void> forever_despite_cancellation(int& ended) {
+    NotesEnd const note(ended);
+    co_await until_cancelled();
+    co_await forever();
+}
+
+/// Lets the task come as far as it can, and destroys the loop. catch_main.cpp sees to it that nothing of the task is
+/// left.
+template <class Task>
+void abandon(Task task) {
+    asio::io_context context;
+    asio::co_spawn(context, task, asio::detached);
+    context.poll();
+}
+
+template <class Task>
+void abandon_on_strand(Task task) {
+    asio::io_context context;
+    asio::co_spawn(asio::make_strand(context), task, asio::detached);
+    context.poll();
 }
 
 /// What an exception_ptr says, or "aborted" for operation_aborted.

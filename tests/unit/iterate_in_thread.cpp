@@ -12,6 +12,9 @@
 #include <syncopate/to_thread.hpp>
 
 #include <boost/asio/awaitable.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/io_context.hpp>
 
 #include <atomic>
 #include <chrono>
@@ -48,6 +51,16 @@ inline auto owning(std::shared_ptr<int> owned) {
     return syncopate::iterate_in_thread(
         std::views::iota(1) | std::views::transform([owned](int item) { return item * *owned; }),
         syncopate::ReadAhead{2});
+}
+
+// Its first item is made when the gate is open.
+inline auto stopping(std::shared_ptr<int> owned, support::Gate& making, support::Gate& release) {
+    return syncopate::iterate_in_thread(
+        std::views::iota(1) | std::views::transform([owned, &making, &release](int item) {
+            making.open();
+            release.wait();
+            return item * *owned;
+        }));
 }
 
 }  // namespace counted
@@ -198,6 +211,33 @@ TEMPLATE_TEST_CASE(
         TestType loop;  // ends first
         CHECK(loop.runner.run(items.anext()) == 1);
     }
+    CHECK(range.expired());
+}
+
+TEST_CASE("A context ends while a coroutine waits for an item that its worker is making") {
+    Gate making;
+    Gate release;
+    std::weak_ptr<int> range;
+    std::jthread releaser;
+    {
+        asio::io_context context;
+        auto const take = [&]() -> asio::awaitable<void> {
+            Tracked const frame;
+            auto owned = std::make_shared<int>(1);
+            range = owned;
+            auto items = counted::stopping(std::move(owned), making, release);
+            static_cast<void>(co_await items.anext());
+        };
+        asio::co_spawn(context, take, asio::detached);
+        context.poll();
+        making.wait();
+        // The end of the context waits for the worker.
+        releaser = std::jthread([&] {
+            std::this_thread::sleep_for(10ms);
+            release.open();
+        });
+    }
+    CHECK(release.is_open());
     CHECK(range.expired());
 }
 

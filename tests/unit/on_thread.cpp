@@ -168,3 +168,41 @@ TEST_CASE("An object cannot be closed by its own thread") {
     CHECK_THROWS_AS(runner.run(device.run(close)), syncopate::DeadlockError);
     CHECK(runner.run(device.run(use)) == 1);
 }
+
+LOOP_TEST_CASE("An object may go on its own thread, with the function that owns it", EveryLoop) {
+    auto const gone = std::make_shared<std::atomic<bool>>(false);
+    AnyLoop loop;
+    auto device = std::make_shared<OnThread<Device>>(gone);
+    auto& used = *device;
+    auto last_use = [device = std::move(device)](Device& d) mutable {
+        device.reset();
+        return use(d);
+    };
+    CHECK(loop.runner.run(used.run(std::move(last_use))) == 1);
+    // Its thread ends by itself, and with it goes the object.
+    for (int i = 0; i < 10'000 && !*gone; ++i)
+        std::this_thread::sleep_for(1ms);
+    CHECK(*gone);
+}
+
+LOOP_TEST_CASE(
+    "An object that is closed on a loop ends what waits there, and later uses", EveryLoop) {
+    Gate started;
+    auto const gone = std::make_shared<std::atomic<bool>>(false);
+    AnyLoop loop;
+    OnThread<Device> device{gone};
+    ThreadRunner elsewhere;
+    auto running = elsewhere.run_as_future(device.run([&](Device& d) {
+        started.open();
+        std::this_thread::sleep_for(10ms);
+        return use(d);
+    }));
+    started.wait();
+    loop.runner.start_soon([&]() -> asio::awaitable<void> {
+        device.close();  // waits for the other loop's function, and holds up this one meanwhile
+        co_return;
+    });
+    CHECK(code_of([&] { loop.runner.run(device.run(use)); }) == Errc::runner_closed);
+    CHECK(*gone);
+    CHECK(running.get() == 1);
+}

@@ -15,7 +15,6 @@
 #include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
-#include <boost/asio/strand.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
 #include <chrono>
@@ -31,28 +30,6 @@ using namespace support;
 using syncopate::TaskGroup;
 using syncopate::with_task_group;
 
-// Lets the task come as far as it can, and destroys the loop. catch_main.cpp sees to it that nothing of
-// the task is left.
-template <class Task>
-void abandon(Task task) {
-    asio::io_context context;
-    asio::co_spawn(context, task, asio::detached);
-    context.poll();
-}
-
-template <class Task>
-void abandon_on_strand(Task task) {
-    asio::io_context context;
-    asio::co_spawn(asio::make_strand(context), task, asio::detached);
-    context.poll();
-}
-
-asio::awaitable<void> forever_with(int& ended) {
-    NotesEnd const note(ended);
-    Tracked const frame;
-    co_await forever();
-}
-
 }  // namespace
 
 TEST_CASE("A group goes with its loop, body and children") {
@@ -60,9 +37,9 @@ TEST_CASE("A group goes with its loop, body and children") {
     auto const task = [&] {
         return with_task_group([&](TaskGroup& group) -> asio::awaitable<void> {
             for (int i = 0; i < 3; ++i)
-                group.start_soon(forever_with(ended));
-            group.start_soon([&ended, note = NotesEnd(ended)] { return forever_with(ended); });
-            co_await forever_with(ended);
+                group.start_soon(forever_counted(ended));
+            group.start_soon([&ended, note = NotesEnd(ended)] { return forever_counted(ended); });
+            co_await forever_counted(ended);
         });
     };
     abandon(task);
@@ -75,7 +52,7 @@ TEST_CASE("A group whose body is over goes with its loop") {
     int ended = 0;
     abandon([&] {
         return with_task_group([&](TaskGroup& group) -> asio::awaitable<void> {
-            group.start_soon(forever_with(ended));
+            group.start_soon(forever_counted(ended));
             group.start_soon(nothing());
             co_return;
         });
@@ -86,8 +63,8 @@ TEST_CASE("A group whose body is over goes with its loop") {
 TEST_CASE("Groups within groups go with their loop") {
     int ended = 0;
     auto const inner = [&](TaskGroup& group) -> asio::awaitable<void> {
-        group.start_soon(forever_with(ended));
-        co_await forever_with(ended);
+        group.start_soon(forever_counted(ended));
+        co_await forever_counted(ended);
     };
     abandon([&] {
         return with_task_group([&](TaskGroup& group) -> asio::awaitable<void> {
@@ -103,10 +80,7 @@ TEST_CASE("A group whose children are being cancelled goes with its loop") {
     int ended = 0;
     abandon([&] {
         return with_task_group([&](TaskGroup& group) -> asio::awaitable<void> {
-            group.start_soon([&]() -> asio::awaitable<void> {
-                co_await until_cancelled();
-                co_await forever_with(ended);
-            });
+            group.start_soon(forever_despite_cancellation(ended));
             group.start_soon(fail_at_once("boom"));
             group.cancel();
             co_return;
@@ -120,13 +94,13 @@ TEST_CASE("A group that is held by a coroutine goes with it, before or after its
     abandon([&]() -> asio::awaitable<void> {
         TaskGroup group;
         co_await group.aenter();
-        group.start_soon(forever_with(ended));
-        co_await forever_with(ended);
+        group.start_soon(forever_counted(ended));
+        co_await forever_counted(ended);
     });
     abandon([&]() -> asio::awaitable<void> {
         TaskGroup group;
         co_await group.aenter();
-        group.start_soon(forever_with(ended));
+        group.start_soon(forever_counted(ended));
         co_await group.aexit(nullptr);
     });
     CHECK(ended == 3);
@@ -137,7 +111,7 @@ TEST_CASE("A group that outlives its loop is empty") {
     TaskGroup group;
     abandon([&]() -> asio::awaitable<void> {
         co_await group.aenter();
-        group.start_soon(forever_with(ended));
+        group.start_soon(forever_counted(ended));
         co_await group.aexit(nullptr);
     });
     CHECK(ended == 1);
@@ -151,7 +125,7 @@ TEST_CASE("A group that is destroyed before its loop leaves its children to it")
         context,
         [&]() -> asio::awaitable<void> {
             co_await group->aenter();
-            group->start_soon(forever_with(ended));
+            group->start_soon(forever_counted(ended));
             group->start_soon(sleep_for(0ms));
             co_await group->aexit(nullptr);
         },
@@ -172,12 +146,12 @@ TEST_CASE("A task that is started and not ready goes with its loop") {
             });
         });
     };
-    abandon_start([&](syncopate::Ready<int>) { return forever_with(ended); });
+    abandon_start([&](syncopate::Ready<int>) { return forever_counted(ended); });
     CHECK(ended == 2);
     std::optional<syncopate::Ready<int>> kept;
     abandon_start([&](syncopate::Ready<int> ready) {
         kept = std::move(ready);
-        return forever_with(ended);
+        return forever_counted(ended);
     });
     (*kept)(1);
     CHECK(ended == 4);
@@ -192,7 +166,7 @@ TEST_CASE("What was ready when its loop ended goes with it") {
                 co_await asio::post(asio::use_awaitable);
                 ready(1);
                 context.stop();
-                co_await forever_with(ended);
+                co_await forever_counted(ended);
             };
             NotesEnd const note(ended);
             co_await group.start<int>(std::move(task));
@@ -206,12 +180,14 @@ TEST_CASE("What was ready when its loop ended goes with it") {
 
 TEST_CASE("gather goes with its loop") {
     int ended = 0;
-    abandon([&] { return syncopate::gather(forever_with(ended), twice(1), forever_with(ended)); });
+    abandon([&] {
+        return syncopate::gather(forever_counted(ended), twice(1), forever_counted(ended));
+    });
     CHECK(ended == 2);
     abandon([&] {
         std::vector<asio::awaitable<void>> tasks;
-        tasks.push_back(forever_with(ended));
-        tasks.push_back(forever_with(ended));
+        tasks.push_back(forever_counted(ended));
+        tasks.push_back(forever_counted(ended));
         return syncopate::gather(std::move(tasks));
     });
     CHECK(ended == 4);
@@ -219,8 +195,8 @@ TEST_CASE("gather goes with its loop") {
 
 TEST_CASE("Time-outs and shields go with their loop") {
     int ended = 0;
-    abandon([&] { return syncopate::fail_after(1h, forever_with(ended)); });
-    abandon([&] { return syncopate::move_on_after(1h, forever_with(ended)); });
-    abandon([&] { return syncopate::shield(forever_with(ended)); });
+    abandon([&] { return syncopate::fail_after(1h, forever_counted(ended)); });
+    abandon([&] { return syncopate::move_on_after(1h, forever_counted(ended)); });
+    abandon([&] { return syncopate::shield(forever_counted(ended)); });
     CHECK(ended == 3);
 }

@@ -104,6 +104,26 @@ LOOP_TEST_CASE("A cancelled wait leaves the future alone, and the loop free", Ev
     release->open();
 }
 
+LOOP_TEST_CASE("A runner that is closed does not wait for a future, which lives on", EveryLoop) {
+    auto const release = std::make_shared<Gate>();
+    {
+        AnyLoop loop;
+        loop.runner.start_soon(wrap_future(in_thread([release] {
+            release->wait();
+            return Tracked(1);
+        })));
+        auto waiting = loop.runner.run_as_future(wrap_future(in_thread([release] {
+            release->wait();
+            return Tracked(1);
+        })));
+        loop.runner.run(twice_later(1));
+        loop.runner.close();
+        CHECK(code_of([&] { waiting.get(); }) == Errc::runner_closed);
+    }
+    CHECK_FALSE(release->is_open());
+    release->open();
+}
+
 TEST_CASE("Thousands of futures take one thread") {
     constexpr std::size_t many = 10'000;
     std::vector<std::promise<std::size_t>> promises(many);
