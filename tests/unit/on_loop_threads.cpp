@@ -41,7 +41,7 @@ struct Number {
     Number& operator=(Number const&) = delete;
 
     int value;
-    Tracked tracked{};
+    Tracked tracked;
 };
 
 /// Tells on which thread it goes.
