@@ -3,11 +3,14 @@
 //
 //   http_counted WORK COUNT
 
+#include "http_counted_http2.hpp"
 #include "http_peers.hpp"
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <string>
+#include <string_view>
 
 namespace {
 
@@ -31,21 +34,25 @@ void get_on_the_loop(int count) {
     peer.runner.run(all);
 }
 
+struct Work {
+    std::string_view name;
+    void (*run)(int count);
+};
+constexpr Work works[] = {
+    {"http_get", get_on_the_loop},    {"http_get_on_runner", get<OnRunner>},
+    {"http_get_beast", get<Beast>},   {"http2_get", http2_get},
+    {"http2_get_100", http2_get_100}, {"https_get", https_get},
+};
+
 }  // namespace
 
 int main(int argc, char* argv[]) {
-    std::string const work = argc == 3 ? argv[1] : "";
-    int const count = argc == 3 ? std::atoi(argv[2]) : 0;
-    if (work == "http_get")
-        get_on_the_loop(count);
-    else if (work == "http_get_on_runner")
-        get<OnRunner>(count);
-    else if (work == "http_get_beast")
-        get<Beast>(count);
-    else {
-        std::fprintf(
-            stderr, "usage: http_counted http_get|http_get_on_runner|http_get_beast COUNT\n");
+    std::string_view const name = argc == 3 ? argv[1] : "";
+    auto const* const work = std::ranges::find(works, name, &Work::name);
+    if (work == std::ranges::end(works)) {
+        std::fprintf(stderr, "usage: http_counted WORK COUNT\n");
         return EXIT_FAILURE;
     }
+    work->run(std::atoi(argv[2]));
     return EXIT_SUCCESS;
 }

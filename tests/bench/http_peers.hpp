@@ -45,6 +45,8 @@ class Nginx {
 public:
     static std::string plain() { return variable("SYNCOPATE_BENCH_HTTP"); }
     static std::string secure() { return variable("SYNCOPATE_BENCH_HTTPS"); }
+    /// Over TLS as well; who asks for HTTP/1.1 gets that.
+    static std::string http2() { return variable("SYNCOPATE_BENCH_HTTP2"); }
     static std::string ca_file() { return variable("SYNCOPATE_BENCH_CA"); }
     static std::string port(std::string const& url) { return url.substr(url.rfind(':') + 1); }
     static constexpr std::size_t short_size = 34;

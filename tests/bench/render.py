@@ -48,7 +48,7 @@ TITLES = {
     "python_asyncio": "Python, asyncio",
     "python_anyio": "Python, anyio",
 }
-# Requests have other peers.
+# Requests have other peers. Row, workload/place, what follows the peers' names there.
 HTTP_ROWS = [
     ("GET, client and server on one core", "http_get/one_core"),
     ("GET, on two cores", "http_get/anywhere"),
@@ -56,6 +56,10 @@ HTTP_ROWS = [
     ("GET over TLS, on two cores", "https_get/anywhere"),
     ("GET over TLS, each on a new connection that resumes, on one core", "https_resumed/one_core"),
     ("GET, 64 at once, each", "http_64/anywhere"),
+    ("GET over TLS, 100 at once, each", "https_100/anywhere"),
+    ("the same by HTTP/2", "https_100/anywhere", "_http2"),
+    ("the same on new connections, by HTTP/1.1", "https_100_anew/anywhere"),
+    ("the same on a new connection, by HTTP/2", "https_100_anew/anywhere", "_http2"),
     ("a MiB of a stream of 1 GiB", "http_stream/anywhere"),
 ]
 HTTP_TITLES = {
@@ -98,7 +102,7 @@ def load(folder: Path, counter: str) -> dict[str, float]:
             if counter in run:
                 samples[f"{workload}/{place}/{peer}"].append(run[counter])
             elif peer == "in_rounds":
-                for each in HTTP_TITLES:
+                for each in (title + suffix for title in HTTP_TITLES for suffix in ("", "_http2")):
                     if each in run:
                         samples[f"{workload}/{place}/{each}"].append(run[each])
     return {name: statistics.median(values) for name, values in samples.items()}
@@ -145,7 +149,10 @@ def table(medians: dict[str, float]) -> str:
 
 def http_table(medians: dict[str, float]) -> str:
     """Empty if requests were not measured."""
-    rows = {title: [medians.get(f"{workload}/{peer}") for peer in HTTP_TITLES] for title, workload in HTTP_ROWS}
+    rows = {
+        title: [medians.get(f"{workload}/{peer}{''.join(suffix)}") for peer in HTTP_TITLES]
+        for title, workload, *suffix in HTTP_ROWS
+    }
     if not any(any(row) for row in rows.values()):
         return ""
     lines = ["| | " + " | ".join(HTTP_TITLES.values()) + " |", "| --- |" + " ---: |" * len(HTTP_TITLES)]
