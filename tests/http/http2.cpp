@@ -1,5 +1,7 @@
 // HTTP/2: requests that share a connection, what ends one of them only, and what a hostile server may do.
 
+#include "support/http2.hpp"
+
 #include "support/catch.hpp"
 #include "support/certificates.hpp"
 #include "support/child_process.hpp"
@@ -45,6 +47,7 @@ namespace fs = std::filesystem;
 namespace http = syncopate::http;
 using namespace std::chrono_literals;
 using namespace support;
+using namespace support::http2;
 using Catch::Matchers::ContainsSubstring;
 using http::Errc;
 using http::Request;
@@ -192,97 +195,8 @@ private:
 
 // --- a server that says frames byte by byte
 
-struct Frame {
-    int type = 0;
-    int flags = 0;
-    std::uint32_t stream = 0;
-    std::string payload;
-};
-
-constexpr int data_frame = 0;
-constexpr int header_frame = 1;
-constexpr int reset_frame = 3;
-constexpr int settings_frame = 4;
-constexpr int ping_frame = 6;
-constexpr int go_away_frame = 7;
-constexpr int window_frame = 8;
-constexpr int continuation_frame = 9;
-constexpr int ends = 1;
-constexpr int ends_header = 4;
-
-std::string number(std::uint32_t value) {
-    std::string text;
-    for (int shift = 24; shift >= 0; shift -= 8)
-        text += static_cast<char>(value >> shift & 0xff);
-    return text;
-}
-
-std::string frame(int type, int flags, std::uint32_t stream, std::string_view payload) {
-    auto text = number(static_cast<std::uint32_t>(payload.size())).substr(1);
-    text += static_cast<char>(type);
-    text += static_cast<char>(flags);
-    return text.append(number(stream)).append(payload);
-}
-
-/// A field as HPACK has it, literally.
-std::string field(std::string const& name, std::string const& value) {
-    std::string text(1, '\0');
-    text += static_cast<char>(name.size());
-    text += name;
-    text += static_cast<char>(value.size());
-    return text + value;
-}
-std::string status(std::string const& code) {
-    return field(":status", code);
-}
-
-std::string head(std::uint32_t stream, std::string const& fields, int flags = 0) {
-    return frame(header_frame, flags | ends_header, stream, fields);
-}
-std::string whole(std::uint32_t stream, std::string const& body) {
-    return head(stream, status("200")) + frame(data_frame, ends, stream, body);
-}
-
-Frame read_frame(Peer& peer) {
-    auto const text = peer.read_exactly(9);
-    auto const at = [&](std::size_t i) {
-        return static_cast<std::uint32_t>(static_cast<unsigned char>(text[i]));
-    };
-    Frame frame;
-    frame.type = static_cast<int>(at(3));
-    frame.flags = static_cast<int>(at(4));
-    frame.stream = at(5) << 24 | at(6) << 16 | at(7) << 8 | at(8);
-    frame.payload = peer.read_exactly(at(0) << 16 | at(1) << 8 | at(2));
-    return frame;
-}
-
-/// Passes over all others.
-Frame read_frame(Peer& peer, int type) {
-    for (;;) {
-        auto frame = read_frame(peer);
-        if (frame.type == type && !(type == settings_frame && frame.flags == ends))
-            return frame;
-    }
-}
-
-void greet(Peer& peer, std::string const& settings = "") {
-    peer.read_until("SM\r\n\r\n");
-    peer.send(frame(settings_frame, 0, 0, settings) + frame(settings_frame, ends, 0, ""));
-}
-
 RawServer http2_server(Scripts scripts) {
-    TlsSettings settings{.certificate = authority().issue()};
-    settings.protocols = "\x02h2\x08http/1.1";
-    return RawServer::tls(std::move(settings), std::move(scripts));
-}
-
-/// Answers each request with these frames, behind which stands what each of them means.
-Script answering_each(std::string (*answer)(std::uint32_t stream)) {
-    return [=](Peer& peer) {
-        greet(peer);
-        for (;;)
-            peer.send(answer(read_frame(peer, header_frame).stream));
-    };
+    return http2::server(authority().issue(), std::move(scripts));
 }
 
 std::error_code error_of(std::string (*answer)(std::uint32_t stream)) {
@@ -345,6 +259,24 @@ TEST_CASE("What a request asks for is the same by HTTP/2") {
         auto response = client.request(Request(Verb::head, nginx.url("/file")));
         CHECK(response.headers()["Content-Length"] == "5");
         CHECK(client.text(response).empty());
+    }
+    SECTION("what has not changed") {
+        nginx.write("file", "12345");
+        auto response = client.get(nginx.url("/file"));
+        auto const tag = response.headers()["ETag"];
+        CHECK(client.text(response) == "12345");
+        auto const conditional = [&] {
+            return Request(Verb::get, nginx.url("/file")).header("If-None-Match", tag);
+        };
+        for (int i = 0; i < 2; ++i) {
+            auto same = client.request(conditional());
+            CHECK(same.status() == 304);
+            CHECK(same.headers()["ETag"] == tag);
+            CHECK(client.text(same).empty());
+        }
+        nginx.write("file", "123456");
+        CHECK(client.text(conditional()) == "123456");
+        CHECK(client.connections().all == 1);
     }
     SECTION("redirects") {
         auto response = client.get(nginx.url("/there"));

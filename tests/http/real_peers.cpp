@@ -7,6 +7,7 @@
 #include "support/temporary_directory.hpp"
 #include <syncopate/async_generator.hpp>
 #include <syncopate/http/client.hpp>
+#include <syncopate/http/detail/http2/nghttp2.hpp>
 #include <syncopate/http/error.hpp>
 #include <syncopate/http/json.hpp>
 #include <syncopate/http/multipart.hpp>
@@ -159,8 +160,10 @@ http {
     ssl_certificate certificate.pem; ssl_certificate_key key.pem;
     server {
         listen 127.0.0.1:{port}; listen 127.0.0.1:{tls_port} ssl; listen unix:{folder}/socket;
+        listen 127.0.0.1:{http2_port} ssl http2;
         location = /connection { return 200 "$connection $connection_requests"; }
         location = /host { return 200 "$host"; }
+        location = /protocol { return 200 "$connection $server_protocol"; }
         location = /short { dav_methods PUT; client_max_body_size 1k; }
         location / { dav_methods PUT DELETE; client_max_body_size 0; }
         location /gzip/ { alias {folder}/files/; gzip on; gzip_types text/plain; gzip_min_length 1; }
@@ -191,6 +194,7 @@ public:
                 nginx_configuration, {{"folder", folder_.path().string()},
                                       {"port", std::to_string(port)},
                                       {"tls_port", std::to_string(tls_port)},
+                                      {"http2_port", std::to_string(http2_port)},
                                       {"impatient_port", std::to_string(impatient_port)},
                                       {"impatient_tls_port", std::to_string(impatient_tls_port)},
                                       {"private_port", std::to_string(private_port)}}));
@@ -230,6 +234,7 @@ public:
     std::uint16_t const tls_port = free_port();
     std::uint16_t const impatient_port = free_port();
     std::uint16_t const impatient_tls_port = free_port();
+    std::uint16_t const http2_port = free_port();
     std::uint16_t const private_port = free_port();
 
 private:
@@ -677,6 +682,32 @@ TEST_CASE("Requests and tunnels go through squid") {
     Squid const proxy(Password::none);
     check_passage(nginx, through(proxy.port));
     check_passage(nginx, trusting().proxy("https://localhost:" + std::to_string(proxy.tls_port)));
+}
+
+TEST_CASE("Requests by HTTP/2 share a tunnel through squid") {
+    if (are_missing({nginx_program, squid_program, setpriv_program}))
+        return;
+    if (!syncopate::http::detail::Libnghttp2::get()) {
+        WARN("skipped: there is no libnghttp2");
+        return;
+    }
+    Nginx const nginx;
+    Squid const proxy(Password::none);
+    auto const secure = trusting().proxy("https://localhost:" + std::to_string(proxy.tls_port));
+    for (auto const& options : {through(proxy.port), secure}) {
+        ConnectionCount count;
+        Client client(SessionOptions(options).http2(true).trace(count.trace()));
+        auto const origin = "https://localhost:" + std::to_string(nginx.http2_port);
+        Strings texts;
+        for (auto& response : client.get_all(Strings(50, origin + "/protocol"), 50))
+            texts.push_back(response.text());
+        CHECK_THAT(texts.front(), EndsWith(" HTTP/2.0"));
+        CHECK(texts == Strings(50, texts.front()));
+        auto const large = numbered_text(1'000'000);
+        CHECK(client.put(origin + "/large", large).status() < 300);
+        CHECK((client.get(origin + "/large").text() == large));
+        CHECK(count.created == 1);
+    }
 }
 
 TEST_CASE("squid is told a name and a password") {

@@ -1,13 +1,16 @@
 // A process that forks while a client has connections: they are the parent's, and serve it afterwards.
 #include "support/errors.hpp"
+#include "support/http2.hpp"
 #include "support/raw_server.hpp"
 #include "support/stress.hpp"
 #include <syncopate/error.hpp>
 #include <syncopate/http/client.hpp>
+#include <syncopate/http/detail/http2/nghttp2.hpp>
 #include <syncopate/http/options.hpp>
 #include <syncopate/http/session.hpp>
 #include <syncopate/thread_runner.hpp>
 
+#include <cstdint>
 #include <cstdlib>
 #include <exception>
 #include <memory>
@@ -92,5 +95,12 @@ int main() {
     RawServer const tls(
         RawServer::tls(support::make_self_signed(), support::answering(support::ok("body"))));
     test_with(tls, SessionOptions().verify(false));
+    if (!syncopate::http::detail::Libnghttp2::get())
+        return 0;
+    RawServer const http2(support::http2::server(
+        support::make_self_signed(), support::http2::answering_each([](std::uint32_t stream) {
+            return support::http2::whole(stream, "body");
+        })));
+    test_with(http2, SessionOptions().verify(false).http2(true));
     return 0;
 }

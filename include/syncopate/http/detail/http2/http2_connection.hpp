@@ -62,7 +62,7 @@ public:
     }
 
     ConnectionPointer open() noexcept override {
-        if (is_lost_ || is_suspect_ || open_ >= session_.max_streams() ||
+        if (is_lost_ || is_suspect_ || write_error_ || open_ >= session_.max_streams() ||
             !session_.takes_requests())
             return {};
         try {
@@ -137,7 +137,9 @@ public:
     void flush() noexcept override {
         if (has_turn_ || is_lost_ || is_flushing_)
             return;
-        if (is_writing_)
+        if (write_error_ && open_ == 0)
+            return lose(write_error_);
+        if (is_writing_ || write_error_)
             return read_on();  // a server may read no more until it is read
         is_flushing_ = true;
         bool is_good = true;
@@ -198,8 +200,10 @@ private:
         is_writing_ = false;
         if (is_lost_)
             return;
+        // Before a server closes the connection, it says which requests it has taken. That may still be unread.
+        write_error_ = error;
         if (error)
-            return lose_in_turn(error);
+            return flush();
         written_ += size;
         if (written_ == output_.size())
             return flush();
@@ -341,6 +345,7 @@ private:
     std::array<char, std::size_t{16} * 1024> input_;
     std::string output_;
     std::size_t written_ = 0;
+    error_code write_error_;
     Deadline heard_ = Clock::now();
 
     bool has_turn_ = false;
