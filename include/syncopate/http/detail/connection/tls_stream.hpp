@@ -84,6 +84,10 @@ public:
         return size == 2 && name[0] == 'h' && name[1] == '2';
     }
 
+    /// Has the buffers for records kept from one to the next. Otherwise there is memory for them only while they are used:
+    /// that suits connections most of which are idle.
+    void keep_buffers() noexcept { SSL_clear_mode(native_handle(), SSL_MODE_RELEASE_BUFFERS); }
+
     /// Whether received bytes are still unread.
     bool has_input() {
         return SSL_has_pending(native_handle()) == 1 ||

@@ -111,6 +111,7 @@ public:
 
     Libnghttp2::Session* session() const noexcept override { return session_.native_handle(); }
     Libnghttp2 const& library() const noexcept override { return session_.library(); }
+    Http2Scratch& scratch() noexcept override { return scratch_; }
 
     void wake(Connection& connection) noexcept override {
         try {
@@ -182,11 +183,15 @@ private:
         auto const keep = shared_from_this();
         has_turn_ = true;
         function();
+        std::vector<ConnectionPointer> woken;
         while (!woken_.empty()) {
-            auto const woken = std::exchange(woken_, {});
+            woken.swap(woken_);
             for (auto const& each : woken)
                 each->park().resume();
+            woken.clear();
         }
+        if (woken_.capacity() < woken.capacity())
+            woken_.swap(woken);
         has_turn_ = false;
         flush();
     }
@@ -340,6 +345,7 @@ private:
     Lease lease_;
     ::syncopate::detail::IntrusiveList<Http2Stream> streams_;
     std::size_t open_ = 0;
+    Http2Scratch scratch_;
     std::vector<ConnectionPointer> woken_;  // whose coroutines are to be resumed
 
     std::array<char, std::size_t{16} * 1024> input_;

@@ -50,6 +50,15 @@ public:
         ReadBody* read;
     };
 
+    /// Who gives memory: the standard functions, with that of the user behind their parameters.
+    struct Memory {
+        void* user;
+        void* (*get)(std::size_t, void*);
+        void (*put)(void*, void*);
+        void* (*get_zeros)(std::size_t, std::size_t, void*);
+        void* (*get_more)(void*, std::size_t, void*);
+    };
+
     using OnFrame = int(Session*, Frame const*, void*);
     using OnField =
         int(Session*,
@@ -104,7 +113,7 @@ public:
     int (*option_new)(Option**) = nullptr;
     void (*option_del)(Option*) = nullptr;
     void (*no_auto_window_update)(Option*, int) = nullptr;
-    int (*client_new)(Session**, Callbacks const*, void*, Option const*) = nullptr;
+    int (*client_new)(Session**, Callbacks const*, void*, Option const*, Memory*) = nullptr;
     void (*session_del)(Session*) = nullptr;
     Size (*mem_recv)(Session*, std::uint8_t const*, std::size_t) = nullptr;
     Size (*mem_send)(Session*, std::uint8_t const**) = nullptr;
@@ -144,7 +153,7 @@ private:
         find(library, option_new, "nghttp2_option_new");
         find(library, option_del, "nghttp2_option_del");
         find(library, no_auto_window_update, "nghttp2_option_set_no_auto_window_update");
-        find(library, client_new, "nghttp2_session_client_new2");
+        find(library, client_new, "nghttp2_session_client_new3");
         find(library, session_del, "nghttp2_session_del");
         find(library, mem_recv, "nghttp2_session_mem_recv");
         find(library, mem_send, "nghttp2_session_mem_send");

@@ -16,8 +16,12 @@ namespace syncopate::inline v0_1::http::detail {
 /// What is about the connection is left out: RFC 9113, 8.2.2.
 class RequestFields {
 public:
+    using Room = std::vector<Libnghttp2::Field>;
+
     /// head:      what RequestWriter has written; is used as long as this is.
-    explicit RequestFields(std::string& head) {
+    /// room:      for the fields. It comes with what it has, from one request to the next.
+    RequestFields(std::string& head, Room& room) : fields_(room) {
+        fields_.clear();
         std::string_view const text = head;
         auto const method = text.substr(0, text.find(' '));
         auto target = text.substr(method.size() + 1);
@@ -79,7 +83,7 @@ private:
             add(name, value);
     }
 
-    std::vector<Libnghttp2::Field> fields_;
+    Room& fields_;
     std::optional<std::uint64_t> body_size_ = 0;
 };
 

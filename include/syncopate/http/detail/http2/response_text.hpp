@@ -20,7 +20,10 @@ namespace syncopate::inline v0_1::http::detail {
 /// HTTP/1.1 has, which holds it to the session's limits.
 class ResponseText {
 public:
-    explicit ResponseText(ResponseLimits limits) noexcept : limits_(limits) {}
+    /// text:      room for one block, which the others of the connection share: no frame comes between the parts of a
+    ///            block.
+    ResponseText(ResponseLimits limits, std::string& text) noexcept
+        : limits_(limits), text_(text) {}
 
     void begin_block() {
         is_in_trailers_ = is_final_;
@@ -80,7 +83,7 @@ private:
     }
 
     ResponseLimits const limits_;
-    std::string text_;
+    std::string& text_;
     Headers trailers_;
     std::optional<std::uint64_t> length_;
     std::size_t size_ = 0;

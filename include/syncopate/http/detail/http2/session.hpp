@@ -1,6 +1,7 @@
 // Http2Session: libnghttp2's end of a connection, which is given and gives bytes.
 #pragma once
 
+#include <syncopate/http/detail/http2/memory.hpp>
 #include <syncopate/http/detail/http2/nghttp2.hpp>
 #include <syncopate/http/detail/http2/stream.hpp>
 
@@ -26,7 +27,8 @@ public:
         Callbacks const callbacks(library);
         Option const option(library);
         library.no_auto_window_update(option.made, 1);
-        require(library.client_new(&session_, callbacks.made, this, option.made));
+        auto memory = memory_.functions();
+        require(library.client_new(&session_, callbacks.made, this, option.made, &memory));
         Libnghttp2::Setting const settings[] = {
             {Libnghttp2::enable_push, 0},
             {Libnghttp2::window, window},
@@ -250,6 +252,7 @@ private:
 
     Libnghttp2 const& library_;
     Http2Streams& streams_;
+    Http2Memory memory_;
     Session* session_ = nullptr;
     bool has_settings_ = false;
     bool is_going_away_ = false;

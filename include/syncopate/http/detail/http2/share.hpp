@@ -26,6 +26,7 @@ inline void share_by_http2(
     auto& connection = lease.connection();
     if (!connection.tls()->is_http2())
         return loop->pool.keep_whole(lease);
+    connection.tls()->keep_buffers();
     auto const shared = std::make_shared<Http2Connection>(*Libnghttp2::get(), loop, options);
     connection.share(shared);
     std::string const origin = connection.tls()->origin();

@@ -17,9 +17,9 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <memory>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <utility>
 
@@ -27,11 +27,19 @@ namespace syncopate::inline v0_1::http::detail {
 
 class Http2Stream;
 
+/// Memory that each stream uses for a moment.
+struct Http2Scratch {
+    std::string request;         // of a new stream, until it is submitted
+    RequestFields::Room fields;  // of that request
+    std::string response;        // see ResponseText
+};
+
 /// What a stream needs of its connection.
 class Http2Streams {
 public:
     virtual Libnghttp2::Session* session() const noexcept = 0;
     virtual Libnghttp2 const& library() const noexcept = 0;
+    virtual Http2Scratch& scratch() noexcept = 0;
     /// Has what was submitted sent.
     virtual void flush() noexcept = 0;
     /// Has the coroutine resumed that waits for the stream.
@@ -49,11 +57,14 @@ class Http2Stream final : public ConnectionStream,
                           public ::syncopate::detail::ListHook<Http2Stream> {
 public:
     Http2Stream(std::shared_ptr<Http2Streams> streams, ResponseLimits limits)
-        : streams_(std::move(streams)), text_(limits) {}
+        : streams_(std::move(streams)), text_(limits, streams_->scratch().response) {}
     ~Http2Stream() override { end(); }
 
     /// To be called at once with its owner.
-    void attach(Connection& connection) noexcept { connection_ = &connection; }
+    void attach(Connection& connection) noexcept {
+        connection_ = &connection;
+        connection.output_.swap(streams_->scratch().request);
+    }
     Connection& connection() const noexcept { return *connection_; }
 
     /// When the request was submitted.
@@ -120,7 +131,7 @@ public:
         // Interim responses come one after another; the exchange looks at them when it has its turn.
         if (connection_->input_.view().size() > 2 * text_.header_size())
             return give_up(StreamEnd::too_large);
-        append(text);
+        connection_->input_.append(text);
     }
 
     /// A frame of the body begins.
@@ -137,13 +148,13 @@ public:
             withheld_ = data.back();
             data.remove_suffix(1);
         }
-        append(data);
+        connection_->input_.append(data);
     }
 
     /// The response is whole.
     void finish() {
         if (withheld_)
-            append({&*withheld_, 1});
+            connection_->input_.append({&*withheld_, 1});
         withheld_.reset();
         is_finished_ = true;
         end_reading(asio::error::eof);
@@ -221,7 +232,8 @@ public:
 
 private:
     void submit() {
-        RequestFields const fields(connection_->output_);
+        auto& scratch = streams_->scratch();
+        RequestFields const fields(connection_->output_, scratch.fields);
         body_left_ = fields.body_size();
         begun_ = Deadline::clock::now();
         bool const has_body = !body_left_ || *body_left_ > 0;
@@ -229,6 +241,8 @@ private:
         id_ = streams_->library().submit_request(
             streams_->session(), nullptr, fields.data(), fields.size(), has_body ? &body : nullptr,
             this);
+        connection_->output_.swap(scratch.request);
+        connection_->output_.clear();
         if (id_ < 0) {
             id_ = 0;
             is_closed_ = true;
@@ -252,16 +266,6 @@ private:
         if (was_writing)
             stream->streams_->wake(*stream->connection_);
         return result;
-    }
-
-    void append(std::string_view data) {
-        while (!data.empty()) {
-            auto const room = connection_->input_.prepare();
-            auto const size = (std::min)(room.size(), data.size());
-            std::memcpy(room.data(), data.data(), size);
-            connection_->input_.commit(size);
-            data.remove_prefix(size);
-        }
     }
 
     void end_reading(error_code const& error) noexcept {

@@ -26,11 +26,8 @@ public:
 
     /// The memory for the next read, at least one byte. Invalidates view().
     boost::asio::mutable_buffer prepare() {
-        if (begin_ > 0) {
-            std::memmove(data_.get(), data_.get() + begin_, end_ - begin_);
-            end_ -= begin_;
-            begin_ = 0;
-        }
+        if (begin_ > 0)
+            close_gap();
         if (end_ == capacity_ || wants_more_)
             grow();
         return {data_.get() + end_, capacity_ - end_};
@@ -40,6 +37,17 @@ public:
     void commit(std::size_t size) noexcept {
         end_ += size;
         wants_more_ = end_ == capacity_ && capacity_ < largest;
+    }
+
+    /// Adds bytes that have been received elsewhere. Invalidates view().
+    void append(std::string_view bytes) {
+        auto const size = end_ - begin_ + bytes.size();
+        if (size > capacity_)
+            move_to((std::max)({size, 2 * capacity_, least}));
+        else if (bytes.size() > capacity_ - end_)
+            close_gap();
+        std::copy_n(bytes.data(), bytes.size(), data_.get() + end_);
+        end_ += bytes.size();
     }
 
     /// Gives back the memory that a long body took. For an idle connection, whose buffer is empty.
@@ -56,8 +64,18 @@ public:
     static constexpr std::size_t largest = std::size_t{256} * 1024;
 
 private:
-    void grow() {
-        auto const capacity = (std::max)(smallest, 2 * capacity_);
+    /// For bytes that are appended: enough for a short response, and so little that the allocator has it at hand.
+    static constexpr std::size_t least = 1000;
+
+    void close_gap() noexcept {
+        std::memmove(data_.get(), data_.get() + begin_, end_ - begin_);
+        end_ -= begin_;
+        begin_ = 0;
+    }
+
+    void grow() { move_to((std::max)(smallest, 2 * capacity_)); }
+
+    void move_to(std::size_t capacity) {
         std::unique_ptr<char[]> data(new char[capacity]);  // not initialised
         std::copy_n(data_.get() + begin_, end_ - begin_, data.get());
         data_ = std::move(data);
