@@ -1,9 +1,8 @@
 // Lease, Permit: the right to have a connection, and the connection.
 #pragma once
 
-#include <syncopate/detail/intrusive_list.hpp>
 #include <syncopate/http/detail/connection/connection.hpp>
-#include <syncopate/http/detail/connection/shared_connection.hpp>
+#include <syncopate/http/detail/connection/host_sharing.hpp>
 
 #include <cstddef>
 #include <utility>
@@ -16,12 +15,7 @@ class Pool;
 struct PoolHost {
     std::size_t connections = 0;  // idle ones included
     std::size_t waiting = 0;
-
-    // Used only if requests may share connections.
-    bool may_share = false;       // its server has not refused that
-    bool is_being_asked = false;  // a connection is being made, which tells whether they do
-    bool was_in_vain = false;     // the last that was to tell it was not made
-    ::syncopate::detail::IntrusiveList<SharedConnection> shared;  // those in use
+    HostSharing sharing;
 };
 
 /// The right to have one connection to a host, or a share of one. Its end passes it to a request that waits.
@@ -32,11 +26,12 @@ public:
     /// For a share, which is not counted.
     explicit Permit(Pool& pool) noexcept : pool_(&pool) {}
     Permit(Permit&& other) noexcept
-        : pool_(std::exchange(other.pool_, nullptr)), host_(other.host_), asks_(other.asks_) {}
+        : pool_(std::exchange(other.pool_, nullptr)), host_(other.host_),
+          question_(std::move(other.question_)) {}
     Permit& operator=(Permit&& other) noexcept {
         std::swap(pool_, other.pool_);
         std::swap(host_, other.host_);
-        std::swap(asks_, other.asks_);
+        std::swap(question_, other.question_);
         return *this;
     }
     ~Permit();
@@ -45,17 +40,14 @@ public:
     /// Null for a share.
     PoolHost* host() const noexcept { return host_; }
 
-    /// From now until the end of this, or end_asking(), other requests wait to hear whether they may share.
-    void ask() noexcept { host_->is_being_asked = asks_ = true; }
-    void end_asking() noexcept {
-        if (std::exchange(asks_, false))
-            host_->is_being_asked = false;
-    }
+    /// From now until the end of this, or the answer, other requests wait to hear whether they may share.
+    void ask() noexcept { question_ = SharingQuestion(host_->sharing); }
+    void answer() noexcept { question_.answer(); }
 
 private:
     Pool* pool_ = nullptr;
     PoolHost* host_ = nullptr;
-    bool asks_ = false;
+    SharingQuestion question_;
 };
 
 /// A permit and its connection, owned by an exchange. The destructor closes a connection that has not been

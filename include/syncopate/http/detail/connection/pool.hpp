@@ -103,14 +103,11 @@ public:
 
     /// Has a connection shared that was made for one request. Gives that one's share.
     Lease share(SharedConnection& shared, Lease&& lease) {
-        auto& permit = lease.permit_;
-        auto& host = *permit.host();
-        permit.end_asking();
-        host.was_in_vain = false;
-        if (is_closed_ || !shared.begin(std::move(lease)))
+        auto& sharing = lease.permit_.host()->sharing;
+        lease.permit_.answer();
+        if (is_closed_)
             return {};
-        host.shared.push_back(shared);
-        auto stream = shared.open();
+        auto stream = sharing.begin(shared, std::move(lease));
         if (!stream)
             return {};
         Lease own(Permit(*this), std::move(stream), false);
@@ -119,22 +116,18 @@ public:
     }
     /// The server of this connection has it shared by nobody.
     void keep_whole(Lease& lease) noexcept {
-        if (!lease.permit_.host()->may_share)
+        auto& sharing = lease.permit_.host()->sharing;
+        if (!sharing.is_allowed())
             return;
-        lease.permit_.host()->may_share = false;
-        lease.permit_.host()->was_in_vain = false;
-        lease.permit_.end_asking();
+        sharing.allow(false);
+        lease.permit_.answer();
         serve(Deadline::clock::now());
     }
 
     /// Ends the connections that are shared. To be called when nothing goes over them any more.
     void close_shared() noexcept {
         for (auto& [key, host] : hosts_)
-            while (!host.shared.empty()) {
-                auto& shared = host.shared.front();
-                shared.unlink();
-                shared.close();
-            }
+            host.sharing.close();
     }
 
     /// Ends the waits. Returns the idle connections.
@@ -245,29 +238,24 @@ private:
             return entry.second.connections == 0 && entry.second.waiting == 0;
         });
         auto& host = hosts_[std::string(key)];
-        host.may_share = shares_ && key.starts_with("https:");
+        host.sharing.allow(shares_ && key.starts_with("https:"));
         return host;
     }
 
     Lease take(PoolHost& host, Deadline now, Use use) {
-        if (!host.may_share || use == Use::whole)
+        if (!host.sharing.is_allowed() || use == Use::whole)
             return take_whole(host, now);
         auto share = take_share(host, now);
-        if (share || host.is_being_asked)
+        if (share || host.sharing.is_being_asked())
             return share;
         auto lease = take_whole(host, now);
-        // Where no connection can be made, nobody waits for more than one attempt of others.
-        if (lease && !lease.has_connection() && !host.was_in_vain)
+        if (lease && !lease.has_connection() && host.sharing.is_worth_asking())
             lease.permit_.ask();
         return lease;
     }
 
     Lease take_share(PoolHost& host, Deadline now) {
-        ConnectionPointer stream;
-        host.shared.for_each([&](SharedConnection& shared) {
-            if (!stream)
-                stream = shared.open();
-        });
+        auto stream = host.sharing.open();
         while (!stream) {
             auto const idle = std::ranges::find_if(idle_, [&](Idle const& each) {
                 return each.lease.permit_.host() == &host && each.lease.connection().shared();
@@ -278,10 +266,8 @@ private:
             Lease lease = std::move(idle->lease);
             bool const is_fresh = now < idle->until;
             idle_.erase(idle);
-            if (!is_fresh || !keep->shared()->begin(std::move(lease)))
-                continue;
-            host.shared.push_back(*keep->shared());
-            stream = keep->shared()->open();
+            if (is_fresh)
+                stream = host.sharing.begin(*keep->shared(), std::move(lease));
         }
         return {Permit(*this), std::move(stream), true};
     }
@@ -369,8 +355,7 @@ inline Permit::~Permit() {
     if (!pool_)
         return;
     if (host_) {
-        host_->was_in_vain = host_->was_in_vain || asks_;
-        end_asking();
+        question_ = SharingQuestion();
         --pool_->connections_;
         --host_->connections;
     }
