@@ -45,8 +45,8 @@ public:
             received_.erase(0, length);
             co_return line;
         } catch (...) {
-            socket_
-                .close();  // an answer that comes too late is nobody's; the next to ask connects anew
+            // An answer that comes too late is nobody's. The next to ask connects anew.
+            socket_.close();
             received_.clear();
             throw;
         }
