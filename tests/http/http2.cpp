@@ -7,12 +7,11 @@
 #include "support/child_process.hpp"
 #include "support/errors.hpp"
 #include "support/http.hpp"
+#include "support/http2_client.hpp"
 #include "support/raw_server.hpp"
 #include "support/temporary_directory.hpp"
-#include <syncopate/async_generator.hpp>
 #include <syncopate/gather.hpp>
 #include <syncopate/http/content.hpp>
-#include <syncopate/http/detail/http2/nghttp2.hpp>
 #include <syncopate/http/error.hpp>
 #include <syncopate/http/options.hpp>
 #include <syncopate/http/request.hpp>
@@ -55,13 +54,6 @@ using http::SessionOptions;
 using http::Verb;
 using Strings = std::vector<std::string>;
 
-/// CTest knows a test that was skipped by what is printed.
-bool is_library_missing() {
-    if (http::detail::Libnghttp2::get())
-        return false;
-    WARN("skipped: there is no libnghttp2");
-    return true;
-}
 bool are_missing(char const* program) {
     if (is_library_missing())
         return true;
@@ -69,15 +61,6 @@ bool are_missing(char const* program) {
         return false;
     WARN("skipped: there is no " << program);
     return true;
-}
-
-CertificateAuthority const& authority() {
-    static CertificateAuthority const instance;
-    return instance;
-}
-
-SessionOptions by_http2() {
-    return SessionOptions().ca_certificates(authority().certificate()).http2(true);
 }
 
 asio::awaitable<Strings> fetch_all(http::ClientSession& session, Strings urls) {
@@ -93,11 +76,6 @@ std::string numbered(std::size_t size) {
         text += std::to_string(number) + '\n';
     text.resize(size);
     return text;
-}
-
-syncopate::AsyncGenerator<std::string> in_pieces(std::string text, std::size_t size) {
-    for (std::size_t at = 0; at < text.size(); at += size)
-        co_yield text.substr(at, size);
 }
 
 // --- real servers

@@ -5,12 +5,10 @@
 #include "support/errors.hpp"
 #include "support/http.hpp"
 #include "support/http2.hpp"
+#include "support/http2_client.hpp"
 #include "support/raw_server.hpp"
-#include <syncopate/async_generator.hpp>
 #include <syncopate/gather.hpp>
-#include <syncopate/http/detail/http2/nghttp2.hpp>
 #include <syncopate/http/error.hpp>
-#include <syncopate/http/options.hpp>
 #include <syncopate/http/request.hpp>
 #include <syncopate/http/response.hpp>
 #include <syncopate/http/session.hpp>
@@ -43,25 +41,7 @@ using namespace support::http2;
 using Catch::Matchers::StartsWith;
 using http::Errc;
 using http::Request;
-using http::SessionOptions;
 using http::Verb;
-
-/// CTest knows a test that was skipped by what is printed.
-bool is_library_missing() {
-    if (http::detail::Libnghttp2::get())
-        return false;
-    WARN("skipped: there is no libnghttp2");
-    return true;
-}
-
-CertificateAuthority const& authority() {
-    static CertificateAuthority const instance;
-    return instance;
-}
-
-SessionOptions by_http2() {
-    return SessionOptions().ca_certificates(authority().certificate()).http2(true);
-}
 
 RawServer http2_server(Scripts scripts) {
     return http2::server(authority().issue(), std::move(scripts));
@@ -102,11 +82,6 @@ std::string more_room(std::uint32_t stream, std::uint32_t size = 100'000'000) {
 
 std::string all_well(std::uint32_t stream) {
     return whole(stream, "well");
-}
-
-syncopate::AsyncGenerator<std::string> in_pieces(std::string text, std::size_t size) {
-    for (std::size_t at = 0; at < text.size(); at += size)
-        co_yield text.substr(at, size);
 }
 
 /// What has come of the bodies of requests.
