@@ -8,6 +8,10 @@
 // clang-format off: that comes first, and the headers before their functions.
 #include <syncopate/detail/in_source.hpp>
 
+#include <syncopate/detail/error/report.hpp>
+#include <syncopate/detail/threads/descriptor_alarm.hpp>
+#include <syncopate/detail/task/caller_executor.hpp>
+#include <syncopate/detail/task/park_on_context.hpp>
 #include <syncopate/detail/call/call.hpp>
 #include <syncopate/detail/deadlock/host_threads.hpp>
 #include <syncopate/detail/deadlock/wait_graph.hpp>
@@ -25,6 +29,10 @@
 #include <syncopate/runner_base.hpp>
 #include <syncopate/thread_runner.hpp>
 
+#include <syncopate/detail/error/report.ipp>
+#include <syncopate/detail/threads/descriptor_alarm.ipp>
+#include <syncopate/detail/task/caller_executor.ipp>
+#include <syncopate/detail/task/park_on_context.ipp>
 #include <syncopate/detail/call/call.ipp>
 #include <syncopate/detail/deadlock/host_threads.ipp>
 #include <syncopate/detail/deadlock/wait_graph.ipp>

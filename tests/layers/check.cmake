@@ -44,7 +44,7 @@ function(layer_of header result)
 endfunction()
 
 # --- the seam: the only headers that know which operating system this is; and processes, which are Linux's
-set(seam "^detail/system/(system|system_[a-z]+|posix|file|context_shutdown|[a-z_]+_(posix|windows))\\.hpp$|^detail/threads/(interrupt_listener|[a-z_]+_(posix|windows))\\.hpp$|^http/detail/system/|^detail/process/")
+set(seam "^detail/system/(system|system_[a-z]+|posix|file|context_shutdown|[a-z_]+_(posix|windows))\\.hpp$|^detail/threads/(interrupt_listener|watched_descriptor|[a-z_]+_(posix|windows))\\.hpp$|^http/detail/system/|^detail/process/")
 set(system_header
     "^((linux|sys|arpa|netinet|net|os|mach)/.*|(pthread|pthread_np|sched|unistd|signal|fcntl|poll|netdb|dlfcn|io|share|wincrypt|windows|winsock2|ws2tcpip|Availability)\\.h|csignal)$"
 )

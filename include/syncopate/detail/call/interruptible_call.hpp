@@ -4,6 +4,7 @@
 #include <syncopate/concepts.hpp>
 #include <syncopate/detail/call/blocking_call.hpp>
 #include <syncopate/detail/loop/loop.hpp>
+#include <syncopate/detail/threads/descriptor_alarm.hpp>
 #include <syncopate/detail/threads/interrupt_listener.hpp>
 #include <syncopate/detail/wait/deadline.hpp>
 #include <syncopate/error.hpp>
@@ -54,16 +55,11 @@ private:
         }
     }
 
-    struct OnInterrupt {
-        InterruptibleCall* call;
-        void operator()() const noexcept {
-            call->listener_->set_heeded();
-            call->cancel(Errc::interrupted);  // may be the end of the call
-        }
-    };
-
     void starting() override {
-        alarm_.emplace(this->loop().executor(), listener_->descriptor(), OnInterrupt{this});
+        alarm_.emplace(this->loop().executor(), listener_->descriptor(), [this] {
+            listener_->set_heeded();
+            this->cancel(Errc::interrupted);  // may be the end of the call
+        });
     }
     void released() noexcept override {
         alarm_.reset();
@@ -71,7 +67,7 @@ private:
     }
 
     InterruptListener* listener_ = nullptr;
-    std::optional<DescriptorAlarm<OnInterrupt>> alarm_;  // the loop's
+    std::optional<DescriptorAlarm> alarm_;  // the loop's
 };
 
 }  // namespace syncopate::inline v0_1::detail

@@ -8,7 +8,6 @@
 #include <array>
 #include <atomic>
 #include <bit>
-#include <cmath>
 #include <cstddef>
 #include <cstdint>
 
@@ -33,15 +32,14 @@ public:
         for (std::size_t i = 0; i < bucket_count; ++i)
             sum += counts[i] = counts_[i].load(std::memory_order_relaxed);
         Ticks const longest = longest_.load(std::memory_order_relaxed);
-        auto const percentile = [&](double part) {
-            auto const rank =
-                static_cast<std::uint64_t>(std::ceil(part * static_cast<double>(sum)));
+        auto const percentile = [&](std::uint64_t percent) {
+            auto const rank = (sum * percent + 99) / 100;  // rounded up
             std::size_t bucket = 0;
             for (std::uint64_t seen = counts[0]; seen < rank; seen += counts[bucket])
                 ++bucket;
             return scale(sum == 0 ? 0 : (std::min)(end_of(bucket), longest));
         };
-        return {percentile(0.5), percentile(0.9), percentile(0.99), scale(longest)};
+        return {percentile(50), percentile(90), percentile(99), scale(longest)};
     }
 
 private:

@@ -3,6 +3,7 @@
 
 #include <syncopate/asio.hpp>
 #include <syncopate/detail/forwarding_executor.hpp>
+#include <syncopate/detail/separate.hpp>
 #include <syncopate/detail/task/caller_link.hpp>
 #include <syncopate/detail/task/task_executor.hpp>
 #include <syncopate/detail/task/turn_gate.hpp>
@@ -10,8 +11,6 @@
 
 #include SYNCOPATE_ASIO(any_io_executor.hpp)
 #include SYNCOPATE_ASIO(io_context.hpp)
-#include SYNCOPATE_ASIO(strand.hpp)
-#include SYNCOPATE_ASIO(thread_pool.hpp)
 
 #include <type_traits>
 #include <utility>
@@ -37,15 +36,16 @@ public:
 using IoExecutor = asio::io_context::executor_type;
 using CallerIoExecutor = CallerExecutor<IoExecutor>;
 
+/// The link that the executor inside a strand carries, or null, also where there is no strand.
+SYNCOPATE_DECL CallerLinkPointer caller_in_strand(asio::any_io_executor const& executor) noexcept;
+
 /// The link that an executor carries, or null.
 inline CallerLinkPointer caller_of(asio::any_io_executor const& executor) noexcept {
     if (auto const* direct = executor.target<CallerIoExecutor>())
         return direct->caller();
     if (auto const* wrapped = executor.target<TaskExecutor>())
         return wrapped->caller();
-    if (auto const* strand = executor.target<asio::strand<asio::any_io_executor>>())
-        return caller_of(strand->get_inner_executor());
-    return nullptr;
+    return caller_in_strand(executor);
 }
 
 /// The context variables of the task with this executor; null if it has none.
@@ -55,51 +55,17 @@ inline TaskValuesPointer values_of(asio::any_io_executor const& executor) noexce
 }
 
 /// The executor without the link that it may carry.
-inline asio::any_io_executor without_caller(asio::any_io_executor const& executor) noexcept {
-    if (auto const* direct = executor.target<CallerIoExecutor>())
-        return direct->inner();
-    if (auto const* wrapped = executor.target<TaskExecutor>()) {
-        if (wrapped->is_of_loop())
-            return wrapped->with_caller(nullptr);
-        return wrapped->inner();
-    }
-    return executor;
-}
+SYNCOPATE_DECL asio::any_io_executor without_caller(asio::any_io_executor const& executor) noexcept;
 
 /// The gate through which the executor leads, or null.
-inline TurnGatePointer gate_of(asio::any_io_executor const& executor) noexcept {
-    if (auto const* wrapped = executor.target<TaskExecutor>()) {
-        auto gate = wrapped->gate();
-        return gate ? gate : gate_of(wrapped->inner());
-    }
-    if (auto const* strand = executor.target<asio::strand<asio::any_io_executor>>())
-        return gate_of(strand->get_inner_executor());
-    return nullptr;
-}
+SYNCOPATE_DECL TurnGatePointer gate_of(asio::any_io_executor const& executor) noexcept;
 
 /// The executor without the link and the gate that it may have.
-inline asio::any_io_executor without_caller_and_gate(
-    asio::any_io_executor const& executor) noexcept {
-    if (auto const* wrapped = executor.target<TaskExecutor>())
-        return wrapped->inner();
-    return without_caller(executor);
-}
+SYNCOPATE_DECL asio::any_io_executor without_caller_and_gate(
+    asio::any_io_executor const& executor) noexcept;
 
 /// The executor inside all strands, gates and links.
-inline asio::any_io_executor without_strand(asio::any_io_executor const& executor) noexcept {
-    using asio::strand;
-    using PoolExecutor = asio::thread_pool::executor_type;
-    if (auto const* const wrapped = executor.target<TaskExecutor>())
-        return wrapped->of_context();
-    auto inner = without_caller_and_gate(executor);
-    if (auto const* const of_any = inner.target<strand<asio::any_io_executor>>())
-        return without_strand(of_any->get_inner_executor());
-    if (auto const* const of_io = inner.target<strand<IoExecutor>>())
-        return of_io->get_inner_executor();
-    if (auto const* const of_pool = inner.target<strand<PoolExecutor>>())
-        return of_pool->get_inner_executor();
-    return inner;
-}
+SYNCOPATE_DECL asio::any_io_executor without_strand(asio::any_io_executor const& executor) noexcept;
 
 /// The io_context's own executor, with a link or without, and no strand; or null.
 inline IoExecutor const* io_executor(asio::any_io_executor const& executor) noexcept {
@@ -109,16 +75,8 @@ inline IoExecutor const* io_executor(asio::any_io_executor const& executor) noex
 }
 
 /// The executor with this link, instead of the one that it may carry.
-inline asio::any_io_executor with_caller(
-    asio::any_io_executor const& executor, CallerLinkPointer caller) {
-    if (auto const* io = io_executor(executor))
-        return CallerIoExecutor(*io, std::move(caller));
-    if (auto const* wrapped = executor.target<TaskExecutor>())
-        return wrapped->with_caller(std::move(caller));
-    return TaskExecutor(
-        new ExecutorCore(executor, without_strand(executor), nullptr), std::move(caller),
-        TaskExecutor::Kind::of_user);
-}
+SYNCOPATE_DECL asio::any_io_executor with_caller(
+    asio::any_io_executor const& executor, CallerLinkPointer caller);
 
 /// Whether the executor is an io_context's own, with a link or without, and no strand.
 inline bool runs_on_io_context(asio::any_io_executor const& executor) noexcept {
@@ -126,3 +84,7 @@ inline bool runs_on_io_context(asio::any_io_executor const& executor) noexcept {
 }
 
 }  // namespace syncopate::inline v0_1::detail
+
+#ifndef SYNCOPATE_SEPARATE_COMPILATION
+#include <syncopate/detail/task/caller_executor.ipp>
+#endif

@@ -2,12 +2,10 @@
 #pragma once
 
 #include <syncopate/asio.hpp>
+#include <syncopate/detail/separate.hpp>
 
 #include SYNCOPATE_ASIO(any_io_executor.hpp)
-#include SYNCOPATE_ASIO(as_tuple.hpp)
 #include SYNCOPATE_ASIO(awaitable.hpp)
-#include SYNCOPATE_ASIO(steady_timer.hpp)
-#include SYNCOPATE_ASIO(use_awaitable.hpp)
 
 namespace syncopate::inline v0_1::detail {
 
@@ -17,36 +15,21 @@ namespace syncopate::inline v0_1::detail {
 class ParkOnContext {
 public:
     /// Suspends the awaiting coroutine until resume(), or until it is cancelled. On the executor.
-    asio::awaitable<void> wait(asio::any_io_executor executor) {
-        asio::steady_timer timer(executor, (asio::steady_timer::time_point::max)());
-        Waiting const waiting(timer_, timer);
-        co_await timer.async_wait(asio::as_tuple(asio::use_awaitable));
-    }
+    SYNCOPATE_DECL asio::awaitable<void> wait(asio::any_io_executor executor);
 
-    bool is_waiting() const noexcept { return timer_ != nullptr; }
+    bool is_waiting() const noexcept { return waiting_ != nullptr; }
 
     /// Has the coroutine go on soon, if it waits. On the executor, while its context is there.
-    void resume() noexcept {
-        if (timer_)
-            timer_->cancel();
-    }
+    SYNCOPATE_DECL void resume() noexcept;
 
 private:
-    /// Also where the wait cannot begin, for want of memory.
-    class Waiting {
-    public:
-        Waiting(asio::steady_timer*& place, asio::steady_timer& timer) noexcept : place_(place) {
-            place_ = &timer;
-        }
-        Waiting(Waiting const&) = delete;
-        Waiting& operator=(Waiting const&) = delete;
-        ~Waiting() { place_ = nullptr; }
+    class Waiting;
 
-    private:
-        asio::steady_timer*& place_;
-    };
-
-    asio::steady_timer* timer_ = nullptr;
+    Waiting* waiting_ = nullptr;
 };
 
 }  // namespace syncopate::inline v0_1::detail
+
+#ifndef SYNCOPATE_SEPARATE_COMPILATION
+#include <syncopate/detail/task/park_on_context.ipp>
+#endif

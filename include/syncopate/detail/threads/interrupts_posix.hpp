@@ -71,6 +71,8 @@ struct [[gnu::visibility("default")]] InterruptState {
 /// called in handlers; each thread that does not block the signal may get it.
 class [[gnu::visibility("default")]] InterruptListener : public ListHook<InterruptListener> {
 public:
+    using Descriptor = int;
+
     /// Throws: std::system_error if no descriptor is left.
     InterruptListener() {
         require_fork_handlers();
@@ -89,7 +91,7 @@ public:
     }
 
     /// Readable from the signal on.
-    int descriptor() const noexcept { return event_.descriptor(); }
+    Descriptor descriptor() const noexcept { return event_.descriptor(); }
 
     /// Whether the signal has come.
     bool is_interrupted() const noexcept { return system::is_readable(descriptor()); }

@@ -1,5 +1,4 @@
 // InterruptListener: while one exists, the first Ctrl-C of the console sets its event, and does nothing else.
-// DescriptorAlarm: calls a function on a loop once that event is set.
 #pragma once
 
 #if defined(_WIN32)
@@ -8,11 +7,9 @@
 #include <syncopate/detail/intrusive_list.hpp>
 #include <syncopate/detail/wait/small_mutex.hpp>
 
-#include SYNCOPATE_ASIO(any_io_executor.hpp)
+// Asio includes <windows.h> as its own headers need it.
 #include SYNCOPATE_ASIO(windows/object_handle.hpp)
 
-#include <concepts>
-#include <memory>
 #include <mutex>
 #include <system_error>
 #include <utility>
@@ -39,6 +36,8 @@ struct InterruptState {
 /// that came too late to be heeded by anybody is sent again, and nobody is waiting for it then.
 class InterruptListener : public ListHook<InterruptListener> {
 public:
+    using Descriptor = HANDLE;
+
     /// Throws: std::system_error if there are no means for an event.
     InterruptListener() : event_(::CreateEventW(nullptr, TRUE, FALSE, nullptr)) {
         if (!event_)
@@ -63,7 +62,7 @@ public:
     }
 
     /// Set from the Ctrl-C on.
-    HANDLE descriptor() const noexcept { return event_; }
+    Descriptor descriptor() const noexcept { return event_; }
 
     bool is_interrupted() const noexcept {
         return ::WaitForSingleObject(event_, 0) == WAIT_OBJECT_0;
@@ -110,39 +109,6 @@ private:
     HANDLE const event_;
     bool is_interrupted_ = false;  // under the lock
     bool is_heeded_ = false;
-};
-
-/// Belongs to one loop, which calls the function. The event is somebody else's, and outlives the alarm. The handler of
-/// the wait may still be called when the alarm is gone.
-template <std::invocable F>
-class DescriptorAlarm {
-public:
-    /// Throws: std::system_error if the system cannot watch the event.
-    DescriptorAlarm(asio::any_io_executor const& executor, HANDLE event, F function)
-        : self_(std::make_shared<DescriptorAlarm*>(this)), function_(std::move(function)),
-          event_(executor, duplicate_of(event)) {
-        event_.async_wait([self = self_](AsioErrorCode error) {
-            if (!error && *self)
-                (*self)->function_();  // may destroy the alarm
-        });
-    }
-    DescriptorAlarm(DescriptorAlarm const&) = delete;
-    DescriptorAlarm& operator=(DescriptorAlarm const&) = delete;
-    ~DescriptorAlarm() { *self_ = nullptr; }
-
-private:
-    /// Asio closes what it watches.
-    static HANDLE duplicate_of(HANDLE event) {
-        HANDLE copy = nullptr;
-        auto* const process = ::GetCurrentProcess();
-        if (!::DuplicateHandle(process, event, process, &copy, 0, FALSE, DUPLICATE_SAME_ACCESS))
-            throw InterruptListener::last_error("DuplicateHandle");
-        return copy;
-    }
-
-    std::shared_ptr<DescriptorAlarm*> self_;  // shared with the handler of the wait
-    F function_;
-    asio::windows::object_handle event_;
 };
 
 }  // namespace syncopate::inline v0_1::detail

@@ -168,6 +168,11 @@ inline asio::ip::tcp::endpoint peer_of(Socket const& socket) noexcept {
     return peer;
 }
 
+#if defined(__GNUC__)
+// GCC 16 compiles Asio's operator delete for the frame into this function, its operator new not, and takes them for no pair.
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wmismatched-new-delete"
+#endif
 /// Connects to the first address that accepts. The next address is tried when one has failed, or has not
 /// answered for connection_attempt_delay.
 ///
@@ -198,6 +203,9 @@ inline asio::awaitable<Socket> connect_tcp(
         throw_connect_error(origin, error.code());
     }
 }
+#if defined(__GNUC__)
+#pragma GCC diagnostic pop
+#endif
 
 /// Connects to a Unix domain socket. Waits while the server's backlog is full, as TCP does.
 ///

@@ -40,6 +40,11 @@ inline bool is_passing(std::error_code const& error) noexcept {
 /// Lies in the frame of run(). Each attempt is a RequestFlow of its own, so that sessions without a policy pay nothing.
 class RetryFlow {
 public:
+#if defined(__GNUC__)
+// GCC 16 compiles Asio's operator delete for the frame into this function, its operator new not, and takes them for no pair.
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wmismatched-new-delete"
+#endif
     static asio::awaitable<Response> run(std::shared_ptr<SessionCore> core, Request request) {
         auto const executor = co_await asio::this_coro::executor;
         auto loop = core->enter(executor, request.url());
@@ -62,6 +67,9 @@ public:
             co_await wait.until(next);
         }
     }
+#if defined(__GNUC__)
+#pragma GCC diagnostic pop
+#endif
 
 private:
     RetryFlow(SessionOptions const& options, Request request)
