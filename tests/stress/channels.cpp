@@ -42,7 +42,9 @@ using Item = Tracked;
 
 // Of one round.
 struct Round {
-    Channel<Item> channel{2};
+    explicit Round(int capacity) : channel(capacity) {}
+
+    Channel<Item> channel;
     std::atomic<int> sent[senders * items_of_each + 1] = {};
     std::atomic<int> received[senders * items_of_each + 1] = {};
 
@@ -134,8 +136,8 @@ void receive_on_loop(Round& round, ThreadRunner& runner, RandomPause pause) {
 }
 
 void exchange(unsigned seed, ThreadRunner& one, ThreadRunner& other) {
-    Round round;
     RandomPause pause(seed);
+    Round round(pause.below(2) == 0 ? 2 : 24);
     {
         std::jthread const threads[] = {
             std::jthread([&] { send_from_thread(round, 1, RandomPause(seed + 1)); }),

@@ -155,6 +155,68 @@ TEST_CASE("A channel takes as many items as it has room for, and gives them in o
     CHECK_THROWS_AS(Channel<int>{-1}, std::invalid_argument);
 }
 
+TEST_CASE("A channel has room for exactly as many items as have been taken") {
+    Channel<int> channel{64};
+    int sent = 0;
+    int received = 0;
+    for (int const taken : {64, 1, 7, 40, 2, 64}) {
+        while (sent < received + 100 && channel.try_send(int{sent}))
+            ++sent;
+        CHECK(sent == received + 64);
+        CHECK(channel.size() == 64);
+        for (int i = 0; i < taken; ++i)
+            CHECK(channel.try_receive() == received++);
+        CHECK(channel.size() == 64U - static_cast<unsigned>(taken));
+    }
+    CHECK_FALSE(channel.try_receive());
+}
+
+TEST_CASE("Items that stand behind one that is kept are everybody's, and their number is right") {
+    Channel<int> channel{8};
+    Numbers received;
+    auto const receive = [&]() -> asio::awaitable<void> {
+        received.push_back((co_await channel.async_receive()).value_or(-1));
+    };
+    syncopate::Runner().run(with_task_group([&](TaskGroup& group) -> asio::awaitable<void> {
+        group.start_soon(receive);
+        group.start_soon(receive);
+        for (int i = 1; i <= 4; ++i)
+            CHECK(channel.try_send(int{i}));
+        received.push_back(channel.try_receive().value_or(-1));
+        received.push_back(channel.try_receive().value_or(-1));
+        CHECK_FALSE(channel.try_receive());
+        CHECK(channel.size() == 2);
+        co_return;
+    }));
+    CHECK(received == Numbers{1, 2, 3, 4});
+    CHECK(channel.size() == 0);
+}
+
+TEST_CASE("A stream between threads keeps its order and the limit, whichever side is faster") {
+    for (int const capacity : {1, 5, 64, 1024}) {
+        Channel<std::unique_ptr<int>> channel{capacity};
+        int const count = 40 * capacity + 2000;
+        std::jthread const sender([&] {
+            for (int i = 0; i < count; ++i) {
+                channel.send(std::make_unique<int>(i));
+                if (i % 1500 == 0)
+                    std::this_thread::sleep_for(1ms);
+            }
+            channel.close();
+        });
+        int next = 0;
+        bool in_order = true;
+        for (auto const& item : channel) {
+            in_order = in_order && *item == next;
+            in_order = in_order && channel.size() <= static_cast<unsigned>(capacity);
+            if (++next % 2000 == 0)
+                std::this_thread::sleep_for(1ms);
+        }
+        CHECK(in_order);
+        CHECK(next == count);
+    }
+}
+
 TEST_CASE("A thread that waits in a channel goes on when it is closed") {
     Channel<int> empty{1};
     Channel<int> full{1};

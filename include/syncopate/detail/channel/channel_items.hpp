@@ -5,8 +5,10 @@
 #include <syncopate/detail/cancellation/cancellation.hpp>
 #include <syncopate/detail/channel/channel_state.hpp>
 #include <syncopate/detail/channel/channel_turns.hpp>
+#include <syncopate/detail/channel/channel_waiters.hpp>
 #include <syncopate/detail/intrusive_pointer.hpp>
 #include <syncopate/detail/wait/deadline.hpp>
+#include <syncopate/detail/wait/platform.hpp>
 
 #include SYNCOPATE_ASIO(any_io_executor.hpp)
 #include SYNCOPATE_ASIO(awaitable.hpp)
@@ -28,7 +30,7 @@ namespace syncopate::inline v0_1::detail {
 template <class T>
 class ChannelItems final : public ChannelState,
                            public std::enable_shared_from_this<ChannelItems<T>> {
-    // Under the lock nothing of the user's may throw, or take long.
+    // Under a lock nothing of the user's may throw, or take long.
     static constexpr bool is_stored_itself = std::is_nothrow_move_constructible_v<T>;
     using Stored = std::conditional_t<is_stored_itself, T, std::unique_ptr<T>>;
 
@@ -36,24 +38,36 @@ public:
     using ChannelState::ChannelState;
 
     /// done: the item has been sent, or received; for a receiver also that there will be none. tired: the loop is to
-    /// do something else first.
-    enum class Try { done, must_wait, tired };
+    /// do something else first. too_few: the other side is to go on first.
+    enum class Try { done, must_wait, tired, too_few };
     /// By whom: a coroutine that never has to wait must not keep its loop from other things.
-    enum class By { thread, coroutine };
+    enum class By { thread, patient_thread, coroutine };
 
     /// Moves from the item only if it has been sent. Throws: Errc::channel_closed.
     Try try_send(T& item, By by = By::thread) {
         require_here();
+        if constexpr (is_stored_itself) {
+            Lock const lock(sending_);
+            if (!sending_.share.is_empty()) {
+                if (is_tired(by, sending_))
+                    return Try::tired;
+                sent_.push_back(std::move(item));
+                sending_.share.use_one();
+                return Try::done;
+            }
+        }
         bool is_kept = false;
         auto const tried = change([&](Waiters& woken) {
             if (turns_.is_closed())
                 throw_closed();
+            if (by == By::patient_thread && is_patient(Side::sender))
+                return Try::too_few;
             if (!turns_.may_send())
                 return Try::must_wait;
-            if (is_tired(by))
+            if (is_tired(by, sending_))
                 return Try::tired;
             if constexpr (is_stored_itself) {
-                items_.push_back(std::move(item));
+                sent_.push_back(std::move(item));
                 turns_.added(woken);
             } else {
                 turns_.keep_place();
@@ -70,7 +84,7 @@ public:
     void put_granted(T& item) {
         try {
             if constexpr (is_stored_itself)
-                put([&] { items_.push_back(std::move(item)); });
+                put([&] { sent_.push_back(std::move(item)); });
             else
                 put_allocated(item);
         } catch (...) {
@@ -83,15 +97,19 @@ public:
     Try try_receive(std::optional<T>& item, By by = By::thread) {
         require_here();
         std::optional<Stored> stored;
-        auto const tried = change([&](Waiters& woken) {
-            if (!turns_.may_receive())
-                return turns_.is_drained() ? Try::done : Try::must_wait;
-            if (is_tired(by))
-                return Try::tired;
-            take_front(stored);
-            turns_.taken(woken);
-            return Try::done;
-        });
+        auto tried = try_receive_of_share(stored, by);
+        if (tried == Try::must_wait)
+            tried = change([&](Waiters& woken) {
+                if (by == By::patient_thread && is_patient(Side::receiver))
+                    return Try::too_few;
+                if (!turns_.may_receive())
+                    return turns_.is_drained() ? Try::done : Try::must_wait;
+                if (is_tired(by, receiving_))
+                    return Try::tired;
+                take_first(stored);
+                turns_.taken(woken);
+                return Try::done;
+            });
         unpack(stored, item);
         return tried;
     }
@@ -100,7 +118,7 @@ public:
     void take_granted(std::optional<T>& item) {
         std::optional<Stored> stored;
         change([&](Waiters& woken) {
-            take_front(stored);
+            take_first(stored);
             turns_.taken_by_granted(woken);
         });
         unpack(stored, item);
@@ -111,10 +129,13 @@ public:
     /// Moves from the item only if it has been sent. Returns whether it was, before the deadline.
     bool send_until(Deadline deadline, T& item) {
         refuse_blocking_on_loop("async_send()");
-        if (try_send(item) == Try::done)
-            return true;
-        ChannelThread::let_receivers_go_on(*this, deadline);
-        if (try_send(item) == Try::done)
+        auto tried = try_send(item, By::patient_thread);
+        if (tried == Try::too_few) {
+            if (ChannelThread::may_be_patient(deadline))
+                let_others_go_on(Side::sender);
+            tried = try_send(item);
+        }
+        if (tried == Try::done)
             return true;
         ChannelThread thread(Side::sender);
         if (!thread.wait(*this, deadline))
@@ -127,7 +148,13 @@ public:
     std::optional<T> receive_until(Deadline deadline) {
         refuse_blocking_on_loop("async_receive()");
         std::optional<T> item;
-        if (try_receive(item) == Try::done)
+        auto tried = try_receive(item, By::patient_thread);
+        if (tried == Try::too_few) {
+            if (ChannelThread::may_be_patient(deadline))
+                let_others_go_on(Side::receiver);
+            tried = try_receive(item);
+        }
+        if (tried == Try::done)
             return item;
         ChannelThread thread(Side::receiver);
         if (thread.wait(*this, deadline) && thread.state() == State::granted)
@@ -210,7 +237,7 @@ private:
     void put_allocated(T& item) {
         auto stored = std::make_unique<T>(std::move(item));
         try {
-            put([&] { items_.push_back(std::move(stored)); });
+            put([&] { sent_.push_back(std::move(stored)); });
         } catch (...) {
             if constexpr (std::is_move_assignable_v<T>)
                 item = std::move(*stored);
@@ -218,9 +245,28 @@ private:
         }
     }
 
+    /// Without a look at the senders. must_wait: it takes that look to tell.
+    Try try_receive_of_share(std::optional<Stored>& stored, By by) noexcept {
+        Lock const lock(receiving_);
+        if (receiving_.share.is_empty())
+            return Try::must_wait;
+        if (is_tired(by, receiving_))
+            return Try::tired;
+        take_front(stored);
+        receiving_.share.use_one();
+        return Try::done;
+    }
+    /// Under both locks.
+    void take_first(std::optional<Stored>& stored) noexcept {
+        if (in_front_.empty()) {
+            in_front_.swap(sent_);
+            turns_.moved_to_front();
+        }
+        take_front(stored);
+    }
     void take_front(std::optional<Stored>& stored) noexcept {
-        stored.emplace(std::move(items_.front()));
-        items_.pop_front();
+        stored.emplace(std::move(in_front_.front()));
+        in_front_.pop_front();
     }
     static void unpack(std::optional<Stored>& stored, std::optional<T>& item) {
         if (!stored)
@@ -231,13 +277,13 @@ private:
             item.emplace(std::move(**stored));
     }
 
-    /// Under the lock.
-    bool is_tired(By by) noexcept {
-        return by == By::coroutine && ++turns_without_waiting_ % turns_until_tired == 0;
+    /// Under the lock of the side.
+    static bool is_tired(By by, SideState& side) noexcept {
+        return by == By::coroutine && ++side.turns_without_waiting % turns_until_tired == 0;
     }
 
-    std::deque<Stored> items_;
-    unsigned turns_without_waiting_ = 0;
+    std::deque<Stored> sent_;                          // the senders'
+    alignas(cache_line) std::deque<Stored> in_front_;  // the receivers'; older than those
 };
 
 }  // namespace syncopate::inline v0_1::detail

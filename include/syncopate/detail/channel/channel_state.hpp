@@ -1,29 +1,17 @@
-// ChannelState: the turns of a channel, and its lock. ChannelThread, ChannelTask: a thread and a coroutine that wait
-// for their turn.
+// ChannelState: who sends and receives in a channel, and the lock of each side.
 #pragma once
 
-#include <syncopate/asio.hpp>
 #include <syncopate/detail/channel/channel_turns.hpp>
-#include <syncopate/detail/intrusive_pointer.hpp>
-#include <syncopate/detail/loop/loop.hpp>
-#include <syncopate/detail/loop/suspension.hpp>
 #include <syncopate/detail/system/forks.hpp>
-#include <syncopate/detail/wait/deadline.hpp>
-#include <syncopate/detail/wait/one_shot_event.hpp>
+#include <syncopate/detail/wait/adaptive_gate.hpp>
+#include <syncopate/detail/wait/platform.hpp>
 #include <syncopate/detail/wait/processor.hpp>
 #include <syncopate/detail/wait/small_mutex.hpp>
-#include <syncopate/detail/wait/spin_then_sleep.hpp>
 #include <syncopate/detail/wait/yielding.hpp>
 #include <syncopate/error.hpp>
 
-#include SYNCOPATE_ASIO(any_io_executor.hpp)
-
 #include <algorithm>
-#include <chrono>
 #include <cstddef>
-#include <memory>
-#include <optional>
-#include <string>
 #include <system_error>
 #include <type_traits>
 #include <utility>
@@ -32,10 +20,15 @@ namespace syncopate::inline v0_1::detail {
 
 /// All of a channel but its items.
 ///
-/// Memory order. Items, turns and the states of waiters are under the lock. A waiter reads its state without it once
-/// it has been woken: the event, or the loop's queue, brings it what was written before. A thread that waits gives
-/// up only what it finds unwoken under the lock, and otherwise waits for the event: so its frame is there as long as
-/// anybody wakes it. A coroutine's waiter is shared.
+/// Each side has a lock, and a share of what there is: places, or items. As long as that lasts, it looks at nothing
+/// that the other side writes. When it is used up, it takes both locks, settles with the other side, and gets a new
+/// share. So in a stream a lock that is held on another core is met once in many items.
+///
+/// Memory order. A side's queue and its share are under its lock; turns, and the states of waiters, under both, which
+/// are taken in one order. A queue changes sides under both. A waiter reads its state without them once it has been
+/// woken: the event, or the loop's queue, brings it what was written before. A thread that waits gives up only what
+/// it finds unwoken under the locks, and otherwise waits for the event: so its frame is there as long as anybody
+/// wakes it. A coroutine's waiter is shared.
 class ChannelState {
 public:
     using Side = ChannelWaiter::Side;
@@ -46,7 +39,7 @@ public:
     ChannelState(ChannelState const&) = delete;
     ChannelState& operator=(ChannelState const&) = delete;
 
-    /// In a child, one that was used before the fork is left alone: its lock may be held.
+    /// In a child, one that was used before the fork is left alone: its locks may be held.
     bool was_forked() const noexcept { return used_.before_fork(); }
     void require_here() {
         if (!used_.here() && !used_.note())
@@ -67,45 +60,51 @@ public:
     }
 
     template <class Read>
-    auto read(Read read) const noexcept {
-        Lock const lock(*this);
+    auto read(Read read) noexcept {
+        BothSides const both(*this);
         return read(turns_);
     }
 
     std::size_t capacity() const noexcept { return turns_.capacity(); }
+
+    /// Gives the other side time to make room for many items, or to send many: for a moment, and as long as it does so
+    /// fast. A thread that takes each place or item as soon as it is there has both sides wait for each other's locks,
+    /// and has to be woken for each. Where that is of no use, as where each item is answered, it is hardly tried.
+    ///
+    /// Nobody who waits already is overtaken: there is nothing for others then.
+    void let_others_go_on(Side side) noexcept {
+        std::size_t seen = 0;
+        bool is_fast = true;
+        for (int pauses = 20; is_fast && seen < enough() && pauses <= most_pauses; pauses *= 2) {
+            for (int pauses_left = pauses; pauses_left != 0; --pauses_left)
+                cpu_pause();
+            Yielding::yield();
+            auto const there = read([&](ChannelTurns const& turns) { return turns.free(side); });
+            is_fast = there >= (std::min)(seen + fast, enough());
+            seen = there;
+        }
+        Lock const lock(state_of(side));
+        state_of(side).patience.record(is_fast);
+    }
 
     [[noreturn]] static void throw_closed() {
         throw std::system_error(make_error_code(Errc::channel_closed), "Channel");
     }
 
 protected:
-    ~ChannelState() = default;
+    /// What one side writes, and the other does not look at.
+    struct SideState {
+        SmallMutex mutex;
+        unsigned turns_without_waiting = 0;
+        ChannelShare share;
+        AdaptiveGate patience;
+    };
 
-    /// Calls f under the lock with the list of those that are to be woken, and then wakes them.
-    template <class F>
-    std::invoke_result_t<F&, Waiters&> change(F f) {
-        struct Wake {
-            ~Wake() {
-                while (!woken.empty()) {
-                    ChannelWaiter& waiter = woken.front();
-                    waiter.unlink();
-                    waiter.wake();
-                }
-            }
-            Waiters woken;
-        } wake;
-        Lock const lock(*this);
-        return f(wake.woken);
-    }
-
-    ChannelTurns turns_;
-
-private:
     /// A thread that finds the lock held is better off if it waits awake for a moment: it is held for a few
     /// instructions.
     class Lock {
     public:
-        explicit Lock(ChannelState const& state) noexcept : mutex_(state.mutex_) {
+        explicit Lock(SideState& side) noexcept : mutex_(side.mutex) {
             for (int tries_left = 40; tries_left != 0; --tries_left, cpu_pause())
                 if (mutex_.try_lock())
                     return;
@@ -119,129 +118,63 @@ private:
         SmallMutex& mutex_;
     };
 
-    UsedIn used_;
-    mutable SmallMutex mutex_;
-};
+    ~ChannelState() = default;
 
-/// Lies in the frame of the thread that waits.
-class ChannelThread final : public ChannelWaiter {
-public:
-    using ChannelWaiter::ChannelWaiter;
-
-    /// Waits for its turn. Returns whether that came before the deadline: it was granted, or the end.
-    ///
-    /// Throws: Errc::cancelled on a fiber whose task is to stop.
-    bool wait(ChannelState& channel, Deadline deadline) {
-        if (auto* const fiber = ServingScope::fiber_here())
-            return wait_on_fiber(channel, deadline, *fiber);
-        channel.enter(*this);
-        if (spin_then_sleep(event_, deadline, std::nullopt))
-            return true;
-        if (channel.leave(*this))
-            return false;
-        // It is being woken. What was granted has been given up by now; a closed channel is no news.
-        event_.wait();
-        return state() == State::ended;
+    /// Calls f under both locks with the list of those that are to be woken, and then wakes them.
+    template <class F>
+    std::invoke_result_t<F&, Waiters&> change(F f) {
+        struct Wake {
+            ~Wake() {
+                while (!woken.empty()) {
+                    ChannelWaiter& waiter = woken.front();
+                    waiter.unlink();
+                    waiter.wake();
+                }
+            }
+            Waiters woken;
+        } wake;
+        BothSides const both(*this);
+        return f(wake.woken);
     }
 
-    void wake() noexcept override { event_.set(); }
-
-    /// Before a sender waits: gives the receivers time to make room for many items, as long as they go on taking. Who
-    /// waits is woken for the first place that is free, and soon has to wait again: a wake-up for each item is dear.
-    /// Nobody who waits already is overtaken: there are no free places then.
-    static void let_receivers_go_on(ChannelState const& channel, Deadline deadline) noexcept {
-        auto const enough = (std::min)(channel.capacity() / 4, std::size_t{256});
-        if (enough < 2 || ServingScope::fiber_here() || deadline <= deadline_after(long_look))
-            return;
-        std::size_t seen = 0;
-        for (int looks_left = 64; looks_left != 0; --looks_left) {
-            for (int pauses_left = 20; pauses_left != 0; --pauses_left)
-                cpu_pause();
-            bool const was_cheap = Yielding::yield();
-            auto const places =
-                channel.read([](ChannelTurns const& turns) { return turns.places(); });
-            if (!was_cheap || places == seen || places >= enough)
-                return;
-            seen = places;
-        }
+    /// Under both locks: whether there is so little for a thread that it had better let the other side go on.
+    bool is_patient(Side side) noexcept {
+        return turns_.free(side) < enough() && enough() > 1 && !turns_.is_closed() &&
+               state_of(side).patience.is_worth_it();
     }
 
 private:
-    /// More than the looks of a sender take.
-    static constexpr std::chrono::microseconds long_look{250};
+    UsedIn used_;  // apart from what one side writes, because the other reads it
 
-    bool wait_on_fiber(ChannelState& channel, Deadline deadline, FiberScope& fiber) {
-        bool is_stopped = false;
-        auto stop = [&]() noexcept {
-            if (is_stopped)
-                return;
-            is_stopped = channel.leave(*this);
-            if (is_stopped)
-                event_.set();  // nobody else will
-        };
-        FiberScope::Stoppable const stoppable(&fiber, stop);
-        channel.enter(*this);
-        if (!fiber.wait_until(event_, deadline)) {
-            if (channel.leave(*this))
-                return false;
-            fiber.wait_until(event_, no_deadline);
-            return state() == State::ended;
-        }
-        if (!is_stopped)
-            return true;
-        stoppable.set_delivered();
-        throw std::system_error(make_error_code(Errc::cancelled), "Channel");
-    }
-
-    OneShotEvent event_;
-};
-
-/// Shared by the coroutine and by the channel, for as long as it is listed there or being woken.
-class ChannelTask final : public Suspension, public ChannelWaiter {
-public:
-    ChannelTask(
-        asio::any_io_executor const& executor, std::shared_ptr<ChannelState> channel, Side side)
-        : Suspension(executor), ChannelWaiter(side), channel_(std::move(channel)) {}
-
-    void wake() noexcept override {
-        IntrusivePointer<ChannelTask> const self(this, false);
-        resume_soon();
-    }
+protected:
+    alignas(cache_line) SideState receiving_;
+    ChannelTurns turns_;
+    alignas(cache_line) SideState sending_;
 
 private:
-    void begin() noexcept override {
-        intrusive_ptr_add_ref(static_cast<Suspension*>(this));  // the channel's
-        channel_->enter(*this);
-    }
-    void cancelled() noexcept override {
-        if (channel_->leave(*this))
-            wake();
-    }
-    bool is_released() noexcept override {
-        if (channel_->leave(*this))
-            intrusive_ptr_release(static_cast<Suspension*>(this));
-        return true;
-    }
-    std::string description() const override {
-        return channel_->read([this](ChannelTurns const& turns) {
-            return std::string(side() == Side::sender ? "room in" : "an item of") + " a Channel (" +
-                   std::to_string(turns.items()) + " of " + std::to_string(turns.capacity()) +
-                   " items)";
-        });
-    }
+    class BothSides {
+    public:
+        explicit BothSides(ChannelState& state) noexcept : state_(state) {
+            state_.turns_.collect(state_.sending_.share, state_.receiving_.share);
+        }
+        BothSides(BothSides const&) = delete;
+        BothSides& operator=(BothSides const&) = delete;
+        ~BothSides() { state_.turns_.hand_out(state_.sending_.share, state_.receiving_.share); }
 
-    std::shared_ptr<ChannelState> const channel_;
+    private:
+        ChannelState& state_;
+        Lock const receiving_{state_.receiving_};
+        Lock const sending_{state_.sending_};
+    };
+
+    /// All together take 10 us, or three times as long where a pause is long.
+    static constexpr int most_pauses = 320;
+    /// So many in one look; less is a microsecond's work for those who are woken for each.
+    static constexpr std::size_t fast = 4;
+
+    /// So many places, or items, are worth that both sides meet.
+    std::size_t enough() const noexcept { return (std::min)(capacity() / 4, std::size_t{64}); }
+    SideState& state_of(Side side) noexcept { return side == Side::sender ? sending_ : receiving_; }
 };
-
-/// A blocking wait on the thread of a loop would keep from going on whatever is to end it.
-inline void refuse_blocking_on_loop(char const* instead) {
-    if (ServingScope::fiber_here())
-        return;  // it waits without the thread
-    if (auto const* const loop = Loop::of_this_thread())
-        throw DeadlockError(
-            '"' + *loop->identity().name +
-            "\" runs on this thread: a blocking call of a Channel would hold it up; use co_await " +
-            instead);
-}
 
 }  // namespace syncopate::inline v0_1::detail

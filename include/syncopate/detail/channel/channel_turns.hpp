@@ -1,9 +1,11 @@
 // ChannelTurns: who may send to a channel, and who may receive, in which order. ChannelWaiter: one who waits for that.
+// ChannelShare: what one side may do without asking.
 #pragma once
 
 #include <syncopate/detail/intrusive_list.hpp>
 
 #include <cstddef>
+#include <utility>
 
 namespace syncopate::inline v0_1::detail {
 
@@ -33,7 +35,23 @@ private:
     State state_ = State::fresh;
 };
 
-/// Under the channel's lock. Nothing of the items is known here but their number.
+/// So many places, or items, which one side of a channel may use up without looking at the other side.
+class ChannelShare {
+public:
+    bool is_empty() const noexcept { return left_ == 0; }
+    void use_one() noexcept { --left_; }
+
+private:
+    friend class ChannelTurns;
+
+    std::size_t given_ = 0;
+    std::size_t left_ = 0;
+};
+
+/// Under the locks of both sides. Nothing of the items is known here but their number.
+///
+/// As long as nobody waits, each side has a share: the senders of the places that are free, the receivers of the items
+/// that stand in front. collect() comes first, and sees what has been used of the shares; hand_out() comes last.
 ///
 /// Whoever waits is granted what it waits for in its turn, and takes it when it goes on. So what is granted is still
 /// in the channel: a waiter that is cancelled by then gives it up, and the next one gets it. Nothing is lost, and
@@ -56,8 +74,29 @@ public:
     std::size_t places() const noexcept { return capacity_ - items_ - kept_places_; }
     bool may_send() const noexcept { return !is_closed_ && places() != 0; }
     bool may_receive() const noexcept { return items_ > kept_items_; }
+    /// How many places, or items, are there that are kept for nobody.
+    std::size_t free(Side side) const noexcept {
+        return side == Side::sender ? places() : items_ - kept_items_;
+    }
     /// Whether there will never be an item again.
     bool is_drained() const noexcept { return is_closed_ && items_ == 0; }
+
+    void collect(ChannelShare& places, ChannelShare& items) noexcept {
+        auto const sent = std::exchange(places, {});
+        auto const received = std::exchange(items, {});
+        items_ += sent.given_ - sent.left_;
+        items_ -= received.given_ - received.left_;
+        in_front_ -= received.given_ - received.left_;
+    }
+    void hand_out(ChannelShare& places, ChannelShare& items) const noexcept {
+        if (receivers_.empty() && !is_closed_)
+            places.given_ = places.left_ = this->places();
+        if (senders_.empty() && in_front_ > kept_items_)
+            items.given_ = items.left_ = in_front_ - kept_items_;
+    }
+
+    /// All items stand in front now: receivers take them without the senders' lock.
+    void moved_to_front() noexcept { in_front_ = items_; }
 
     // Each of these adds to `woken` those that are to be woken once the lock has been released.
 
@@ -74,6 +113,7 @@ public:
     /// An item has been taken out.
     void taken(Waiters& woken) noexcept {
         --items_;
+        --in_front_;
         grant_place(woken);
         if (is_drained())
             end(receivers_, woken);
@@ -159,6 +199,7 @@ private:
 
     std::size_t const capacity_;
     std::size_t items_ = 0;
+    std::size_t in_front_ = 0;     // of those, in the receivers' queue
     std::size_t kept_items_ = 0;   // of those, for receivers that have been woken
     std::size_t kept_places_ = 0;  // for senders that have been woken
     bool is_closed_ = false;
