@@ -338,6 +338,32 @@ TEST_CASE("Trailers of HTTP/2 come behind a body, also behind one with a length"
     CHECK(response.trailers()["Checksum"] == "1");
 }
 
+TEST_CASE("Records of HTTP/2 that come together are all taken, new keys among them") {
+    if (is_library_missing())
+        return;
+    auto server = http2_server([](Peer& peer) {
+        greet(peer);
+        for (;;) {
+            auto const stream = read_frame(peer, header_frame).stream;
+            send_together(peer, [&] {
+                peer.send(head(stream, status("200")));
+                peer.update_key();
+                // More than one read of the client takes.
+                for (char const c : {'a', 'b', 'c', 'd'})
+                    peer.send(frame(data_frame, 0, stream, std::string(5000, c)));
+                peer.send_ticket();
+                peer.send(frame(data_frame, ends, stream, "end"));
+            });
+        }
+    });
+    auto const expected = std::string(5000, 'a') + std::string(5000, 'b') + std::string(5000, 'c') +
+                          std::string(5000, 'd') + "end";
+    SessionOnLoop client(by_http2());
+    for (int i = 0; i < 20; ++i)
+        REQUIRE(client.text(server.url()) == expected);
+    CHECK(server.connections() == 1);
+}
+
 TEST_CASE("nghttpd is asked for as many files at once as it allows") {
     if (are_missing(http2_nghttpd))
         return;

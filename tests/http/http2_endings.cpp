@@ -188,6 +188,25 @@ TEST_CASE("A response that has come whole is read after its connection of HTTP/2
     }
 }
 
+TEST_CASE("A response of HTTP/2 that comes together with a broken record is read") {
+    if (is_library_missing())
+        return;
+    auto server = http2_server([](Peer& peer) {
+        greet(peer);
+        auto const stream = read_frame(peer, header_frame).stream;
+        send_together(peer, [&] {
+            peer.send(head(stream, status("200")));
+            peer.send(frame(data_frame, ends, stream, "well"));
+            std::string_view const broken(
+                "\x17\x03\x03\x00\x20 of 32 bytes, which nobody sealed.", 37);
+            ::send(peer.native_handle(), broken.data(), broken.size(), MSG_NOSIGNAL);
+        });
+        peer.wait_for_close();
+    });
+    SessionOnLoop client(by_http2());
+    CHECK(client.text(server.url()) == "well");
+}
+
 TEST_CASE("What a server has not taken before it goes away and closes is sent again, a POST too") {
     if (is_library_missing())
         return;

@@ -21,6 +21,7 @@
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
 
+#include <cstddef>
 #include <memory>
 #include <string>
 #include <utility>
@@ -92,6 +93,23 @@ public:
     bool has_input() {
         return SSL_has_pending(native_handle()) == 1 ||
                BIO_ctrl_pending(SSL_get_rbio(native_handle())) > 0;
+    }
+
+    /// Decrypts the records that have come with the last read of the socket, as many as there is room for. An end or an
+    /// error among them is that of the next read. Returns the number of bytes.
+    ///
+    /// A read of Asio's returns one record; where they are short, what is around it takes as long as that.
+    std::size_t take_received(char* room, std::size_t size) noexcept {
+        std::size_t taken = 0;
+        std::size_t count = 0;
+        while (taken < size && has_input()) {
+            if (SSL_read_ex(native_handle(), room + taken, size - taken, &count) != 1) {
+                ERR_clear_error();
+                break;
+            }
+            taken += count;
+        }
+        return taken;
     }
 
     /// Takes what has come, on a socket that does not block. Returns false if that was data, the end, or a part of a

@@ -234,25 +234,11 @@ private:
             return lose_in_turn(error);
         heard_ = Clock::now();
         take_turn([&] {
-            take(size);
-            take_what_came_with_it();
+            // Servers send a record for each response. Those that have been received take no turn of the loop each.
+            auto const more = tls().take_received(input_.data() + size, input_.size() - size);
+            if (!session_.take({input_.data(), size + more}))
+                lose(make_stream_error(StreamEnd::malformed));
         });
-    }
-
-    void take(std::size_t size) noexcept {
-        if (!session_.take({input_.data(), size}))
-            lose(make_stream_error(StreamEnd::malformed));
-    }
-    /// Servers send a record for each response. Those that have been received take no turn of the loop each.
-    void take_what_came_with_it() noexcept {
-        constexpr int most = 16;
-        for (int i = 0; i < most && !is_lost_ && tls().has_input(); ++i) {
-            error_code error;
-            auto const size = tls().read_some(asio::buffer(input_), error);
-            if (error)
-                return;  // it is a part of a record, or the next read has the same error
-            take(size);
-        }
     }
 
     /// Reads while there are streams, and rests when there are none.
