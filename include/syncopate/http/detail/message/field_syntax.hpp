@@ -5,15 +5,24 @@
 #include <syncopate/http/headers.hpp>
 
 #include <algorithm>
+#include <array>
 #include <string>
 #include <string_view>
 
 namespace syncopate::inline v0_1::http::detail {
 
-/// A character of a token: RFC 9110, 5.6.2.
+/// Whether a byte is a character of a token: RFC 9110, 5.6.2.
+inline constexpr auto token_chars = [] {
+    std::array<bool, 256> is{};
+    for (char const c : std::string_view("!#$%&'*+-.^_`|~0123456789"))
+        is[static_cast<unsigned char>(c)] = true;
+    for (char c = 'a'; c <= 'z'; ++c)
+        is[static_cast<unsigned char>(c)] = is[static_cast<unsigned char>(c - 'a' + 'A')] = true;
+    return is;
+}();
+
 constexpr bool is_token_char(char c) noexcept {
-    return (c >= '0' && c <= '9') || (to_lower(c) >= 'a' && to_lower(c) <= 'z') ||
-           std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
+    return token_chars[static_cast<unsigned char>(c)];
 }
 
 constexpr bool is_token(std::string_view text) noexcept {
