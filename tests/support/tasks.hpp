@@ -19,6 +19,7 @@
 #include <atomic>
 #include <chrono>
 #include <concepts>
+#include <condition_variable>
 #include <list>
 #include <memory>
 #include <mutex>
@@ -36,7 +37,7 @@ public:
     void open() {
         std::lock_guard lock(mutex_);
         open_ = true;
-        open_.notify_all();
+        opened_.notify_all();
         for (auto const& timer : waiting_)
             asio::post(timer->get_executor(), [timer] { timer->cancel(); });
     }
@@ -45,8 +46,8 @@ public:
 
     /// Blocks the thread. Afterwards open() has done with the gate, which may then be destroyed.
     void wait() {
-        open_.wait(false);
-        std::lock_guard const opened(mutex_);
+        std::unique_lock lock(mutex_);
+        opened_.wait(lock, [this] { return is_open(); });
     }
 
     /// Suspends the coroutine. Throws: operation_aborted when it is cancelled first.
@@ -93,7 +94,9 @@ private:
         return {*this, waiting_.insert(waiting_.end(), std::move(timer))};
     }
 
+    // Not a wait for the atomic: that of GCC 12's library for Windows loses wake-ups.
     std::mutex mutex_;
+    std::condition_variable opened_;
     std::atomic<bool> open_{false};
     Timers waiting_;
 };

@@ -5,6 +5,7 @@
 #include "support/errors.hpp"
 #include "support/loops.hpp"
 #include "support/tasks.hpp"
+#include <syncopate/detail/system/system.hpp>
 #include <syncopate/error.hpp>
 #include <syncopate/options.hpp>
 #include <syncopate/to_thread.hpp>
@@ -30,8 +31,6 @@
 #include <utility>
 #include <vector>
 
-#include <pthread.h>
-
 namespace {
 
 namespace asio = boost::asio;
@@ -42,12 +41,6 @@ using syncopate::OnCancel;
 using syncopate::Options;
 using syncopate::to_thread;
 using syncopate::WorkerPool;
-
-std::string this_thread_name() {
-    std::array<char, 16> name{};
-    ::pthread_getname_np(::pthread_self(), name.data(), name.size());
-    return name.data();
-}
 
 asio::awaitable<std::thread::id> worker_id() {
     co_return co_await to_thread(std::this_thread::get_id);
@@ -142,7 +135,7 @@ LOOP_TEST_CASE("The loop goes on while a function blocks", EveryLoop) {
 TEST_CASE("Workers are reused, and named after their runner") {
     OnThreadRunner loop(Options().name("a runner with a long name"));
     auto const first = loop.runner.run(worker_id());
-    CHECK(loop.runner.run(to_thread(this_thread_name)) == "a runner with-1");
+    CHECK(loop.runner.run(to_thread(syncopate::detail::system::thread_name)) == "a runner with-1");
     for (int i = 0; i < 20; ++i)
         CHECK(loop.runner.run(worker_id()) == first);
 }
@@ -207,7 +200,9 @@ LOOP_TEST_CASE("run_in_executor uses the pool that it is given", EveryLoop) {
     asio::thread_pool asios(1);
     WorkerPool pool(WorkerPool::Options().name("pool").max_workers(1));
     AnyLoop loop;
-    CHECK(loop.runner.run(syncopate::run_in_executor(pool, this_thread_name)) == "pool-1");
+    CHECK(
+        loop.runner.run(syncopate::run_in_executor(pool, syncopate::detail::system::thread_name)) ==
+        "pool-1");
     auto const in_asios = [&] {
         return syncopate::run_in_executor(asios, std::this_thread::get_id);
     };
@@ -246,7 +241,8 @@ TEST_CASE("to_thread works on a loop without a runner, and keeps it running") {
 
 TEST_CASE("The workers of a loop without a runner are named as those of a pool") {
     asio::io_context context;
-    auto name = asio::co_spawn(context, to_thread(this_thread_name), asio::use_future);
+    auto name = asio::co_spawn(
+        context, to_thread(syncopate::detail::system::thread_name), asio::use_future);
     context.run();
     CHECK(name.get() == "worker-1");
 }
