@@ -194,10 +194,10 @@ LOOP_TEST_CASE("A task is cancelled from outside through its time-out", EveryLoo
     int ended = 0;
     AnyLoop loop;
     CHECK(code_of([&] {
-              loop.runner.run_for(1ms, fail_after(1h, forever_counted(ended)));
+              loop.runner.run_for(20ms, fail_after(1h, forever_counted(ended)));
           }) == Errc::timed_out);
     CHECK(code_of([&] {
-              loop.runner.run_for(1ms, move_on_after(1h, forever_counted(ended)));
+              loop.runner.run_for(20ms, move_on_after(1h, forever_counted(ended)));
           }) == Errc::timed_out);
     CHECK(ended == 2);
 }
