@@ -21,7 +21,7 @@ public:
     WatchedDescriptor(asio::any_io_executor const& executor, int descriptor)
         : asio::posix::descriptor(executor) {
         AsioErrorCode error;
-        assign(descriptor, error);
+        static_cast<void>(assign(descriptor, error));
         if (error)
             throw std::system_error(std::error_code(error), "watching a descriptor");
     }
