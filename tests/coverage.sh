@@ -7,7 +7,7 @@
 #   tests/coverage.sh unit process       these kinds of tests only, and, without http, the lines of the core only; the
 #                                        page says so
 #
-# Takes about as long as tests/run.sh. The headers are parsed once for all, but not by CMake, which says that such headers
+# Takes an hour on two cores. The headers are parsed once for all, but not by CMake, which says that such headers
 # are the system's: those are not counted.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."

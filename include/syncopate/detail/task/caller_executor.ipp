@@ -1,4 +1,4 @@
-// What looks into strands: they are compiled here only.
+// What looks into strands, and what makes an any_io_executor: compiled here only.
 #pragma once
 
 #include <syncopate/asio.hpp>
@@ -10,6 +10,8 @@
 #include SYNCOPATE_ASIO(any_io_executor.hpp)
 #include SYNCOPATE_ASIO(strand.hpp)
 #include SYNCOPATE_ASIO(thread_pool.hpp)
+
+#include <utility>
 
 namespace syncopate::inline v0_1::detail {
 
