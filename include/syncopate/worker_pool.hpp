@@ -166,7 +166,8 @@ public:
     /// Refuses the queued work, and all that comes later, with Errc::runner_closed. A second time it only
     /// waits.
     ///
-    /// Blocks:    until the functions that run have returned, and all threads have ended.
+    /// Blocks:    until the functions that run have returned, and all threads have ended. In the destructors of a
+    ///            thread of the pool (thread_local) it waits for the functions only.
     /// Throws:    on a thread of the pool, or of a loop for which one of the functions waits -> DeadlockError;
     ///            nothing has been done then.
     /// Semantics: `ThreadPoolExecutor.shutdown(cancel_futures=True)`.

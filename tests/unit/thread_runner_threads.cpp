@@ -16,6 +16,8 @@
 #include <exception>
 #include <fstream>
 #include <functional>
+#include <future>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <stdexcept>
@@ -222,22 +224,76 @@ TEST_CASE("The last objects of the loop's thread may close the runner") {
     CHECK(was_closed);
 }
 
-TEST_CASE("The last objects of a worker may close the pool") {
+TEST_CASE("The last objects of a worker may close the pool, also just before it is destroyed") {
     ThreadRunner runner;
-    std::atomic<bool> was_closed{false};  // perhaps after the pool has gone
-    {
-        WorkerPool pool(1);
-        runner.run(syncopate::run_in_executor(pool, [&] {
-            AtThreadEnd::call([&] {
-                pool.close();
-                was_closed = true;
-            });
-        }));
-        pool.close();
+    for (int i = 0; i < 50; ++i) {
+        bool was_closed = false;
+        {
+            WorkerPool pool(1);
+            runner.run(syncopate::run_in_executor(pool, [&] {
+                AtThreadEnd::call([&] {
+                    pool.close();
+                    was_closed = true;
+                });
+            }));
+            pool.close();
+            CHECK(was_closed);
+        }
     }
-    runner.close();
-    while (!was_closed)
-        std::this_thread::yield();
+}
+
+TEST_CASE("The last objects of a worker may destroy the pool") {
+    ThreadRunner runner;
+    auto pool = std::make_unique<WorkerPool>(WorkerPool::Options().keep_alive(0ns));
+    Gate is_destroyed;
+    runner.run(syncopate::run_in_executor(*pool, [&] {
+        AtThreadEnd::call([&] {
+            pool.reset();
+            is_destroyed.open();
+        });
+    }));
+    is_destroyed.wait();
+}
+
+TEST_CASE("A worker whose last objects close the pool waits for the functions, and for no thread") {
+    ThreadRunner runner;
+    WorkerPool pool(WorkerPool::Options().max_workers(2).keep_alive(0ns));
+    std::promise<pid_t> closer;
+    std::atomic<bool> was_closed{false};
+    auto was_closed_before = runner.run_as_future(syncopate::run_in_executor(pool, [&] {
+        wait_until_asleep(closer.get_future().get());  // it waits for this function
+        return was_closed.load();
+    }));
+    runner.run(syncopate::run_in_executor(pool, [&] {
+        AtThreadEnd::call([&] {
+            closer.set_value(::gettid());
+            pool.close();
+            was_closed = true;
+        });
+    }));
+    CHECK_FALSE(was_closed_before.get());
+    pool.close();
+    CHECK(was_closed);
+}
+
+TEST_CASE("close_for keeps its limit while a worker ends, for each of several closers") {
+    Gate gate;
+    ThreadRunner runner;
+    WorkerPool pool(1);
+    runner.run(syncopate::run_in_executor(pool, [&] { AtThreadEnd::call([&] { gate.wait(); }); }));
+    CHECK_FALSE(pool.close_for(1ms));
+    std::promise<pid_t> joiner;
+    bool is_closed = false;
+    std::thread closer([&] {
+        joiner.set_value(::gettid());
+        is_closed = pool.close_for(1h);
+    });
+    wait_until_asleep(joiner.get_future().get());
+    CHECK_FALSE(pool.close_for(1ms));
+    gate.open();
+    CHECK(pool.close_for(1h));
+    closer.join();
+    CHECK(is_closed);
 }
 
 TEST_CASE("close_for keeps its limit while the loop's thread ends, for each of several closers") {

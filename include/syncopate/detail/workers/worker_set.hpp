@@ -60,9 +60,7 @@ public:
         if (!in_use_.here())
             return false;
         std::lock_guard const lock(mutex_);
-        return std::ranges::any_of(workers_, [](Worker const& worker) {
-            return worker.thread.get_id() == std::this_thread::get_id();
-        });
+        return is_one_of(workers_);
     }
 
     std::size_t size() const noexcept {
@@ -102,6 +100,8 @@ protected:
 
         WorkerSet& owner;
         std::thread thread;
+        std::thread::id id;  // may be read while another thread joins it
+        bool is_being_joined = false;
         std::string name;
         WorkPointer work;  // that it does, or is about to do
         std::optional<OneShotEvent>
@@ -112,7 +112,7 @@ protected:
     using Workers = std::list<Worker>;
 
     explicit WorkerSet(Settings settings) : settings_(std::move(settings)) {}
-    ~WorkerSet() = default;
+    ~WorkerSet() { detach(left_); }  // one of them may be the calling thread
 
     /// Identifies the pool.
     void const* id() const noexcept { return this; }
@@ -152,25 +152,31 @@ protected:
         detach(left_);
     }
 
-    /// The calling thread is about to end. Returns those that have left before it, which the caller joins, without
-    /// the lock. The calling thread itself is joined by the next that leaves, or by wait_for_end().
-    Workers take_left(Worker& worker) noexcept {
+    /// The calling thread is about to end. Returns one that has left before it, which the caller gives to join(),
+    /// or null: so few are left to be joined by whoever closes.
+    Worker* leave(Worker& worker) noexcept {
+        auto* const earlier = claim_left();
         auto const position =
             std::ranges::find(workers_, &worker, [](Worker const& other) { return &other; });
-        Workers left = std::move(left_);
-        left_.clear();
-        left_.splice(left_.end(), workers_, position);
+        if (worker.thread.joinable())
+            left_.splice(left_.end(), workers_, position);
+        else
+            workers_.erase(position);
         worker_left_.notify_all();
-        return left;
+        return earlier;
     }
 
-    static bool join(Worker& worker, Deadline deadline) noexcept {
-        if (!worker.thread.joinable())
-            return true;
-        if (worker.thread.get_id() != std::this_thread::get_id())
-            return join_until(worker.thread, deadline);
-        worker.thread.detach();  // its last objects close the pool: it does not wait for itself
-        return true;
+    /// Joins a thread that the caller has claimed, without the lock. Returns whether it had ended before the
+    /// deadline.
+    bool join(Worker& worker, std::unique_lock<std::mutex>& lock, Deadline deadline) noexcept {
+        lock.unlock();
+        bool const has_ended = !worker.thread.joinable() || join_until(worker.thread, deadline);
+        lock.lock();
+        worker.is_being_joined = false;
+        if (has_ended)
+            left_.remove_if([&](Worker const& other) { return &other == &worker; });
+        worker_left_.notify_all();
+        return has_ended;
     }
 
     UsedIn in_use_;  // from the first work on
@@ -180,6 +186,11 @@ protected:
     bool is_closed_ = false;
 
 private:
+    /// Whether the calling thread is one of these.
+    static bool is_one_of(Workers const& workers) noexcept {
+        return std::ranges::find(workers, std::this_thread::get_id(), &Worker::id) != workers.end();
+    }
+
     void wait_for_leaver(std::unique_lock<std::mutex>& lock, Deadline deadline) noexcept {
         if (deadline == no_deadline)
             worker_left_.wait(lock);
@@ -211,21 +222,37 @@ private:
 
     static void detach(Workers& workers) noexcept {
         for (auto& worker : workers)
-            if (worker.thread.joinable())
+            if (!worker.is_being_joined && worker.thread.joinable())
                 worker.thread.detach();
     }
 
-    /// Joins the threads that have left, without the lock. Returns whether all had ended before the deadline.
+    /// Of those that have left, one that nobody joins. Null if there is none.
+    Worker* claim_left() noexcept {
+        auto const found = std::ranges::find(left_, false, &Worker::is_being_joined);
+        if (found == left_.end())
+            return nullptr;
+        found->is_being_joined = true;
+        return &*found;
+    }
+
+    /// Waits until the threads that have left have ended, for which several may wait at once. Returns whether that
+    /// came before the deadline.
+    ///
+    /// The last objects of such a thread may close the pool. It waits for none of them: they may wait for it.
     bool join_left(std::unique_lock<std::mutex>& lock, Deadline deadline) noexcept {
-        auto left = std::move(left_);
-        left_.clear();
-        lock.unlock();
-        while (!left.empty() && join(left.front(), deadline))
-            left.pop_front();
-        lock.lock();
-        bool const was_all = left.empty();
-        left_.splice(left_.begin(), left);
-        return was_all;
+        if (is_one_of(left_))
+            return true;
+        while (!left_.empty()) {
+            if (auto* const worker = claim_left()) {
+                if (!join(*worker, lock, deadline))
+                    return false;
+            } else if (Deadline::clock::now() < deadline) {
+                wait_for_leaver(lock, deadline);
+            } else {
+                return false;
+            }
+        }
+        return true;
     }
 
     Settings const settings_;

@@ -153,6 +153,7 @@ private:
             worker.name = thread_name(++started_);
             worker.thread =
                 start_thread([self = shared_from_this(), &worker] { self->serve(worker); });
+            worker.id = worker.thread.get_id();
         } catch (...) {
             workers_.pop_back();
             if (workers_.empty())
@@ -197,7 +198,7 @@ private:
         Departure& operator=(Departure const&) = delete;
         ~Departure() {
             if (!threads_.was_forked())
-                threads_.leave(worker_);
+                threads_.end(worker_);
         }
 
     private:
@@ -236,17 +237,18 @@ private:
     }
 
     /// Ends the thread. If pthread_exit() has done that, its work is lost.
-    void leave(Worker& worker) noexcept {
+    void end(Worker& worker) noexcept {
         std::unique_lock lock(mutex_);
         auto const lost = std::move(worker.work);
-        auto left = take_left(worker);
-        if (lost)
+        auto* const earlier = leave(worker);
+        if (lost) {
             replace_lost(lock);
-        lock.unlock();
-        if (lost)
+            lock.unlock();
             lost->lose();
-        for (auto& other : left)
-            join(other, no_deadline);
+            lock.lock();
+        }
+        if (earlier)
+            join(*earlier, lock, no_deadline);
     }
 
     /// Another thread takes the place of one that pthread_exit() has ended, if work waits for one.
