@@ -32,7 +32,7 @@ public:
     using executor_type = asio::io_context::executor_type;
 
     /// Makes a runner with the default options.
-    ThreadRunner() : ThreadRunner(Options()) {}
+    ThreadRunner();
     /// Makes a runner with these options. Its thread is not started here, but by the first use.
     explicit ThreadRunner(Options options);
 

@@ -64,6 +64,81 @@ int main(int, char** argv) {
     curl_easy_cleanup(curl);
 }
 """
+BEAST = """
+#include <boost/asio/connect.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/ssl.hpp>
+#include <boost/beast/core.hpp>
+#include <boost/beast/http.hpp>
+#include <boost/beast/ssl.hpp>
+#include <iostream>
+namespace asio = boost::asio;
+namespace beast = boost::beast;
+namespace http = boost::beast::http;
+int main(int, char** argv) {
+    asio::io_context context;
+    asio::ssl::context tls(asio::ssl::context::tls_client);
+    tls.set_default_verify_paths();
+    tls.set_verify_mode(asio::ssl::verify_peer);
+    beast::ssl_stream<beast::tcp_stream> stream(context, tls);
+    SSL_set_tlsext_host_name(stream.native_handle(), argv[1]);
+    stream.set_verify_callback(asio::ssl::host_name_verification(argv[1]));
+    asio::ip::tcp::resolver resolver(context);
+    beast::get_lowest_layer(stream).connect(resolver.resolve(argv[1], "443"));
+    stream.handshake(asio::ssl::stream_base::client);
+    http::request<http::empty_body> request(http::verb::get, argv[2], 11);
+    request.set(http::field::host, argv[1]);
+    http::write(stream, request);
+    beast::flat_buffer buffer;
+    http::response<http::string_body> response;
+    http::read(stream, buffer, response);
+    std::cout << response.body();
+}
+"""
+BEAST_COROUTINES = """
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/ssl.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/asio/use_future.hpp>
+#include <boost/beast/core.hpp>
+#include <boost/beast/http.hpp>
+#include <boost/beast/ssl.hpp>
+#include <iostream>
+#include <string>
+namespace asio = boost::asio;
+namespace beast = boost::beast;
+namespace http = boost::beast::http;
+asio::awaitable<std::string> get(std::string host, std::string target) {
+    auto const executor = co_await asio::this_coro::executor;
+    asio::ssl::context tls(asio::ssl::context::tls_client);
+    tls.set_default_verify_paths();
+    tls.set_verify_mode(asio::ssl::verify_peer);
+    beast::ssl_stream<beast::tcp_stream> stream(executor, tls);
+    SSL_set_tlsext_host_name(stream.native_handle(), host.c_str());
+    stream.set_verify_callback(asio::ssl::host_name_verification(host));
+    asio::ip::tcp::resolver resolver(executor);
+    auto const found = co_await resolver.async_resolve(host, "443", asio::use_awaitable);
+    co_await beast::get_lowest_layer(stream).async_connect(found, asio::use_awaitable);
+    co_await stream.async_handshake(asio::ssl::stream_base::client, asio::use_awaitable);
+    http::request<http::empty_body> request(http::verb::get, target, 11);
+    request.set(http::field::host, host);
+    co_await http::async_write(stream, request, asio::use_awaitable);
+    beast::flat_buffer buffer;
+    http::response<http::string_body> response;
+    co_await http::async_read(stream, buffer, response, asio::use_awaitable);
+    co_return response.body();
+}
+int main(int, char** argv) {
+    asio::io_context context;
+    auto response = asio::co_spawn(context, get(argv[1], argv[2]), asio::use_future);
+    context.run();
+    std::cout << response.get();
+}
+"""
 CPR = """
 #include <cpr/cpr.h>
 #include <iostream>
@@ -78,6 +153,8 @@ units = [
     ("one GET with `http::Client`, by headers only", GET, [], None),
     ("one GET with `http::Client`, with `syncopate::compiled`", GET, once, None),
     ("`<syncopate/http/src.hpp>`, once for a program", "#include <syncopate/http/src.hpp>", once, None),
+    ("one GET, Beast with TLS, blocking, no pool, no redirects", BEAST, [], None),
+    ("one GET, Beast with TLS, by coroutines, no pool, no redirects", BEAST_COROUTINES, [], None),
     ("one GET, cpp-httplib with TLS", HTTPLIB, [], "httplib.h"),
     ("one GET, libcurl", CURL, [], "curl/curl.h"),
     ("one GET, cpr", CPR, [], "cpr/cpr.h"),

@@ -14,6 +14,8 @@
 
 namespace syncopate::inline v0_1 {
 
+SYNCOPATE_DECL ThreadRunner::ThreadRunner() : ThreadRunner(Options()) {}
+
 SYNCOPATE_DECL ThreadRunner::ThreadRunner(Options options)
     : ThreadRunner(detail::ThreadLoop::create(std::move(options))) {}
 

@@ -66,7 +66,7 @@ public:
 
     SYNCOPATE_DECL void refuse(Errc reason) noexcept final;
 
-    void lose() noexcept final { release_without_end(); }
+    SYNCOPATE_DECL void lose() noexcept final;
 
     SYNCOPATE_DECL void cancel(Errc reason) noexcept final;
 

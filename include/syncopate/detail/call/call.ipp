@@ -51,6 +51,10 @@ SYNCOPATE_DECL void Call::request_cancel(Errc reason) noexcept {
     }
 }
 
+SYNCOPATE_DECL void Call::lose() noexcept {
+    release_without_end();
+}
+
 SYNCOPATE_DECL bool Call::withdraw(Errc reason) noexcept {
     if (!may_be_refused() || !loop_.withdraw(start_))
         return false;

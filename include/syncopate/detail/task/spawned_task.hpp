@@ -4,6 +4,7 @@
 #include <syncopate/asio.hpp>
 #include <syncopate/detail/cancellation/cancel_request.hpp>
 #include <syncopate/detail/cancellation/coroutine_state.hpp>
+#include <syncopate/detail/separate.hpp>
 #include <syncopate/detail/task/caller_link.hpp>
 #include <syncopate/detail/task/task_id.hpp>
 #include <syncopate/detail/values/current_values.hpp>
@@ -64,7 +65,7 @@ protected:
         if (values)
             caller_ = new CallerLink(nullptr, values);
     }
-    ~SpawnedTask() = default;
+    SYNCOPATE_DECL ~SpawnedTask();
 
     /// Says which thread is blocked on the task. The task, and what it starts, find it through their
     /// executor. Before the task is spawned.

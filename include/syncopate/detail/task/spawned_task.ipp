@@ -7,6 +7,8 @@
 
 namespace syncopate::inline v0_1::detail {
 
+SYNCOPATE_DECL SpawnedTask::~SpawnedTask() = default;
+
 [[gnu::noinline]] SYNCOPATE_DECL void SpawnedTask::inherit_values() {
     caller_ = new CallerLink(nullptr, CurrentValues::of_new_task());
 }
