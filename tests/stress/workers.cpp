@@ -216,6 +216,53 @@ void race_with_close(long iterations) {
     std::printf("close: %ld refused\n", refused);
 }
 
+// Closes the pool when its thread ends.
+struct LastObject {
+    ~LastObject() {
+        if (!pool)
+            return;
+        pool->close();
+        ++*ended;
+    }
+    WorkerPool* pool = nullptr;
+    std::atomic<int>* ended = nullptr;
+};
+
+// Two threads close a pool, and so do those of its own that end, some before that for lack of work. It is destroyed as
+// soon as the two have returned.
+void race_of_closers(long iterations) {
+    RandomPause pause(11);
+    ThreadRunner runner;
+    long refused = 0;
+    for (long i = 0; i < iterations; ++i) {
+        std::atomic<int> begun{0};
+        std::atomic<int> ended{0};
+        WorkerPool pool(WorkerPool::Options().max_workers(3).keep_alive(20us).spin(0us));
+        std::vector<std::future<void>> all;
+        for (int task = 0; task < 3; ++task)
+            all.push_back(runner.run_as_future(run_in_executor(pool, [&] {
+                thread_local LastObject last;
+                if (last.pool)
+                    return;
+                ++begun;
+                last.pool = &pool;
+                last.ended = &ended;
+            })));
+        std::thread other([&] { pool.close(); });
+        pause();
+        pool.close();
+        require(begun == ended, "a pool is closed when its threads have ended");
+        other.join();
+        for (auto& one : all) {
+            auto const shared = one.share();  // see close_races.cpp
+            auto const code = code_of([&] { shared.get(); });
+            require(!code || code == Errc::runner_closed, "no other error");
+            refused += code ? 1 : 0;
+        }
+    }
+    std::printf("closers: %ld refused\n", refused);
+}
+
 }  // namespace
 
 int main(int argc, char* argv[]) {
@@ -244,6 +291,7 @@ int main(int argc, char* argv[]) {
     race_for_tokens(races / 2);
     race_with_keep_alive(races / 4);
     race_with_close(races / 50);
+    race_of_closers(races / 50);
     require_nothing_left(audit);
     return EXIT_SUCCESS;
 }
