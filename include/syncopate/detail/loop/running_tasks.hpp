@@ -1,11 +1,11 @@
 // RunningTasks: the tasks of a loop, to name them, to cancel them, and to know when none is left.
 #pragma once
 
-#include <syncopate/detail/error/joined.hpp>
 #include <syncopate/detail/intrusive_list.hpp>
 #include <syncopate/detail/loop/duration_histogram.hpp>
 #include <syncopate/detail/loop/operation.hpp>
 #include <syncopate/detail/loop/task_record.hpp>
+#include <syncopate/detail/separate.hpp>
 #include <syncopate/detail/task/task_id.hpp>
 #include <syncopate/detail/wait/small_mutex.hpp>
 #include <syncopate/detail/wait/ticks.hpp>
@@ -161,16 +161,7 @@ public:
     bool none() const noexcept { return count_.load(std::memory_order_acquire) == 0; }
 
     /// The tasks that have begun and not completed, in words.
-    std::string descriptions() const {
-        std::string all;
-        auto const add = [&](TaskRecord const& task) {
-            all += joined({all.empty() ? "" : "; ", task.description()});
-        };
-        std::lock_guard const lock(mutex_);
-        listed_.for_each(add);
-        cancelled_.for_each(add);
-        return all;
-    }
+    SYNCOPATE_DECL std::string descriptions() const;
 
     /// All tasks, oldest first. The loop cannot begin or end one meanwhile.
     ///
@@ -186,22 +177,7 @@ public:
 
     /// The task or the function whose code runs, the oldest if that is true of several; one without an id if there is
     /// none. It sorts nothing, so that a program that only watches its loop does not compile what sorts.
-    TaskInfo running() const {
-        TaskInfo oldest{};
-        auto const look_at = [&](TaskRecord const& task) {
-            if (state_of(task) == TaskState::running && (oldest.id == 0 || task.id_ < oldest.id))
-                oldest = task.info(TaskState::running, {});
-        };
-        std::lock_guard const lock(mutex_);
-        listed_.for_each(look_at);
-        cancelled_.for_each(look_at);
-        if (function_runs_.load(std::memory_order_relaxed)) {
-            auto function = info_of_function({});
-            if (oldest.id == 0 || function.id < oldest.id)
-                oldest = std::move(function);
-        }
-        return oldest;
-    }
+    SYNCOPATE_DECL TaskInfo running() const;
 
     /// How many tasks and functions have begun.
     std::uint64_t begun() const noexcept {
@@ -209,17 +185,7 @@ public:
     }
 
     /// Those that were asked to stop.
-    std::vector<TaskInfo> cancelling() const {
-        std::vector<TaskInfo> all;
-        auto const add = [&](TaskRecord const& task) {
-            if (task.is_cancelling())
-                all.push_back(task.info(TaskState::cancelling, {}));
-        };
-        std::lock_guard const lock(mutex_);
-        listed_.for_each(add);
-        cancelled_.for_each(add);
-        return all;
-    }
+    SYNCOPATE_DECL std::vector<TaskInfo> cancelling() const;
 
     /// All but the wake-ups.
     template <class AddWaiting>
@@ -290,17 +256,9 @@ private:
                 add_queued(*operation->task());
     }
 
-    TaskInfo info_of_function(std::chrono::nanoseconds age) const {
-        require_function_id();
-        return {function_.id, {}, function_.where, TaskState::running, age, {}};
-    }
+    SYNCOPATE_DECL TaskInfo info_of_function(std::chrono::nanoseconds age) const;
 
-    TaskState state_of(TaskRecord const& task) const noexcept {
-        if (task.is_cancelling())
-            return TaskState::cancelling;
-        return task.id_ == on_thread() || task.is_running() ? TaskState::running
-                                                            : TaskState::suspended;
-    }
+    SYNCOPATE_DECL TaskState state_of(TaskRecord const& task) const noexcept;
 
     /// The function that runs. Copied, so that its end needs no lock.
     struct Function {
@@ -325,3 +283,7 @@ private:
 };
 
 }  // namespace syncopate::inline v0_1::detail
+
+#ifndef SYNCOPATE_SEPARATE_COMPILATION
+#include <syncopate/detail/loop/running_tasks.ipp>
+#endif

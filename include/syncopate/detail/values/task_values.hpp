@@ -5,7 +5,6 @@
 #include <syncopate/detail/intrusive_pointer.hpp>
 #include <syncopate/detail/values/bound_value.hpp>
 
-#include <algorithm>
 #include <atomic>
 #include <utility>
 #include <vector>
@@ -22,8 +21,10 @@ public:
 
     static BoundValue const* find(
         std::vector<BoundValuePointer> const& values, VariableId variable) noexcept {
-        auto const found = std::ranges::find(values, variable, &BoundValue::variable);
-        return found == values.end() ? nullptr : found->get();
+        for (auto const& value : values)
+            if (value->variable() == variable)
+                return value.get();
+        return nullptr;
     }
 
     auto begin() const noexcept { return values_.begin(); }
