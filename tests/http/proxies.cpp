@@ -1,4 +1,5 @@
 // Requests through proxies that are no plain HTTP ones: SOCKS5, and HTTP over TLS.
+#include "support/broken_tls.hpp"
 #include "support/catch.hpp"
 #include "support/certificates.hpp"
 #include "support/errors.hpp"
@@ -381,6 +382,70 @@ TEST_CASE("A proxy over TLS that leaves ends the request") {
     SessionOnLoop client(
         SessionOptions().proxy(secure_url_of(proxy)).ca_certificates(authority.certificate()));
     CHECK(code_of([&] { client.text("http://origin.test/"); }) == Errc::body_truncated);
+}
+
+TEST_CASE(
+    "A body without a length that comes by a proxy over TLS is whole after close_notify only") {
+    CertificateAuthority const authority;
+    RawServer proxy = RawServer::tls(
+        authority.issue(), {[](Peer& peer) {
+                                peer.read_request();
+                                peer.send("HTTP/1.1 200 OK\r\n\r\nwhole");
+                            },
+                            [](Peer& peer) {
+                                peer.read_request();
+                                peer.send("HTTP/1.1 200 OK\r\n\r\nhalf");
+                                peer.close_without_notify();
+                            }});
+    SessionOnLoop client(
+        SessionOptions().proxy(secure_url_of(proxy)).ca_certificates(authority.certificate()));
+    CHECK(client.text("http://origin.test/") == "whole");
+    CHECK(code_of([&] { client.text("http://origin.test/"); }) == Errc::body_truncated);
+}
+
+TEST_CASE("What TLS finds wrong on the way to a proxy is told, whatever goes through it") {
+    CertificateAuthority const authority;
+    TlsSettings settings{
+        .certificate = authority.issue({.alternative_names = "DNS:origin.test, DNS:shared.test"})};
+    auto const context = support::detail::make_context(settings);
+    auto settings_of_http2 = settings;
+    settings_of_http2.protocols = "\x02h2\x08http/1.1";
+    auto const context_of_http2 = support::detail::make_context(settings_of_http2);
+    std::string const half = "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf";
+    for (Ending const end : breaks_of_tls) {
+        RawServer proxy = RawServer::tls(authority.issue(), [&](Peer& peer) {
+            auto const head = peer.read_head();
+            if (!head.starts_with("CONNECT")) {
+                peer.send(half);
+            } else if (head.starts_with("CONNECT origin.test:")) {
+                peer.send("HTTP/1.1 200 Connected\r\n\r\n");
+                InnerTls inner(peer, context.get());
+                inner.read_head();
+                inner.send(half);
+            } else if (head.starts_with("CONNECT shared.test:")) {
+                peer.send("HTTP/1.1 200 Connected\r\n\r\n");
+                InnerTls(peer, context_of_http2.get()).read_head();
+            } else if (head.starts_with("CONNECT silent.test:")) {
+                peer.send("HTTP/1.1 200 Connected\r\n\r\n");
+            }
+            end(peer);
+            peer.wait_for_close();
+        });
+        SessionOnLoop client(SessionOptions()
+                                 .proxy(secure_url_of(proxy))
+                                 .ca_certificates(authority.certificate())
+                                 .http2(true));
+        auto const fails = [&](std::string const& url, Errc code) {
+            auto const get = [&] { client.text(url); };
+            CHECK(code_of(get) == code);
+            CHECK(is_told_by_tls(message_of<std::system_error>(get)));
+        };
+        fails("http://origin.test/", Errc::connection_lost);
+        fails("https://origin.test/", Errc::connection_lost);
+        fails("https://shared.test/", Errc::connection_lost);
+        fails("https://silent.test/", Errc::tls_failed);
+        fails("https://lost.test/", Errc::proxy_failed);
+    }
 }
 
 TEST_CASE("An io_context can be destroyed with an idle connection through a proxy over TLS") {

@@ -1,6 +1,7 @@
 // WebSockets: how they are opened, what goes over them, how they end, and what a hostile server can do.
 #include "support/websocket.hpp"
 
+#include "support/broken_tls.hpp"
 #include "support/catch.hpp"
 #include "support/errors.hpp"
 #include "support/http.hpp"
@@ -807,6 +808,33 @@ TEST_CASE("An end in the middle of a message is an error, over TLS too") {
     Sockets client(options().ca_certificates(authority.certificate()));
     auto socket = client.open(server.url());
     CHECK(code_of([&] { return client.next(socket); }) == Errc::connection_lost);
+}
+
+TEST_CASE("What TLS finds wrong ends a WebSocket, and is told, by way of a proxy too") {
+    CertificateAuthority authority;
+    for (Ending const end : breaks_of_tls) {
+        auto server = RawServer::tls(authority.issue(), [end](Peer& peer) {
+            if (peer.number() > 0) {
+                peer.read_head();
+                peer.send("HTTP/1.1 200 Connected\r\n\r\n");
+            }
+            accept_websocket(peer);
+            send_together(peer, [&] {
+                peer.send(frame(0x81, "hello"));
+                end(peer);
+            });
+            peer.wait_for_close();
+        });
+        auto const check = [&](Sockets& client, std::string const& url) {
+            auto socket = client.open(url);
+            CHECK(client.next(socket) == "hello");
+            CHECK(is_told_by_tls(message_of<std::system_error>([&] { client.next(socket); })));
+        };
+        Sockets direct(options().ca_certificates(authority.certificate()));
+        check(direct, server.url());
+        Sockets behind(options().ca_certificates(authority.certificate()).proxy(server.url()));
+        check(behind, "ws://origin.test/");
+    }
 }
 
 TEST_CASE("close() sends a code and a reason, and waits for the server's close") {

@@ -3,6 +3,7 @@
 
 #include "support/certificates.hpp"
 
+#include <openssl/bio.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
 
@@ -23,6 +24,7 @@
 
 #include <sys/socket.h>
 #include <sys/time.h>
+#include <sys/types.h>
 #include <unistd.h>
 
 namespace support {
@@ -32,6 +34,10 @@ class PeerError : public std::runtime_error {
 public:
     using std::runtime_error::runtime_error;
 };
+
+/// A record of TLS that nobody has sealed.
+inline constexpr std::string_view unsealed_record{
+    "\x17\x03\x03\x00\x20 of 32 bytes, which nobody sealed.", 37};
 
 /// A blocking connection, TCP or TLS alike. What it throws may leave the script, and ends it.
 ///
@@ -156,6 +162,22 @@ public:
         shutdown_write();
         wait_for_close();
         throw PeerError("no handshake");
+    }
+
+    /// Of TLS: sends what is no record of it, or a broken one.
+    void send_past_tls(std::string_view data) {
+        if (::send(socket_, data.data(), data.size(), MSG_NOSIGNAL) !=
+            static_cast<ssize_t>(data.size()))
+            throw PeerError("the client takes no more");
+    }
+    /// Of TLS: says by an alert that a record was broken. There is no TLS afterwards.
+    void send_alert() {
+        // OpenSSL does so if it has received one.
+        SSL_set0_rbio(
+            tls_.get(), BIO_new_mem_buf(unsealed_record.data(), as_int(unsealed_record.size())));
+        char byte = 0;
+        require_openssl(SSL_read(tls_.get(), &byte, 1) < 1, "no alert");
+        tls_.reset();
     }
 
     /// Of TLS 1.3: sends what is no data.

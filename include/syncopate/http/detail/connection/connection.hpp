@@ -2,6 +2,7 @@
 #pragma once
 
 #include <syncopate/http/detail/connection/deadline_timer.hpp>
+#include <syncopate/http/detail/connection/relay_failure.hpp>
 #include <syncopate/http/detail/connection/shared_connection.hpp>
 #include <syncopate/http/detail/connection/socket.hpp>
 #include <syncopate/http/detail/connection/tls.hpp>
@@ -57,6 +58,12 @@ public:
     /// The address that it was connected to: the server's, or its proxy's. None for a Unix domain socket.
     asio::ip::tcp::endpoint const& peer() const noexcept { return peer_; }
     void set_peer(asio::ip::tcp::endpoint const& peer) noexcept { peer_ = peer; }
+
+    /// Has errors tell the cause, where the socket leads to a relay.
+    void set_relay_failure(RelayFailure failure) noexcept { relay_failure_ = std::move(failure); }
+    error_code const& cause_of(error_code const& error) const noexcept {
+        return detail::cause_of(error, relay_failure_);
+    }
 
     void secure(std::unique_ptr<TlsStream> tls) noexcept { tls_ = std::move(tls); }
     TlsStream* tls() noexcept { return tls_.get(); }
@@ -140,7 +147,7 @@ public:
             if (error == asio::error::would_block || error == asio::error::try_again)
                 return;
             input_.commit(size);
-            read_error_ = error;
+            read_error_ = cause_of(error);
         } catch (
             ...) {  // NOLINT(bugprone-empty-catch): out of memory, so it is read when it is asked for
         }
@@ -215,7 +222,7 @@ private:
         void operator()(error_code const& error, std::size_t size) const {
             self->is_reading_ = false;
             self->input_.commit(size);
-            self->read_error_ = error;
+            self->read_error_ = self->cause_of(error);
             self->park_.resume();
         }
     };
@@ -325,6 +332,7 @@ private:
 
     Socket socket_;
     asio::ip::tcp::endpoint peer_;
+    RelayFailure relay_failure_;
     std::unique_ptr<TlsStream> tls_;
     std::unique_ptr<ConnectionStream> stream_;
     std::shared_ptr<SharedConnection> shared_;

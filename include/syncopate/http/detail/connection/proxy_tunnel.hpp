@@ -2,7 +2,9 @@
 #pragma once
 
 #include <syncopate/http/detail/connection/proxy.hpp>
+#include <syncopate/http/detail/connection/relay_failure.hpp>
 #include <syncopate/http/detail/connection/socket.hpp>
+#include <syncopate/http/detail/connection/tls_stream.hpp>
 #include <syncopate/http/detail/message/field_syntax.hpp>
 #include <syncopate/http/detail/message/list_syntax.hpp>
 #include <syncopate/http/detail/url/number.hpp>
@@ -109,9 +111,14 @@ struct TunnelAnswer {
 /// socket:    connected to the proxy.
 /// authority: of the server, "host:port".
 /// authorization: the value of Proxy-Authorization, or empty.
+/// failure:   of the TLS under the socket, if there is any.
 /// Throws:    no HTTP response -> Errc::proxy_failed, naming the proxy; operation_aborted.
 inline asio::awaitable<TunnelAnswer> ask_for_tunnel(
-    Socket& socket, std::string authority, Proxy const& proxy, std::string authorization) {
+    Socket& socket,
+    std::string authority,
+    Proxy const& proxy,
+    std::string authorization,
+    RelayFailure failure = nullptr) {
     std::string request = "CONNECT " + authority + " HTTP/1.1\r\nHost: " + authority + "\r\n";
     if (!authorization.empty())
         request += "Proxy-Authorization: " + authorization + "\r\n";
@@ -128,7 +135,9 @@ inline asio::awaitable<TunnelAnswer> ask_for_tunnel(
     } catch (boost::system::system_error const& error) {
         if (error.code() == asio::error::operation_aborted)
             throw;
-        throw_error(Errc::proxy_failed, proxy.origin() + ": " + error.code().message());
+        throw_error(
+            Errc::proxy_failed,
+            proxy.origin() + ": " + tls_error_text(cause_of(error.code(), failure)));
     }
     if (answer.status.empty())
         throw_error(Errc::proxy_failed, proxy.origin() + ": not an HTTP response");

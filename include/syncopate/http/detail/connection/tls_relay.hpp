@@ -1,6 +1,7 @@
 // relay_tls(): a socket whose bytes go through a TLS connection, for TLS within TLS.
 #pragma once
 
+#include <syncopate/http/detail/connection/relay_failure.hpp>
 #include <syncopate/http/detail/connection/socket.hpp>
 #include <syncopate/http/detail/connection/tls_stream.hpp>
 #include <syncopate/http/detail/system/sockets.hpp>
@@ -12,6 +13,7 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/deferred.hpp>
 #include <boost/asio/detached.hpp>
+#include <boost/asio/error.hpp>
 #include <boost/asio/write.hpp>
 #include <boost/system/error_code.hpp>
 
@@ -27,6 +29,9 @@ class TlsRelay {
 public:
     TlsRelay(Socket local, std::unique_ptr<Socket> remote, std::unique_ptr<TlsStream> tls)
         : local_(std::move(local)), remote_(std::move(remote)), tls_(std::move(tls)) {}
+
+    /// Of the TLS connection. Told before the local side ends.
+    RelayFailure failure() const noexcept { return failure_; }
 
     static void start(
         std::shared_ptr<TlsRelay> const& relay, asio::any_io_executor const& executor) {
@@ -50,17 +55,30 @@ private:
         for (;;) {
             auto const [failure, size] = co_await from.async_read_some(
                 asio::buffer(*buffer), asio::as_tuple(asio::deferred));
-            if (failure)
+            if (failure) {
+                relay->note(from, failure);
                 break;
+            }
             auto const [lost, written] = co_await asio::async_write(
                 to, asio::buffer(*buffer, size), asio::as_tuple(asio::deferred));
-            if (lost)
+            if (lost) {
+                relay->note(to, lost);
                 break;
+            }
         }
         relay->close();
     }
 
+    /// What comes after the first failure, or after the end, follows from that. The local side ends because its user
+    /// does.
+    void note(TlsStream const&, boost::system::error_code const& error) noexcept {
+        if (!is_closed_ && error != asio::error::eof)
+            *failure_ = error;
+    }
+    static void note(Socket const&, boost::system::error_code const&) noexcept {}
+
     void close() noexcept {
+        is_closed_ = true;
         boost::system::error_code ignored;
         static_cast<void>(local_.close(ignored));
         static_cast<void>(remote_->close(ignored));
@@ -69,19 +87,26 @@ private:
     Socket local_;
     std::unique_ptr<Socket> remote_;
     std::unique_ptr<TlsStream> tls_;
+    std::shared_ptr<boost::system::error_code> const failure_ =
+        std::make_shared<boost::system::error_code>();
+    bool is_closed_ = false;
 };
 
 /// Gives a socket for what is to be sent over TLS, and for what comes over it. Its end closes the connection.
 ///
 /// remote:    the socket under the stream, after the handshake.
 /// executor:  of the loop.
+/// failure:   is set to that of the connection, for those who use the socket.
 inline Socket relay_tls(
     std::unique_ptr<Socket> remote,
     std::unique_ptr<TlsStream> tls,
-    asio::any_io_executor const& executor) {
+    asio::any_io_executor const& executor,
+    RelayFailure& failure) {
     auto [result, local] = system::connected_pair(executor);
-    TlsRelay::start(
-        std::make_shared<TlsRelay>(std::move(local), std::move(remote), std::move(tls)), executor);
+    auto const relay =
+        std::make_shared<TlsRelay>(std::move(local), std::move(remote), std::move(tls));
+    TlsRelay::start(relay, executor);
+    failure = relay->failure();
     return std::move(result);
 }
 

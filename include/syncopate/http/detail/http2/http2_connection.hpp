@@ -231,7 +231,7 @@ private:
         if (error == asio::error::operation_aborted)
             return flush();
         if (error)
-            return lose_in_turn(error);
+            return lose_in_turn(transport_->cause_of(error));
         heard_ = Clock::now();
         take_turn([&] {
             // Servers send a record for each response. Those that have been received take no turn of the loop each.

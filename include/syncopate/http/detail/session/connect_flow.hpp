@@ -10,6 +10,7 @@
 #include <syncopate/http/detail/connection/connection.hpp>
 #include <syncopate/http/detail/connection/proxy.hpp>
 #include <syncopate/http/detail/connection/proxy_tunnel.hpp>
+#include <syncopate/http/detail/connection/relay_failure.hpp>
 #include <syncopate/http/detail/connection/socket.hpp>
 #include <syncopate/http/detail/connection/socks_tunnel.hpp>
 #include <syncopate/http/detail/connection/tcp_connect.hpp>
@@ -117,6 +118,7 @@ private:
         auto socket = co_await open_socket();
         ConnectionPointer const connection(new Connection(std::move(socket)));
         connection->set_peer(peer_);
+        connection->set_relay_failure(relay_failure_);
         if (!url_.is_secure())
             co_return connection;
         connection->secure(core_->tls().make_stream(
@@ -133,7 +135,7 @@ private:
         auto const [error] = co_await tls.async_handshake(
             asio::ssl::stream_base::client, asio::as_tuple(asio::deferred));
         if (error)
-            tls.throw_handshake_error(error);
+            tls.throw_handshake_error(cause_of(error, relay_failure_));
         phase_ = phase;
     }
 
@@ -176,7 +178,7 @@ private:
         for (;;) {
             std::optional<TunnelAnswer> answer;
             try {
-                answer = co_await ask_for_tunnel(socket, authority, *proxy_, who);
+                answer = co_await ask_for_tunnel(socket, authority, *proxy_, who, relay_failure_);
             } catch (std::system_error const& error) {
                 if (is_fresh || error.code() != Errc::proxy_failed)
                     throw;
@@ -205,10 +207,11 @@ private:
     }
 
     asio::awaitable<Socket> secured(Socket socket) {
+        relay_failure_.reset();  // of an attempt before
         auto remote = std::make_unique<Socket>(std::move(socket));
         auto tls = core_->tls().make_stream(*remote, proxy_->host(), proxy_->origin());
         co_await shake_hands(*tls);
-        co_return relay_tls(std::move(remote), std::move(tls), loop_->executor);
+        co_return relay_tls(std::move(remote), std::move(tls), loop_->executor, relay_failure_);
     }
 
     /// If names are looked up here, each address is asked for, until one will do.
@@ -297,6 +300,7 @@ private:
     bool const may_share_;
     std::string const origin_;
     asio::ip::tcp::endpoint peer_;
+    RelayFailure relay_failure_;  // of the proxy's TLS, in which the server's is
     Errc phase_ = Errc::connect_timed_out;
 };
 

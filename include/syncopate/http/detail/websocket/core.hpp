@@ -224,7 +224,8 @@ private:
         // Beast gives the cause to one operation, and operation_aborted to the other, which may end first.
         if (error == asio::error::operation_aborted && (is_reading_ || is_writing_))
             return;
-        finish(websocket_errc(error), tls_error_text(error));
+        auto const& cause = lease_.connection().cause_of(error);
+        finish(websocket_errc(cause), tls_error_text(cause));
     }
 
     /// Ends it, and has all coroutines that wait go on. No failure: the WebSocket was closed in order.
