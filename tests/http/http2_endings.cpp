@@ -1,5 +1,6 @@
 // HTTP/2: connections that are lost or given up in the middle of requests, and what becomes of these.
 
+#include "support/broken_tls.hpp"
 #include "support/catch.hpp"
 #include "support/certificates.hpp"
 #include "support/errors.hpp"
@@ -21,9 +22,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <future>
+#include <iterator>
 #include <map>
 #include <string>
-#include <string_view>
 #include <system_error>
 #include <thread>
 #include <utility>
@@ -128,11 +129,13 @@ void take_uploads(Peer& peer) {
     }
 }
 
-using End = void (*)(Peer&);
-constexpr End ends_of_connections[] = {
+constexpr Ending ends_of_connections[] = {
     [](Peer& peer) { peer.close(); },
     [](Peer& peer) { peer.close_without_notify(); },
     [](Peer& peer) { peer.reset(); },
+    breaks_of_tls[0],
+    breaks_of_tls[1],
+    breaks_of_tls[2],
 };
 
 }  // namespace
@@ -141,7 +144,7 @@ TEST_CASE(
     "Only what may be repeated is sent again if an idle connection of HTTP/2 is closed just then") {
     if (is_library_missing())
         return;
-    for (End const end : ends_of_connections) {
+    for (Ending const end : ends_of_connections) {
         auto server = http2_server(
             {[end](Peer& peer) {
                  greet(peer);
@@ -174,7 +177,7 @@ TEST_CASE(
 TEST_CASE("A response that has come whole is read after its connection of HTTP/2 is lost") {
     if (is_library_missing())
         return;
-    for (End const end : ends_of_connections) {
+    for (Ending const end : ends_of_connections) {
         auto server = http2_server([end](Peer& peer) {
             greet(peer);
             peer.send(whole(read_frame(peer, header_frame).stream, "whole"));
@@ -191,20 +194,111 @@ TEST_CASE("A response that has come whole is read after its connection of HTTP/2
 TEST_CASE("A response of HTTP/2 that comes together with a broken record is read") {
     if (is_library_missing())
         return;
-    auto server = http2_server([](Peer& peer) {
-        greet(peer);
-        auto const stream = read_frame(peer, header_frame).stream;
-        send_together(peer, [&] {
-            peer.send(head(stream, status("200")));
-            peer.send(frame(data_frame, ends, stream, "well"));
-            std::string_view const broken(
-                "\x17\x03\x03\x00\x20 of 32 bytes, which nobody sealed.", 37);
-            ::send(peer.native_handle(), broken.data(), broken.size(), MSG_NOSIGNAL);
+    for (Ending const end : breaks_of_tls) {
+        auto server = http2_server([end](Peer& peer) {
+            greet(peer);
+            auto const stream = read_frame(peer, header_frame).stream;
+            send_together(peer, [&] {
+                peer.send(head(stream, status("200")));
+                peer.send(frame(data_frame, ends, stream, "well"));
+                end(peer);
+            });
+            peer.wait_for_close();
         });
-        peer.wait_for_close();
-    });
+        SessionOnLoop client(by_http2());
+        CHECK(client.text(server.url()) == "well");
+    }
+}
+
+TEST_CASE("What TLS finds wrong behind a good record is told by HTTP/2 as by HTTP/1.1") {
+    if (is_library_missing())
+        return;
+    for (Ending const end : breaks_of_tls) {
+        auto old = RawServer::tls(authority().issue(), [end](Peer& peer) {
+            peer.read_request();
+            send_together(peer, [&] {
+                peer.send("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf");
+                end(peer);
+            });
+            peer.wait_for_close();
+        });
+        auto server = http2_server([end](Peer& peer) {
+            greet(peer);
+            auto const stream = read_frame(peer, header_frame).stream;
+            send_together(peer, [&] {
+                peer.send(head(stream, status("200")) + frame(data_frame, 0, stream, "half"));
+                end(peer);
+            });
+            peer.wait_for_close();
+        });
+        SessionOnLoop client(by_http2());
+        auto const reason = [&](RawServer const& of) {
+            auto const get = [&] { client.text(of.url()); };
+            CHECK(code_of(get) == Errc::connection_lost);
+            auto const message = message_of<std::system_error>(get);
+            CHECK_THAT(message, StartsWith(of.url("")));
+            return message.substr(of.url("").size());
+        };
+        auto const usual = reason(old);
+        CHECK(is_told_by_tls(usual));
+        CHECK(reason(server) == usual);
+    }
+}
+
+TEST_CASE("A close_notify behind the good records of HTTP/2 cuts only what is not whole") {
+    if (is_library_missing())
+        return;
+    auto server = http2_server(
+        {[](Peer& peer) {
+             greet(peer);
+             auto const first = read_frame(peer, header_frame).stream;
+             auto const second = read_frame(peer, header_frame).stream;
+             send_together(peer, [&] {
+                 peer.send(whole(first, "whole"));
+                 peer.send(head(second, status("200")) + frame(data_frame, 0, second, "half"));
+                 peer.send_close_notify();
+             });
+             peer.wait_for_close();
+         },
+         answering_each(all_well)});
     SessionOnLoop client(by_http2());
+    auto const outcomes = outcomes_of(client, server.url(), 2);
+    CHECK_FALSE(outcomes.at(0));
+    CHECK(outcomes.at(1) == Errc::body_truncated);
     CHECK(client.text(server.url()) == "well");
+    CHECK(server.connections() == 2);
+}
+
+TEST_CASE(
+    "A request that a response leads to is not begun on a connection whose end came with it") {
+    if (is_library_missing())
+        return;
+    std::vector<Ending> all(std::begin(breaks_of_tls), std::end(breaks_of_tls));
+    all.push_back([](Peer& peer) { peer.send_close_notify(); });
+    for (Ending const end : all) {
+        auto server = http2_server(
+            {[end](Peer& peer) {
+                 greet(peer);
+                 auto const stream = read_frame(peer, header_frame).stream;
+                 send_together(peer, [&] {
+                     peer.send(whole(stream, "first"));
+                     end(peer);
+                 });
+                 peer.wait_for_close();
+             },
+             answering_each(all_well)});
+        SessionOnLoop client(by_http2());
+        auto const in_turn = [](http::ClientSession& session, Request first,
+                                Request second) -> asio::awaitable<std::string> {
+            auto text = co_await fetch(session, std::move(first));
+            text += co_await fetch(session, std::move(second));
+            co_return text;
+        };
+        auto const text = client.runner.run(
+            in_turn(client.session, Request(Verb::get, server.url()), post(server)));
+        CHECK(text == "firstwell");
+        CHECK(server.connections() == 2);
+    }
 }
 
 TEST_CASE("What a server has not taken before it goes away and closes is sent again, a POST too") {

@@ -1,4 +1,5 @@
 // The connections of a session: which request gets which, which are used again, and which are not.
+#include "support/broken_tls.hpp"
 #include "support/catch.hpp"
 #include "support/errors.hpp"
 #include "support/http.hpp"
@@ -629,6 +630,35 @@ TEST_CASE("A request over TLS is repeated, whichever way its idle connection was
     client.text(server.url());
     CHECK(client.text(server.url()) == "1");
     CHECK(server.requests().size() == 3);
+}
+
+TEST_CASE("A request is repeated if TLS breaks on its idle connection, unless it must not be") {
+    CertificateAuthority const authority;
+    for (Ending const end : breaks_of_tls) {
+        RawServer server = RawServer::tls(
+            authority.issue(), std::vector<Script>{
+                                   [end](Peer& peer) {
+                                       close_at_second(peer);
+                                       end(peer);
+                                       peer.wait_for_close();
+                                   },
+                                   tell_number});
+        SessionOnLoop client(options().ca_certificates(authority.certificate()));
+        client.text(server.url());
+        CHECK(client.text(server.url()) == "1");
+        CHECK(server.requests().size() == 3);
+
+        RawServer second = RawServer::tls(authority.issue(), [end](Peer& peer) {
+            close_at_second(peer);
+            end(peer);
+            peer.wait_for_close();
+        });
+        client.text(second.url());
+        auto const message = message_of<std::system_error>(
+            [&] { client.text(Request(Verb::post, second.url()).body("once")); });
+        CHECK(is_told_by_tls(message));
+        CHECK(second.connections() == 1);
+    }
 }
 
 TEST_CASE("A request is repeated only once") {

@@ -24,6 +24,7 @@
 #include <boost/asio/write.hpp>
 #include <boost/system/error_code.hpp>
 #include <boost/system/system_error.hpp>
+#include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
@@ -376,6 +377,29 @@ TEST_CASE("A connection without close_notify at its end is truncated") {
     char byte = 0;
     connection.stream().read_some(asio::buffer(&byte, 1), error);
     CHECK(error == asio::ssl::error::stream_truncated);
+}
+
+TEST_CASE("A part of a record behind a good one is no error, whatever is left in OpenSSL's queue") {
+    auto server = RawServer::tls(authority().issue(), [](Peer& peer) {
+        peer.read_request();
+        send_together(peer, [&] {
+            peer.send("one");
+            peer.send("two");
+            peer.send_past_tls(unsealed_record.substr(0, 9));
+        });
+        peer.wait_for_close();
+    });
+    Tls tls(trusting());
+    Connection connection(tls, server, "localhost", "https://localhost");
+    REQUIRE_FALSE(connection.handshake());
+    CHECK(connection.exchange() == "one");
+    std::array<char, 100> room{};
+    boost::system::error_code error;
+    ERR_raise(ERR_LIB_SSL, SSL_R_BAD_SIGNATURE);
+    auto const size = connection.stream().take_received(room.data(), room.size(), error);
+    CHECK(std::string(room.data(), size) == "two");
+    CHECK_FALSE(error);
+    CHECK(ERR_peek_error() == 0);
 }
 
 TEST_CASE("A client appears with its certificate") {

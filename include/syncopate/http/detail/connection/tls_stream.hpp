@@ -95,20 +95,25 @@ public:
                BIO_ctrl_pending(SSL_get_rbio(native_handle())) > 0;
     }
 
-    /// Decrypts the records that have come with the last read of the socket, as many as there is room for. An end or an
-    /// error among them is that of the next read. Returns the number of bytes.
+    /// Decrypts the records that have come with the last read of the socket, as many as there is room for. Returns the
+    /// number of bytes. A read of Asio's returns one record; where they are short, what is around it takes as long as that.
     ///
-    /// A read of Asio's returns one record; where they are short, what is around it takes as long as that.
-    std::size_t take_received(char* room, std::size_t size) noexcept {
+    /// error:     of the record behind them, or eof for a close_notify. No later read would tell it: OpenSSL says once
+    ///            what was wrong.
+    std::size_t take_received(char* room, std::size_t size, boost::system::error_code& error) {
+        if (size == 0 || !has_input())
+            return 0;
+        ERR_clear_error();  // what another user of this thread has left would be taken for ours
         std::size_t taken = 0;
         std::size_t count = 0;
-        while (taken < size && has_input()) {
-            if (SSL_read_ex(native_handle(), room + taken, size - taken, &count) != 1) {
-                ERR_clear_error();
+        do {
+            int const result = SSL_read_ex(native_handle(), room + taken, size - taken, &count);
+            if (result != 1) {
+                error = last_error(result);
                 break;
             }
             taken += count;
-        }
+        } while (taken < size && has_input());
         return taken;
     }
 
@@ -154,6 +159,19 @@ public:
     }
 
 private:
+    /// What has ended a read, as Asio has it; none if it was the part of a record.
+    boost::system::error_code last_error(int result) {
+        int const kind = SSL_get_error(native_handle(), result);
+        if (kind == SSL_ERROR_ZERO_RETURN)
+            return asio::error::eof;
+        if (kind != SSL_ERROR_SSL && kind != SSL_ERROR_SYSCALL)
+            return {};
+        auto const reason = static_cast<int>(ERR_get_error());
+        if (reason == 0)
+            return asio::ssl::error::unspecified_system_error;
+        return {reason, asio::error::get_ssl_category()};
+    }
+
     void set_expected_host(std::string const& host) {
         auto* const ssl = native_handle();
         boost::system::error_code no_address;

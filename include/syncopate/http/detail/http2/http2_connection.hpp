@@ -235,9 +235,13 @@ private:
         heard_ = Clock::now();
         take_turn([&] {
             // Servers send a record for each response. Those that have been received take no turn of the loop each.
-            auto const more = tls().take_received(input_.data() + size, input_.size() - size);
+            error_code behind;
+            auto const more =
+                tls().take_received(input_.data() + size, input_.size() - size, behind);
             if (!session_.take({input_.data(), size + more}))
                 lose(make_stream_error(StreamEnd::malformed));
+            else if (behind)
+                lose(behind);  // before those are resumed who would begin a request on it
         });
     }
 

@@ -5,6 +5,7 @@
 #include <syncopate/detail/task/caller_link.hpp>
 #include <syncopate/http/detail/connection/connection.hpp>
 #include <syncopate/http/detail/connection/pool.hpp>
+#include <syncopate/http/detail/connection/relay_failure.hpp>
 #include <syncopate/http/detail/connection/stream_error.hpp>
 #include <syncopate/http/detail/session/request_writer.hpp>
 #include <syncopate/http/options.hpp>
@@ -34,15 +35,16 @@ inline Connection::Probe probe_needed(
 
 /// Whether a read failed because the server had closed the idle connection before the request came, and the
 /// request may be sent on another one: RFC 9112, 9.3.1. No byte of a response has come.
+///
+/// An alert of TLS closes the connection (RFC 8446, 6.2), and so does whatever TLS refuses to read.
 inline bool is_stale(
     Lease const& lease, RequestWriter const& request, SessionOptions const& options) {
     auto const& connection = lease.connection();
     auto const& error = connection.read_error();
     if (is_stream_end(error, StreamEnd::refused))
         return options.retry() && request.body().can_be_sent();
-    bool const is_closed = error == asio::error::eof || error == asio::error::connection_reset ||
-                           error == asio::error::broken_pipe ||
-                           error == asio::ssl::error::stream_truncated;
+    bool const is_closed =
+        is_end_of_connection(error) || error.category() == asio::error::get_ssl_category();
     return lease.is_reused() && is_closed && options.retry() && request.body().can_be_sent() &&
            (request.may_be_repeated() || connection.bytes_written() == 0);
 }
