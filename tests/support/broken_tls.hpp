@@ -18,7 +18,8 @@ inline constexpr Ending breaks_of_tls[] = {
 
 /// Whether an error tells what TLS has found wrong.
 inline bool is_told_by_tls(std::string_view message) {
-    for (std::string_view const reason : {"bad record mac", "wrong version number"})
+    for (std::string_view const reason :
+         {"bad record mac", "bad record type", "wrong version number"})
         if (message.find(reason) != message.npos)
             return true;
     return false;
