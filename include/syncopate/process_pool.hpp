@@ -1,6 +1,11 @@
 // ProcessPool: processes that call functions for coroutines. run_in_executor(): has one of them call a function.
 #pragma once
 
+#if !__has_include(<sys/prctl.h>)
+#error "syncopate/process_pool.hpp needs Linux: elsewhere take to_thread() or a WorkerPool."
+#include <the-error-above-says-what-is-missing>
+#endif
+
 #include <syncopate/asio.hpp>
 #include <syncopate/detail/intrusive_pointer.hpp>
 #include <syncopate/detail/process/process_server.hpp>

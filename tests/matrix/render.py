@@ -59,7 +59,7 @@ def read(page):
 
 def summary(rows):
     """One line for each system, of the rows that passed."""
-    lines = ["| tested on | compilers | Asio | also | last |", "| --- | --- | --- | --- | --- |"]
+    lines = ["| tested on | compilers | Asio | also | each since |", "| --- | --- | --- | --- | --- |"]
     roots = {}
     for row in rows:
         if row["result"] == "ok":
@@ -76,7 +76,7 @@ def summary(rows):
             if its_asio not in asio:
                 asio.append(its_asio)
         system = "Debian " + root.removeprefix("debian-")
-        dates = max(row["date"] for row in passed)
+        dates = min(row["date"] for row in passed)
         lines.append(f"| {system} | {', '.join(compilers)} | {', '.join(asio)} | {', '.join(also)} | {dates} |")
     return "\n".join(lines) + "\n"
 

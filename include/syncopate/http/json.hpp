@@ -205,3 +205,12 @@ inline OwnedJson ClientResponse::json() && {
 }
 
 }  // namespace syncopate::inline v0_1::http
+
+namespace boost::json {
+
+/// As of the value that it is: from Boost 1.83 or so on, the function does not know classes that derive from one.
+inline std::string serialize(syncopate::http::OwnedJson const& json) {
+    return serialize(static_cast<value const&>(json));
+}
+
+}  // namespace boost::json

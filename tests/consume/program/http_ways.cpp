@@ -126,6 +126,8 @@ int main() {
             lines += line.starts_with("line") ? 1 : 0;
         check(lines == 2, "a stream of lines");
         check(client.get(site + "/nothing").status() == 404, "a status");
+        http::OwnedJson const given_away(boost::json::array{1, 2});
+        check(boost::json::serialize(given_away) == "[1,2]", "JSON that a response gave away");
         auto const too_large = code_of([&] { static_cast<void>(client.get(site + "/large")); });
         check(too_large == http::Errc::header_too_large, "a header that is too large");
     }

@@ -115,7 +115,7 @@ public:
     }
 
     LoadedCode const& code() const noexcept { return code_; }
-    SharedSlots& slots() noexcept { return slots_; }
+    SharedSlots& worker_slots() noexcept { return slots_; }
 
     /// A pool has seen its end. A new one takes its place, where that is possible.
     void set_lost() noexcept {

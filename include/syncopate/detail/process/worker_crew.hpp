@@ -65,7 +65,7 @@ public:
     WorkerLink& make() {
         auto pair = make_socket_pair(SOCK_STREAM);
         workers_.push_back(
-            std::make_unique<WorkerLink>(std::move(pair.here), server_->slots().take()));
+            std::make_unique<WorkerLink>(std::move(pair.here), server_->worker_slots().take()));
         WorkerLink& worker = *workers_.back();
         tell_server(ServerMessage::Kind::make_one, worker, pair.there.get());
         wake();  // the thread has to listen to it
