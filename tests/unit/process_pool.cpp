@@ -333,7 +333,7 @@ TEST_CASE("A call that no new process lives to begin is lost in the end, and no 
     using State = detail::RemoteCall::State;
     using Worker = detail::WorkerLink;
     auto const states_after_end = [&](int vain_starts_before, Worker::State state) {
-        Worker worker(detail::Descriptor(), server->slots().take());
+        Worker worker(detail::Descriptor(), server->worker_slots().take());
         auto const first = remote_call(context, wait_until_open);
         auto const second = remote_call(context, wait_until_open);
         first->vain_starts = vain_starts_before;
