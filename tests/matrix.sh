@@ -16,6 +16,7 @@ table=tests/matrix/rows.txt
 roots=${SYNCOPATE_ROOTS:-$HOME/.cache/syncopate-roots}
 page=docs/results/matrix.md
 unit_tests=(runner thread_runner gather channel shield) # small, and of each kind
+http_tests=(response body_decoder json websocket)       # what parses, where Beast has changed most
 patience=${SYNCOPATE_MATRIX_SECONDS:-1800}               # for one program, to compile or to run
 
 names=$(sed -n 's/^\([a-z0-9-]*\/[^ |]*\).*/\1/p' "$table")
@@ -81,17 +82,25 @@ install_packages() { # install_packages ROOT PACKAGE…
     fi
 }
 
-# The unit tests as one program, without Boost where there is none: each file in a namespace of its own.
-write_unit_tests() { # write_unit_tests DIRECTORY OPTIONS
-    local name files=("${unit_tests[@]/#/tests/unit/}")
+# Tests of one folder as one program: each file in a namespace of its own.
+write_tests() { # write_tests DIRECTORY FOLDER NAME…
+    local name directory=$1 folder=$2 files=("${@:3}")
+    files=("${files[@]/#/tests/$folder/}")
     {
         grep -h '^#include' "${files[@]/%/.cpp}" | sort -u
-        for name in "${unit_tests[@]}"; do
+        for name in "${@:3}"; do
             printf 'namespace in_%s {\n' "$name"
-            grep -v '^#include' "tests/unit/$name.cpp"
+            grep -v '^#include' "tests/$folder/$name.cpp"
             printf '}\n'
         done
-    } > "$1/tests/unit.cpp"
+    } > "$directory/tests/$folder.cpp"
+}
+
+# All that are run here, without Boost where there is none.
+write_all_tests() { # write_all_tests DIRECTORY OPTIONS
+    write_tests "$1" unit "${unit_tests[@]}"
+    write_tests "$1" http "${http_tests[@]}"
+    echo '#include <boost/json/src.hpp>' >> "$1/tests/http.cpp" # the library itself is not installed
     if [[ $2 == *SYNCOPATE_ASIO_STANDALONE* ]]; then
         find "$1/tests" -name '*.?pp' -exec sed -i 's/boost\([:/]*\)asio/asio/g; s/boost::system::\(error_code\|system_error\)/std::\1/g;
             s/<boost\/system\/[a-z_]*.hpp>/<system_error>/; s/^namespace asio = asio;//' {} +
@@ -108,10 +117,11 @@ run_part() { # run_part ROOT PART COMPILER EMULATOR
             sources=(tests/consume/program/http_ways.cpp)
             libraries=(-lssl -lcrypto -lz -ldl)
             ;;
-        unit)
-            sources=(tests/unit.cpp tests/support/catch_main.cpp tests/support/sanitizers.cpp)
+        unit | http-unit)
+            sources=("tests/${part%-unit}.cpp" tests/support/catch_main.cpp tests/support/sanitizers.cpp)
             strict=(-w)
-            [ ! -e "$roots/$root/usr/include/catch2/catch_all.hpp" ] || libraries=(-lCatch2)
+            [ "$part" = unit ] || libraries=(-lssl -lcrypto -lz -ldl)
+            [ ! -e "$roots/$root/usr/include/catch2/catch_all.hpp" ] || libraries+=(-lCatch2)
             ;;
         *) stop "$table: there is no part $part" ;;
     esac
@@ -161,7 +171,7 @@ for name in "${chosen[@]}"; do
     cp -r include "$roots/$root/src/"
     cp -r tests/support "$roots/$root/src/tests/"
     cp -r tests/consume/program "$roots/$root/src/tests/consume/"
-    write_unit_tests "$roots/$root/src" "$compiler"
+    write_all_tests "$roots/$root/src" "$compiler"
 
     tools=$(tools_of "$root" "$compiler") || tools="unknown"
     result=ok
