@@ -4,13 +4,13 @@
 
 #include <syncopate/asio.hpp>
 #include <syncopate/detail/call/call.hpp>
-#include <syncopate/detail/cancellation/cancellation.hpp>
 #include <syncopate/detail/context/context_park.hpp>
 #include <syncopate/detail/intrusive_pointer.hpp>
 #include <syncopate/detail/loop/loop.hpp>
 #include <syncopate/detail/loop/operation.hpp>
 #include <syncopate/detail/loop/task_record.hpp>
 #include <syncopate/detail/loop/work_executor.hpp>
+#include <syncopate/detail/separate.hpp>
 #include <syncopate/detail/task/caller_link.hpp>
 #include <syncopate/detail/task/outcome.hpp>
 #include <syncopate/detail/wait/one_shot_event.hpp>
@@ -19,8 +19,6 @@
 #include <syncopate/error.hpp>
 
 #include SYNCOPATE_ASIO(awaitable.hpp)
-#include SYNCOPATE_ASIO(cancellation_state.hpp)
-#include SYNCOPATE_ASIO(this_coro.hpp)
 
 #include <exception>
 #include <memory>
