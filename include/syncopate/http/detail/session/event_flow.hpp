@@ -14,6 +14,7 @@
 #include <syncopate/http/request.hpp>
 #include <syncopate/http/response.hpp>
 #include <syncopate/http/server_sent_event.hpp>
+#include <syncopate/http/status_error.hpp>
 #include <syncopate/http/url.hpp>
 
 #include <boost/asio/this_coro.hpp>

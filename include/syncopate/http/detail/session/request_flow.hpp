@@ -31,6 +31,10 @@
 #include <utility>
 #include <vector>
 
+// clang-format off: after the class whose part it is. Where functions are compiled once, nobody else includes it.
+#include <syncopate/http/impl/response_state.ipp>
+// clang-format on
+
 namespace syncopate::inline v0_1::http::detail {
 
 /// Lies in the frame of run().
