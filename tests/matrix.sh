@@ -166,10 +166,11 @@ for name in "${chosen[@]}"; do
 
     # What belongs to no architecture, for compilers that do not look into this one's folder.
     rm -rf "$roots/$root/src" "$roots/$root/boost"
-    mkdir -p "$roots/$root/src/tests/consume" "$roots/$root/boost"
+    mkdir -p "$roots/$root/src/tests/consume" "$roots/$root/src/tests/differential" "$roots/$root/boost"
     ln -s /usr/include/boost "$roots/$root/boost/boost"
     cp -r include "$roots/$root/src/"
     cp -r tests/support "$roots/$root/src/tests/"
+    cp tests/differential/*.hpp "$roots/$root/src/tests/differential/"
     cp -r tests/consume/program "$roots/$root/src/tests/consume/"
     write_all_tests "$roots/$root/src" "$compiler"
 
