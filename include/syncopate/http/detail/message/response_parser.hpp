@@ -281,11 +281,16 @@ private:
 
 #if BOOST_BEAST_VERSION >= 359
     void on_trailer_field_impl(
-        beast::http::field,
+        beast::http::field field,
         string_view name,
         string_view value,
         beast::error_code& error) override {
         count_field(error);
+        // RFC 9110, 6.5.1: nothing there says where the message ends. Before, Beast itself refused these.
+        if (field == beast::http::field::content_length)
+            error = beast::http::error::bad_content_length;
+        else if (field == beast::http::field::transfer_encoding)
+            error = beast::http::error::bad_transfer_encoding;
         if (!error)
             add_trailer(name, value);
     }
