@@ -320,13 +320,3 @@ TEST_CASE("close names the thread's last objects where these keep it from its en
         message = message_of<std::system_error>([&] { runner.close(); });
     gate.open();
 }
-
-TEST_CASE("close_for of a pool keeps its limit while a thread ends") {
-    Gate gate;
-    ThreadRunner runner;
-    WorkerPool pool(1);
-    runner.run(syncopate::run_in_executor(pool, [&] { AtThreadEnd::call([&] { gate.wait(); }); }));
-    CHECK_FALSE(pool.close_for(1ms));
-    gate.open();
-    CHECK(pool.close_for(1h));
-}

@@ -208,7 +208,7 @@ inline OwnedJson ClientResponse::json() && {
 
 namespace boost::json {
 
-/// As of the value that it is: from Boost 1.83 or so on, the function does not know classes that derive from one.
+/// As of the value that it is. Of Boost 1.88, and of newer ones, the function does not take what derives from one.
 inline std::string serialize(syncopate::http::OwnedJson const& json) {
     return serialize(static_cast<value const&>(json));
 }
