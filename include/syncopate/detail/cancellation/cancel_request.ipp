@@ -76,6 +76,7 @@ public:
 
     void end() noexcept {
         bottom_ = nullptr;
+        thrown_ = nullptr;  // the caller's from now on; this object may live until the timer has been called
         timer_.cancel();
     }
 
