@@ -142,6 +142,7 @@ tools_of() { # tools_of ROOT COMPILER
         - $2 -Iinclude -isystem /boost -E -P tools.cpp | python3 tests/matrix/render.py tools
 }
 
+version=$(git describe --always --dirty)
 log=$(mktemp)
 mounted=()
 clean_up() {
@@ -185,6 +186,7 @@ for name in "${chosen[@]}"; do
         fi
     done
     echo "   $tools: $result"
-    python3 tests/matrix/render.py row "$table" "$page" README.md "$name" "$tools" "$compiler" "$parts" "${emulator%% *}" "$result"
+    python3 tests/matrix/render.py row "$table" "$page" README.md "$name" "$tools" "$compiler" "$parts" "${emulator%% *}" "$result" \
+        "$version"
 done
 exit "$failed"

@@ -79,13 +79,14 @@ start "$mysql_port" "${mariadbd[@]}" --no-defaults --user="$(id -un)" --datadir=
     --socket=mysql.sock --bind-address=127.0.0.1 --port="$mysql_port" --init-file="$build/mariadb.sql"
 
 page=$root/docs/results/servers.md
+version=$(git -C "$root" describe --always --dirty)
 {
     # Up to the date, as it stands.
-    sed '/^20[0-9-]*, Boost/,$d' "$page"
+    sed '/^20[0-9-]*, version/,$d' "$page"
     # shellcheck source=/dev/null
     system=$(. /etc/os-release && echo "$PRETTY_NAME")
     boost=$(echo BOOST_LIB_VERSION | "${CXX:-c++}" "${flags[@]}" -E -P -x c++ -include boost/version.hpp - | tail -n 1)
-    echo "$(date -u +%F), Boost $(tr -d '"' <<< "$boost" | tr _ .) and the servers of $system," \
+    echo "$(date -u +%F), version $version, Boost $(tr -d '"' <<< "$boost" | tr _ .) and the servers of $system," \
         "$("${CXX:-c++}" --version | head -n 1), $(uname -sm):"
     echo
     echo "| program | server | lines of the client | of the program | result |"

@@ -206,12 +206,15 @@ for name, *_ in units:
     rows.append(f"| {name} | {cost}")
     print(rows[-1])
 
+checkout_version = subprocess.run(
+    ["git", "describe", "--always", "--dirty"], text=True, capture_output=True, check=True, cwd=checkout
+).stdout.strip()
 version = subprocess.run([compiler, "--version"], text=True, capture_output=True, check=True).stdout.splitlines()[0]
 page.write_text(
     f"""# What a unit costs to compile
 
-Written by `tests/bench/compile_cost.py` on {datetime.date.today()}: {version}, -std=c++20 -O2, {platform.system()} on
-{platform.machine()}.
+Written by `tests/bench/compile_cost.py` on {datetime.date.today()}, version {checkout_version}: {version},
+-std=c++20 -O2, {platform.system()} on {platform.machine()}.
 
 | unit | processor seconds | peak MiB | object KiB |
 | --- | ---: | ---: | ---: |

@@ -4,6 +4,7 @@
   process_pool.py PROGRAM REPETITIONS [PAGE]     prints the page, or writes it there; fails if a bound does not hold
 """
 
+import datetime
 import os
 import platform
 import statistics
@@ -52,13 +53,14 @@ def main(program: str, repetitions: int, page: str | None) -> None:
     for _ in range(repetitions):
         ours.append(syncopate(program))
         theirs.append(python())
+    version = subprocess.run(["git", "describe", "--always", "--dirty"], capture_output=True, check=True, text=True).stdout.strip()
     failed = []
     lines = [
         "# ProcessPool beside Python's ProcessPoolExecutor",
         "",
         "Written by `tests/bench/run.sh --publish`. A call of a function that doubles a number, with two processes, from a",
         f"synchronous program. The median of {repetitions} runs, which took turns; {os.cpu_count()} cores, Python "
-        f"{platform.python_version()}.",
+        f"{platform.python_version()}, {datetime.date.today()}, version {version}.",
         "",
         "| calls | syncopate, each | Python, each | part | bound |",
         "| --- | ---: | ---: | ---: | ---: |",

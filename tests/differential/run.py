@@ -172,6 +172,9 @@ def main():
         rows.append(f"| {response.name}: {shown(response.text)}{why} | " + " | ".join(cells) + " |")
 
     curl = subprocess.run(["curl", "--version"], capture_output=True, check=True).stdout.decode().split()[1]
+    version = subprocess.run(
+        ["git", "describe", "--always", "--dirty"], capture_output=True, check=True, text=True, cwd=HERE
+    ).stdout.strip()
     for mistake in mistakes:
         print("WRONG", mistake)
     print(counts)
@@ -182,7 +185,7 @@ What four clients make of {len(responses)} responses that are odd, broken or hos
 page, sends the bytes in `tests/differential/responses.hpp` over sockets and closes the connection behind them. A cell has
 the status and the body that the client returned, or a hyphen where it reported an error.
 
-{datetime.date.today()}, curl {curl}, requests {requests.__version__}, aiohttp {aiohttp.__version__}: the three agree on taking {counts["alike"]} of them, and {counts["alike"] - counts["refused"]} of
+{datetime.date.today()}, version {version}, curl {curl}, requests {requests.__version__}, aiohttp {aiohttp.__version__}: the three agree on taking {counts["alike"]} of them, and {counts["alike"] - counts["refused"]} of
 those are taken by syncopate with the same result. Each of the others has its reason in its row. All in all syncopate takes {counts["taken"]}.
 The column "strict" is for `SessionOptions::strict(true)`.
 """ + "\n".join(rows) + "\n")

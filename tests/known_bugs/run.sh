@@ -19,6 +19,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 here=tests/known_bugs
 scratch=build/known_bugs
 page=docs/results/known-bugs.md
+version=$(git describe --always --dirty)
 # A bug that hangs takes as long.
 patience=${SYNCOPATE_BUG_SECONDS:-30}
 
@@ -166,7 +167,7 @@ write_page() {
 Each of these bugs was in the library once. \`tests/known_bugs/run.sh\`, which has written this page, puts them back one at
 a time, compiles the program of one test, and sees that this test notices.
 
-$(date -u +%Y-%m-%d), $("$compiler" --version | head -n 1), $(uname -sm): ${#rows[@]} bugs, $((${#rows[@]} - failures)) caught.
+$(date -u +%Y-%m-%d), version $version, $("$compiler" --version | head -n 1), $(uname -sm): ${#rows[@]} bugs, $((${#rows[@]} - failures)) caught.
 
 | the bug | the test | with the bug it |
 | --- | --- | --- |

@@ -2,7 +2,7 @@
 """What tests/matrix.sh writes.
 
   render.py tools                                 what a preprocessor made of names of versions, in words
-  render.py row TABLE PAGE README NAME TOOLS COMPILER PARTS EMULATOR RESULT
+  render.py row TABLE PAGE README NAME TOOLS COMPILER PARTS EMULATOR RESULT VERSION
                                                   puts one result into the page, and README's table in order
   render.py readme TABLE PAGE README              writes README's table anew
   render.py check TABLE PAGE README               fails where README's table is not that of the page
@@ -16,15 +16,15 @@ HEAD = """# Compilers, libraries and processors
 
 `tests/matrix.sh NAME…` has written this page. It compiles and runs, in a root of its own: *core*, every way into the core once;
 *http*, those into `syncopate::http`, against a server in the program; *unit* and *http-unit*, some of their tests. Both of the
-former with all warnings as errors. A row keeps its result, with its date, until it is run again. `tests/matrix/rows.txt` says
+former with all warnings as errors. A row keeps its result, with its date and version, until it is run again. `tests/matrix/rows.txt` says
 what each is.
 
-| row | compiler and libraries | options | ran | result | on |
-| --- | --- | --- | --- | --- | --- |
+| row | compiler and libraries | options | ran | result | on | version |
+| --- | --- | --- | --- | --- | --- | --- |
 """
 BEGIN = "<!-- of docs/results/matrix.md, by tests/matrix.sh -->\n"
 END = "<!-- /of docs/results/matrix.md -->\n"
-COLUMNS = ("name", "tools", "options", "ran", "result", "date")
+COLUMNS = ("name", "tools", "options", "ran", "result", "date", "version")
 
 
 def tools(text):
@@ -96,11 +96,11 @@ def write_readme(table, page, readme):
     path.write_text(readme_with(path.read_text(), in_order(table, read(page))))
 
 
-def add_row(table, page, readme, name, its_tools, compiler, parts, emulator, result):
+def add_row(table, page, readme, name, its_tools, compiler, parts, emulator, result, version):
     rows = read(page)
     options = " ".join(compiler.split()[1:])
     ran = ", ".join(parts.split()) + (f", under {emulator}" if emulator else "")
-    values = (name, its_tools, options, ran, result.replace("|", "/"), datetime.date.today().isoformat())
+    values = (name, its_tools, options, ran, result.replace("|", "/"), datetime.date.today().isoformat(), version)
     rows[name] = dict(zip(COLUMNS, values))
     body = "".join("| " + " | ".join(row.values()) + " |\n" for row in in_order(table, rows))
     pathlib.Path(page).write_text(HEAD + body)
