@@ -1,3 +1,3 @@
 include("${CMAKE_CURRENT_LIST_DIR}/steps.cmake")
 configure(fetch_content)
-build_and_run(consumer)
+build_and_run(consumer compiled_consumer)
