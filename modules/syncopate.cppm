@@ -1,5 +1,6 @@
-// The module "syncopate": every name of <syncopate/syncopate.hpp>, for `import syncopate;`. Compiled by those who use
-// it; docs/install.md tells how. Coroutines of their own still need Asio's headers, included before the import.
+// The module "syncopate": every name of <syncopate/syncopate.hpp>, for `import syncopate;`, which
+// tests/reference/module.py sees to. Compiled by those who use it; docs/install.md tells how. Coroutines of their own
+// still need Asio's headers, included before the import.
 module;
 
 #include <syncopate/syncopate.hpp>
@@ -53,6 +54,7 @@ using syncopate::with_context;
 using syncopate::CapacityLimiter;
 using syncopate::Channel;
 using syncopate::iterate_in_thread;
+using syncopate::IteratedInThread;
 using syncopate::OnCancel;
 using syncopate::OnLoop;
 using syncopate::OnThread;
@@ -69,6 +71,7 @@ using syncopate::from_thread::run;
 }  // namespace from_thread
 
 // Several at once.
+using syncopate::as_awaitable;
 using syncopate::as_completed;
 using syncopate::AsCompleted;
 using syncopate::fail_after;
@@ -86,21 +89,36 @@ using syncopate::with_task_group;
 using syncopate::ContextVar;
 using syncopate::ContextVarScope;
 
-// What templates ask for.
+// What templates ask for, and what it gives.
 using syncopate::Awaitable;
-using syncopate::as_awaitable;
+using syncopate::BlockingFunction;
+using syncopate::ClosableIterable;
+using syncopate::ContextBody;
+using syncopate::ContextSource;
+using syncopate::ContextValue;
+using syncopate::DeferredOperation;
+using syncopate::ForeignAwaitable;
+using syncopate::ForeignFactory;
+using syncopate::GeneratorItem;
+using syncopate::IterableSource;
+using syncopate::StartFunction;
+using syncopate::SuppressingContext;
+using syncopate::Task;
+using syncopate::TaskFactory;
+using syncopate::TaskGroupBody;
+using syncopate::ThreadObjectFunction;
 using syncopate::awaitable_result_t;
 using syncopate::blocking_result_t;
-using syncopate::BlockingFunction;
+using syncopate::context_body_result_t;
 using syncopate::context_t;
 using syncopate::context_value_t;
-using syncopate::ContextSource;
-using syncopate::DeferredOperation;
+using syncopate::gather_result_t;
 using syncopate::iterable_t;
 using syncopate::iterable_value_t;
-using syncopate::IterableSource;
-using syncopate::Task;
+using syncopate::move_on_result_t;
+using syncopate::race_result_t;
+using syncopate::task_group_result_t;
 using syncopate::task_result_t;
-using syncopate::TaskFactory;
+using syncopate::with_context_result_t;
 
 }  // namespace syncopate
