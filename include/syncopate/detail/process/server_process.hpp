@@ -133,12 +133,12 @@ private:
     /// They are let in while the process waits, and only wake it then.
     static void block_own_signals() noexcept {
         sigset_t own;
-        ::sigemptyset(&own);
+        sigemptyset(&own);
         for (int const number : {SIGCHLD, parent_signal}) {
             struct sigaction action = {};
             action.sa_handler = [](int) {};
             ::sigaction(number, &action, nullptr);
-            ::sigaddset(&own, number);
+            sigaddset(&own, number);
         }
         ::pthread_sigmask(SIG_SETMASK, &own, nullptr);
     }
@@ -158,7 +158,7 @@ private:
             children_, [](Child const& child) { return child.deadline.has_value(); });
         timespec const while_expecting{0, 10'000'000};
         sigset_t none;
-        ::sigemptyset(&none);
+        sigemptyset(&none);
         ::ppoll(sockets.data(), sockets.size(), has_deadline ? &while_expecting : nullptr, &none);
     }
 
@@ -234,7 +234,7 @@ private:
             ::sigaction(number, &action, nullptr);
         }
         sigset_t none;
-        ::sigemptyset(&none);
+        sigemptyset(&none);
         ::pthread_sigmask(SIG_SETMASK, &none, nullptr);
         if (::getppid() != id_)  // the server has ended before it was asked to tell
             ::_exit(0);

@@ -38,9 +38,9 @@ inline bool is_only_processor() noexcept {
 /// Returns: whether it did.
 inline bool block_signals(sigset_t& before) noexcept {
     sigset_t all;
-    ::sigfillset(&all);
+    sigfillset(&all);
     for (int const own : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS, SIGABRT, SIGPROF})
-        ::sigdelset(&all, own);
+        sigdelset(&all, own);
     return ::pthread_sigmask(SIG_BLOCK, &all, &before) == 0;
 }
 

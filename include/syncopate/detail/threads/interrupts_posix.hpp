@@ -153,7 +153,7 @@ private:
         struct sigaction ours = {};
         ours.sa_sigaction = handler_;
         ours.sa_flags = SA_SIGINFO | SA_ONSTACK | restarts_system_calls;
-        ::sigfillset(&ours.sa_mask);
+        sigfillset(&ours.sa_mask);
         struct sigaction found = {};
         ::sigaction(SIGINT, &ours, &found);
         if (!is_ours(found))
