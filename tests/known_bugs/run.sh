@@ -42,6 +42,7 @@ check() {
 # The program of a test, by the file that its name ends with; nothing if it is a test that compiles.
 target_of() {
     case $1 in
+        "plugin: two versions"*) echo syncopate_test_versions_host ;;
         "plugin: "*) echo syncopate_test_host ;;
         "macros: "* | "headers: "*) ;;
         "process: "* | "stress: "*) echo "${1/: /_}" ;;
@@ -89,11 +90,8 @@ run_program() { # run_program TEST
     local target name programs=$scratch/build/tests
     target=$(target_of "$1")
     case $1 in
-        "macros: "* | "headers: "*)
+        "macros: "* | "headers: "* | "plugin: "*)
             ctest --test-dir "$scratch/build" -R "^$1\$" --no-tests=error --output-on-failure
-            ;;
-        "plugin: "*)
-            timeout -k 1 "$patience" "$programs/plugin/$target" "$programs"/plugin/libsyncopate_test{,_other}_plugin.so
             ;;
         "process: "*) timeout -k 1 "$patience" "$programs/$target" ;;
         "stress: "*) timeout -k 1 "$patience" "$programs/$target" 5000 ;;

@@ -12,6 +12,7 @@
 #include <syncopate/detail/wait/platform.hpp>
 #include <syncopate/detail/wait/small_mutex.hpp>
 
+#include <atomic>
 #include <cerrno>
 #include <csignal>
 #include <cstdint>
@@ -46,10 +47,11 @@ struct [[gnu::visibility("default")]] InterruptState {
     InterruptLock lock;
     IntrusiveList<InterruptListener> waiting;
     IntrusiveList<InterruptListener> interrupted;
-    bool is_armed = false;           // our handler has taken the place of `former`
-    bool was_heeded = false;         // by any of those that the last signal has interrupted
-    struct sigaction former = {};    // what the program does about the signal
-    sigset_t blocked_before_fork{};  // by the thread that forks and holds the lock
+    bool is_armed = false;                // our handler has taken the place of `former`
+    bool was_heeded = false;              // by any of those that the last signal has interrupted
+    struct sigaction former = {};         // what the program does about the signal
+    sigset_t blocked_before_fork{};       // by the thread that forks and holds the lock
+    std::atomic<bool> is_covered{false};  // others have installed a handler, and may put ours back
 };
 
 /// A listener waits for the signal, or has been interrupted by it. While any has been interrupted, the former
@@ -86,6 +88,8 @@ public:
 
     ~InterruptListener() {
         bool const was_in_vain = leave();
+        if (state_.is_covered.exchange(false, std::memory_order_relaxed))
+            system::keep_loaded(reinterpret_cast<void const*>(handler_));
         if (was_in_vain)
             ::kill(::getpid(), SIGINT);
     }
@@ -161,12 +165,15 @@ private:
         state_.is_armed = true;
     }
 
-    /// Leaves a handler alone that somebody else has installed meanwhile.
+    /// Leaves a handler alone that somebody else has installed meanwhile, such as that of another version of the
+    /// library. When it goes, ours is back, which then does what the former disposition says.
     static void disarm() noexcept {
         struct sigaction found = {};
         ::sigaction(SIGINT, nullptr, &found);
         if (is_ours(found))
             ::sigaction(SIGINT, &state_.former, nullptr);
+        else
+            state_.is_covered.store(true, std::memory_order_relaxed);
         state_.is_armed = false;
     }
 
