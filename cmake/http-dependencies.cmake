@@ -13,10 +13,19 @@ if(NOT TARGET ZLIB::ZLIB)
 endif()
 
 # Which domains are everybody's, for cookies. Without it, only top-level domains are known to be.
-find_path(SYNCOPATE_LIBPSL_INCLUDE_DIR libpsl.h)
-find_library(SYNCOPATE_LIBPSL_LIBRARY psl)
-mark_as_advanced(SYNCOPATE_LIBPSL_INCLUDE_DIR SYNCOPATE_LIBPSL_LIBRARY)
-if(SYNCOPATE_LIBPSL_INCLUDE_DIR AND SYNCOPATE_LIBPSL_LIBRARY AND NOT TARGET syncopate_libpsl)
+include("${CMAKE_CURRENT_LIST_DIR}/http-choices.cmake" OPTIONAL) # an installed package remembers SYNCOPATE_LIBPSL
+if(SYNCOPATE_LIBPSL)
+    find_path(SYNCOPATE_LIBPSL_INCLUDE_DIR libpsl.h)
+    find_library(SYNCOPATE_LIBPSL_LIBRARY psl)
+    mark_as_advanced(SYNCOPATE_LIBPSL_INCLUDE_DIR SYNCOPATE_LIBPSL_LIBRARY)
+endif()
+if(NOT SYNCOPATE_LIBPSL OR TARGET syncopate_libpsl)
+    # It is left out, or has been found before.
+elseif(NOT SYNCOPATE_LIBPSL_INCLUDE_DIR OR NOT SYNCOPATE_LIBPSL_LIBRARY)
+    if(NOT SYNCOPATE_LIBPSL STREQUAL "AUTO")
+        list(APPEND syncopate_http_missing "libpsl (Debian: libpsl-dev)")
+    endif()
+else()
     add_library(syncopate_libpsl INTERFACE IMPORTED GLOBAL)
     target_include_directories(syncopate_libpsl INTERFACE "${SYNCOPATE_LIBPSL_INCLUDE_DIR}")
     target_link_libraries(syncopate_libpsl INTERFACE "${SYNCOPATE_LIBPSL_LIBRARY}")

@@ -19,6 +19,11 @@ install(EXPORT syncopate-targets NAMESPACE syncopate:: DESTINATION "${syncopate_
 if(TARGET syncopate_http)
     install(TARGETS syncopate_http EXPORT syncopate-http-targets)
     install(EXPORT syncopate-http-targets NAMESPACE syncopate:: DESTINATION "${syncopate_package_dir}")
+    file(
+        CONFIGURE OUTPUT "${PROJECT_BINARY_DIR}/http-choices.cmake"
+        CONTENT "if(NOT DEFINED SYNCOPATE_LIBPSL)\n    set(SYNCOPATE_LIBPSL @SYNCOPATE_LIBPSL@)\nendif()\n" @ONLY
+    )
+    install(FILES "${PROJECT_BINARY_DIR}/http-choices.cmake" DESTINATION "${syncopate_package_dir}")
 endif()
 
 if(TARGET syncopate_fiber)

@@ -13,6 +13,9 @@ option(SYNCOPATE_INSTALL "Generate syncopate's install rules" "${PROJECT_IS_TOP_
 set(SYNCOPATE_HTTP AUTO CACHE STRING "Provide syncopate::http: AUTO (if its libraries are found), ON or OFF")
 set_property(CACHE SYNCOPATE_HTTP PROPERTY STRINGS AUTO ON OFF)
 
+set(SYNCOPATE_LIBPSL AUTO CACHE STRING "Let syncopate::http use libpsl: AUTO (if it is found), ON or OFF")
+set_property(CACHE SYNCOPATE_LIBPSL PROPERTY STRINGS AUTO ON OFF)
+
 set(SYNCOPATE_FIBER AUTO CACHE STRING "Provide syncopate::fiber: AUTO (if its library is found), ON or OFF")
 set_property(CACHE SYNCOPATE_FIBER PROPERTY STRINGS AUTO ON OFF)
 

@@ -23,20 +23,37 @@ if(RECIPE STREQUAL "meson")
     file(COPY "${recipes}/meson/" DESTINATION "${WORK_DIR}/project/subprojects")
     set(ENV{CXX} "${COMPILER}")
     set(build "${WORK_DIR}/project/build")
-    set(http false)
-    if(HTTP)
-        set(http true)
-    endif()
-    run(meson setup --buildtype=plain "-Dhttp=${http}" "${build}" "${WORK_DIR}/project")
+    set(parts "")
+    foreach(part IN ITEMS http fiber process)
+        string(TOUPPER "${part}" is_there)
+        if("${${is_there}}")
+            list(APPEND parts "-D${part}=true")
+        endif()
+    endforeach()
+    run(meson setup --buildtype=plain ${parts} "${build}" "${WORK_DIR}/project")
     run(meson compile -C "${build}")
     run("${build}/consumer")
 elseif(RECIPE STREQUAL "vcpkg")
+    set(features "")
+    if(HTTP)
+        set(features http)
+    endif()
     run(
         "${CMAKE_COMMAND}" -D "PORT_DIR=${recipes}/vcpkg/syncopate" -D "WORK_DIR=${WORK_DIR}" -D
-        "GENERATOR=${GENERATOR}" -D "COMPILER=${COMPILER}" -D "BOOST_DIR=${BOOST_DIR}" -P
+        "GENERATOR=${GENERATOR}" -D "COMPILER=${COMPILER}" -D "BOOST_DIR=${BOOST_DIR}" -D "FEATURES=${features}" -P
         "${CMAKE_CURRENT_LIST_DIR}/recipes/vcpkg.cmake"
     )
-    configure(find_package -D "CMAKE_PREFIX_PATH=${WORK_DIR}/packages" -D "WANTED_VERSION=${VERSION}")
+    configure(
+        find_package -D "CMAKE_PREFIX_PATH=${WORK_DIR}/packages" -D "WANTED_VERSION=${VERSION}" -D
+        "WANTED_COMPONENTS=${features}"
+    )
+    # The package remembers that it is without libpsl, wherever one is.
+    file(STRINGS "${WORK_DIR}/build/CMakeCache.txt" lines REGEX "LIBPSL")
+    if(lines)
+        message(FATAL_ERROR "libpsl has been looked for: ${lines}")
+    endif()
+elseif(RECIPE STREQUAL "parts")
+    run(python3 "${CMAKE_CURRENT_LIST_DIR}/recipes/parts.py" "${recipes}" "${repository}" "${VERSION}")
 else()
     run(python3 "${CMAKE_CURRENT_LIST_DIR}/recipes/${RECIPE}.py" "${recipes}/${RECIPE}" "${repository}" "${VERSION}")
 endif()

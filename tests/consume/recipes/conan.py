@@ -29,6 +29,7 @@ class Anything:
 class ConanFile:
     def __init__(self, folder):
         self.options = types.SimpleNamespace(**self.default_options)
+        self.settings = types.SimpleNamespace(os="Linux")
         self.info = types.SimpleNamespace(settings=Anything())
         self.cpp_info = types.SimpleNamespace(components=defaultdict(Anything))
         self.source_folder = str(folder / "source")
@@ -68,6 +69,7 @@ def stand_in(name, **members):
 
 
 stand_in("conan", ConanFile=ConanFile)
+stand_in("conan.errors", ConanInvalidConfiguration=ValueError)
 stand_in("conan.tools")
 stand_in("conan.tools.build", check_min_cppstd=lambda conanfile, standard: None)
 stand_in("conan.tools.files", copy=copy)
@@ -78,9 +80,8 @@ recipes, repository, version = sys.argv[1:]
 recipe = types.ModuleType("conanfile")
 exec(compile((pathlib.Path(recipes) / "conanfile.py").read_text(), "conanfile.py", "exec"), vars(recipe))
 
-with tempfile.TemporaryDirectory() as folder:
-    conanfile = recipe.SyncopateConan(pathlib.Path(folder))
-    assert conanfile.version == version
+
+def create(conanfile):
     conanfile.layout()
     conanfile.requirements()
     conanfile.validate()
@@ -99,5 +100,27 @@ with tempfile.TemporaryDirectory() as folder:
     for component in components.values():
         for name in component.requires:
             assert name in components or name.split("::")[0] in required, name
-    targets = {component.properties["cmake_target_name"] for component in components.values()}
-    assert targets == {"syncopate::syncopate", "syncopate::http"}
+    return {component.properties["cmake_target_name"].removeprefix("syncopate::") for component in components.values()}
+
+
+for choices, targets in (
+    ({}, {"syncopate", "http"}),
+    ({"with_http": False}, {"syncopate"}),
+    ({"with_libpsl": True, "with_fiber": True, "with_process": True}, {"syncopate", "http", "fiber", "process"}),
+):
+    with tempfile.TemporaryDirectory() as folder:
+        conanfile = recipe.SyncopateConan(pathlib.Path(folder))
+        assert conanfile.version == version
+        assert choices.keys() <= conanfile.options.__dict__.keys()
+        vars(conanfile.options).update(choices)
+        assert create(conanfile) == targets
+
+with tempfile.TemporaryDirectory() as folder:
+    conanfile = recipe.SyncopateConan(pathlib.Path(folder))
+    conanfile.options.with_process = True
+    conanfile.settings.os = "Windows"
+    try:
+        conanfile.validate()
+        raise AssertionError("Processes are offered where there are none.")
+    except ValueError:
+        pass
