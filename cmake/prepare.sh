@@ -2,7 +2,7 @@
 #
 #   . cmake/prepare.sh
 #   prepare build tests     # groups: build, tests, compiler, examples, http, fiber, process, peers, packages, bench, matrix, valgrind, fuzz,
-#                               # clang-<version>, format, tidy, reference, windows
+#                               # clang-<version>, format, tidy, reference, windows, npm
 #
 # shellcheck shell=bash
 
@@ -25,6 +25,7 @@ prepare() {
                 has_command python3 || missing python3
                 ;;
             valgrind) has_command valgrind || missing valgrind ;;
+            npm) has_command npm || missing npm ;;
             fuzz) has_library boost_url || missing libboost-url@-dev ;; # the peer of our URLs
             clang-*) look_for_clang "${group#clang-}" ;;
             packages) look_for_packages ;;
