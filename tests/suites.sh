@@ -58,7 +58,8 @@ write_row() { # write_row NAME CELL
 # The whole suite, built in other ways
 
 Written by \`tests/suites.sh\`: all tests of \`tests/unit\`, \`tests/model\`, \`tests/http\`, \`tests/process\` and \`tests/stress\`, in ways
-for which CI has no time; by GCC without the last two, which CI runs optimised. A row keeps its result, with its date and version, until it is run again.
+for which CI has no time; by GCC without the last two, which CI runs optimised. A row keeps its result, with its date and
+version, until it is run again.
 
 | | what | compiler | version | on | result |
 | --- | --- | --- | --- | --- | --- |
@@ -78,7 +79,7 @@ for name in "$@"; do
         result=$(sed -n 's/.* tests failed out of \([0-9]*\)/all of \1 passed/p' "$log")
     else
         failed=1
-        result="**failed**: $(grep -E 'tests failed out of|error:' "$log" | head -n 1 || echo 'see its output')"
+        result="**failed**: $(grep -oE '[0-9]+ tests failed out of [0-9]+|[^ ]+: (fatal )?error: .*' "$log" | head -n 1 || echo 'see its output')"
     fi
     write_row "$name" "| $name | ${way[0]} | $(compiler_of "$name") | $version | $(date -u +%Y-%m-%d) | $result |"
 done
