@@ -1,8 +1,8 @@
 # cmake -D INCLUDE_DIR=<...>/include -D TABLE=<layers.txt> -P check.cmake
 #
 # Fails, and says why, when a header includes a layer that its own may not include, when headers
-# include each other in a circle, when a header has no layer, when one knows an operating system that is not there for it, or
-# when one declares a virtual function in a way that has every unit compile it.
+# include each other in a circle, when a header has no layer, when one knows an operating system that is not there for it,
+# when one declares a virtual function in a way that has every unit compile it, or when one has what GCC 12 compiles wrongly.
 cmake_minimum_required(VERSION 3.25)
 
 set(problems "")
@@ -115,6 +115,14 @@ foreach(header IN LISTS headers)
             list(APPEND problems "${header} declares a virtual function without inline or SYNCOPATE_DECL: ${line}")
         endif()
     endforeach()
+endforeach()
+
+# --- what GCC 12 compiles wrongly: not optimised, it destroys twice what a conditional has made inside a co_await
+foreach(header IN LISTS headers)
+    file(READ "${INCLUDE_DIR}/syncopate/${header}" text)
+    if(text MATCHES "co_await[^;{}?]* \\? ")
+        list(APPEND problems "${header} has a conditional inside a co_await: give its result a name before")
+    endif()
 endforeach()
 
 # --- circles: what includes nothing that is left is taken away until nothing changes

@@ -52,7 +52,7 @@ public:
     /// Throws: boost::system::system_error if the connection ends; Errc::proxy_failed.
     asio::awaitable<void> run() {
         bool const has_user = !proxy_.user().empty() || !proxy_.password().empty();
-        // With a name, because GCC 12 destroys a conditional's string wrongly inside a co_await.
+        // It has a name, because GCC 12 destroys twice what a conditional has made in the call that is awaited.
         std::string greeting = has_user ? std::string("\5\2\0\2", 4) : std::string("\5\1\0", 3);
         co_await send(std::move(greeting));
         auto const choice = co_await receive(2);

@@ -248,14 +248,14 @@ private:
         bool const is_server = target == Target::server;
         std::string const host = is_server ? std::string(url_.host()) : proxy_->host();
         auto const port = is_server ? url_.port() : proxy_->port();
+        auto const& origin = is_server ? origin_ : proxy_->origin();
         auto addresses = co_await look_up(host, port);
         AddressCheck allow;
         if (!core_->options().on_connect().empty())
             allow = [this, target](auto const& address) { check(address, target); };
         try {
             auto socket = co_await connect_tcp(
-                std::move(addresses), port, is_server ? origin_ : proxy_->origin(), loop_->executor,
-                std::move(allow));
+                std::move(addresses), port, origin, loop_->executor, std::move(allow));
             peer_ = peer_of(socket);
             co_return std::move(socket);
         } catch (...) {

@@ -120,10 +120,10 @@ protected:
     asio::awaitable<Deadline> complete(
         Lease& lease, std::string_view key, Connections wanted, std::size_t hop = 0) {
         bool const is_whole = wanted == Connections::fresh_only;
+        auto const use = is_whole ? Pool::Use::whole : Pool::Use::exchange;
         if (!lease)
-            lease = co_await loop_->pool.lease(
-                std::string(key), total_, *loop_->deadline_timer,
-                is_whole ? Pool::Use::whole : Pool::Use::exchange);
+            lease =
+                co_await loop_->pool.lease(std::string(key), total_, *loop_->deadline_timer, use);
         if (is_whole)
             lease.close_connection();
         if (lease.has_connection())

@@ -106,9 +106,9 @@ public:
                 self->require_open();
             auto const limit = self->stream_->idle_timeout();
             auto const writes = self->stream_->writes();
-            co_await sender.park.until(
-                limit.count() > 0 ? ::syncopate::detail::deadline_after(limit) : no_deadline,
-                *loop->deadline_timer);
+            auto const deadline =
+                limit.count() > 0 ? ::syncopate::detail::deadline_after(limit) : no_deadline;
+            co_await sender.park.until(deadline, *loop->deadline_timer);
             if (sender.park.end() == TimedPark::End::cancelled)
                 ::syncopate::detail::throw_cancellation();
             bool const is_late = sender.park.end() == TimedPark::End::expired;
