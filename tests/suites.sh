@@ -20,7 +20,7 @@ describe() {
             ;;
         portable)
             way=("Clang, threads sleep without a futex" "unit http process stress" clang
-                -D "CMAKE_CXX_FLAGS=$warnings $portable")
+                -D SYNCOPATE_PRECOMPILE=ON -D "CMAKE_CXX_FLAGS=$warnings $portable")
             ;;
         portable-tsan)
             way=("Clang, ThreadSanitizer, threads sleep without a futex" "unit stress" clang-tsan
