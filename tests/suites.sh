@@ -53,7 +53,7 @@ run_way() {
 }
 
 compiler_of() {
-    "$(sed -n 's/^CMAKE_CXX_COMPILER:[A-Z]*=//p' "build/suite-$1/CMakeCache.txt")" --version | head -n 1
+    "$(sed -n 's/^set(CMAKE_CXX_COMPILER "\(.*\)")/\1/p' "build/suite-$1"/CMakeFiles/*/CMakeCXXCompiler.cmake)" --version | head -n 1
 }
 
 write_row() { # write_row NAME CELL
