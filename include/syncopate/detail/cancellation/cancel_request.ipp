@@ -76,7 +76,7 @@ public:
 
     void end() noexcept {
         bottom_ = nullptr;
-        thrown_ = nullptr;  // the caller's from now on; this object may live until the timer has been called
+        thrown_ = nullptr;  // the caller's; the timer may still refer to this object
         timer_.cancel();
     }
 
