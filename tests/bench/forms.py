@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Counts the instructions of each operation of the core in both forms of the library, by headers only and compiled once, and writes
-docs/results/forms.md. Takes a quarter of an hour.
+"""Counts the instructions of each operation of the core in both forms of the library, by headers only and compiled once,
+and writes docs/results/forms.md. Takes a quarter of an hour.
 
   forms.py
 """

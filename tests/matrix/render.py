@@ -16,8 +16,8 @@ HEAD = """# Compilers, libraries and processors
 
 `tests/matrix.sh NAME…` has written this page. It compiles and runs, in a root of its own: *core*, every way into the core once;
 *http*, those into `syncopate::http`, against a server in the program; *unit* and *http-unit*, some of their tests. Both of the
-former with all warnings as errors. A row keeps its result, with its date and version, until it is run again. `tests/matrix/rows.txt` says
-what each is.
+former with all warnings as errors. A row keeps its result, with its date and version, until it is run again.
+`tests/matrix/rows.txt` says what each is.
 
 | row | compiler and libraries | options | ran | result | on | version |
 | --- | --- | --- | --- | --- | --- | --- |
