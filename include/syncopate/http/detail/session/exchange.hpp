@@ -282,9 +282,6 @@ inline asio::awaitable<bool> Exchange::read_some(std::string& out) {
 inline bool Exchange::take_body(std::string& out) {
     if (!reader_.is_complete() && !lease().has_connection())
         fail(is_aborted() ? Errc::session_closed : Errc::response_closed);
-    // A few bytes can decode to many, and no wait checks the deadline meanwhile.
-    if (reader_.is_encoded() && total() != no_deadline && Deadline::clock::now() >= total())
-        fail(Errc::total_timed_out);
     bool const was_something =
         reader_.take_body(lease().has_connection() ? &connection().input() : nullptr, out);
     if (reader_.received() != progress_.received) {
@@ -294,6 +291,9 @@ inline bool Exchange::take_body(std::string& out) {
     }
     if (reader_.is_complete() && lease().has_connection())
         end_message();
+    // No wait checks the deadline where a few bytes decode to many, or where each piece is there when it is asked for.
+    if (!is_complete() && total() != no_deadline && Deadline::clock::now() >= total())
+        fail(Errc::total_timed_out);
     return was_something;
 }
 
