@@ -22,7 +22,7 @@ build_and_run(consumer)
 
 if(HTTP)
     configure(
-        find_package --fresh -D "${prefix}" -D "WANTED_VERSION=${wanted}" -D WANTED_COMPONENTS=http
+        find_package -D "${prefix}" -D "WANTED_VERSION=${wanted}" -D WANTED_COMPONENTS=http
     )
     build_and_run(http_consumer compiled_consumer)
 endif()

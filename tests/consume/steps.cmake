@@ -1,5 +1,5 @@
 # The steps of which the consumer tests are made. Each ends the test when it fails.
-cmake_minimum_required(VERSION 3.25)
+cmake_minimum_required(VERSION 3.22)
 
 file(REMOVE_RECURSE "${WORK_DIR}")
 file(MAKE_DIRECTORY "${WORK_DIR}")
@@ -23,7 +23,13 @@ set(
     -D "SYNCOPATE_CHECKOUT=${CHECKOUT}" -D CMAKE_FIND_USE_PACKAGE_REGISTRY=OFF
 )
 
+# Each configuration begins anew. (CMake has --fresh for this from 3.24 on.)
+function(forget_configuration)
+    file(REMOVE_RECURSE "${WORK_DIR}/build/CMakeCache.txt" "${WORK_DIR}/build/CMakeFiles")
+endfunction()
+
 function(configure consumer)
+    forget_configuration()
     run(
         ${configure_command} ${ARGN} -S "${CMAKE_CURRENT_LIST_DIR}/${consumer}" -B "${WORK_DIR}/build"
     )
@@ -31,6 +37,7 @@ endfunction()
 
 # The configuration must fail, and say this.
 function(configure_refused consumer message)
+    forget_configuration()
     execute_process(
         COMMAND ${configure_command} ${ARGN} -S "${CMAKE_CURRENT_LIST_DIR}/${consumer}" -B
                 "${WORK_DIR}/build" RESULT_VARIABLE result OUTPUT_VARIABLE output

@@ -11,16 +11,16 @@ configure_refused(
 )
 # Below 1.0 another minor version is another interface.
 configure_refused(
-    find_package "compatible with requested version \"0\\.0\"" --fresh -D "${prefix}" -D WANTED_VERSION=0.0
+    find_package "compatible with requested version \"0\\.0\"" -D "${prefix}" -D WANTED_VERSION=0.0
 )
 configure_refused(
-    find_package "it has no component \"nonsense\", only \"http\"" --fresh -D "${prefix}"
+    find_package "it has no component \"nonsense\", only \"http\"" -D "${prefix}"
     -D WANTED_COMPONENTS=nonsense
 )
 
 # A prefix that was installed where OpenSSL was not to be had.
 file(REMOVE "${WORK_DIR}/prefix/share/cmake/syncopate/syncopate-http-targets.cmake")
 configure_refused(
-    find_package "it was installed without its component http" --fresh -D "${prefix}"
+    find_package "it was installed without its component http" -D "${prefix}"
     -D WANTED_COMPONENTS=http
 )

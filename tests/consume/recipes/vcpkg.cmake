@@ -1,5 +1,5 @@
 # Runs a port file of vcpkg's: its functions are here what they are there, as far as the port uses them.
-cmake_minimum_required(VERSION 3.25)
+cmake_minimum_required(VERSION 3.22)
 
 set(PORT syncopate)
 set(CURRENT_PORT_DIR "${PORT_DIR}")
