@@ -9,8 +9,10 @@ a difference would count twice, and the start of the program has only a handful.
 valgrind, so they are the same on every machine with the same compiler; allocations and system calls
 from the C library's and the kernel's point of view.
 
-A thread that waits looks again and again before it sleeps: what else the machine does adds to a count, and
-takes nothing away. So what exceeds its bound is counted twice more, and the least of each count is taken.
+A thread that waits looks again and again before it sleeps, and Asio's memory is used again by whichever thread it is
+with: what else the machine does adds to a count or takes from it. So what exceeds its bound is counted twice more, and the
+least of the differences is taken. (Not the difference of the least counts: where the short run was lucky once, that is too
+large, and stays so.)
 """
 
 import re
@@ -68,14 +70,14 @@ COUNTERS = {
 
 def per_operation(counter: str, program: str, work: str, bound: float) -> float:
     count = COUNTERS[counter]
-    few = many = float("inf")
+    value = float("inf")
     for _ in range(ATTEMPTS):
-        many = min(many, count(program, work, str(MANY)))
+        many = count(program, work, str(MANY))
         if count is loop_wakeups:
-            value = many / MANY
+            value = min(value, many / MANY)
         else:
-            few = min(few, count(program, work, str(FEW)))
-            value = (many - few) / (MANY - FEW)
+            few = count(program, work, str(FEW))
+            value = min(value, (many - few) / (MANY - FEW))
         # What happens less than once in two hundred operations belongs to the program.
         if round(value, 2) <= bound:
             break
