@@ -23,7 +23,7 @@ describe() {
                 -D SYNCOPATE_PRECOMPILE=ON -D "CMAKE_CXX_FLAGS=$warnings $portable")
             ;;
         portable-tsan)
-            way=("Clang, ThreadSanitizer, threads sleep without a futex" "unit stress" clang-tsan
+            way=("Clang, ThreadSanitizer, threads sleep without a futex" "unit http process stress" clang-tsan
                 -D SYNCOPATE_PRECOMPILE=ON -D "CMAKE_CXX_FLAGS=$warnings $portable")
             ;;
         *) stop "No way is called $1. There are: ${ways[*]}" ;;
