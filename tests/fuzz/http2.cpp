@@ -8,6 +8,7 @@
 
 #include "support/certificates.hpp"
 #include "support/raw_server.hpp"
+#include <syncopate/http/detail/http2/nghttp2.hpp>
 #include <syncopate/http/error.hpp>
 #include <syncopate/http/options.hpp>
 #include <syncopate/http/session.hpp>
@@ -19,6 +20,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <cstdio>
 #include <cstdlib>
 #include <string>
 #include <string_view>
@@ -88,6 +90,14 @@ asio::awaitable<void> requests(http::SessionOptions options, std::string url) {
 }
 
 }  // namespace
+
+extern "C" int LLVMFuzzerInitialize(int* /*argc*/, char*** /*argv*/) {
+    if (!http::detail::Libnghttp2::get()) {
+        std::fputs("There is no libnghttp2, without which there is nothing to try.\n", stderr);
+        std::exit(1);
+    }
+    return 0;
+}
 
 extern "C" int LLVMFuzzerTestOneInput(std::uint8_t const* data, std::size_t size) {
     static support::CertificateAuthority const authority;
