@@ -58,9 +58,9 @@ public:
     /// The longest time from the start of a request, the wait for a connection included, to the end of the
     /// response's body. Request::timeout() overrides it. Default: 300 s. Zero or less: no limit.
     ///
-    /// Beyond it, a request fails with Errc::total_timed_out. A body that is read as it comes, by Client::stream(),
-    /// download() or Response::content(), may take any time, unless this or Request::timeout() has been set: read_timeout()
-    /// limits its silence.
+    /// Beyond it, a request fails with Errc::total_timed_out; but a body that was there whole in time can be read after it.
+    /// A body that is read as it comes, by Client::stream(), download() or Response::content(), may take any time, unless this
+    /// or Request::timeout() has been set: read_timeout() limits its silence.
     SessionOptions& total_timeout(Duration value) {
         total_timeout_ = value;
         has_total_timeout_ = true;

@@ -291,7 +291,8 @@ inline bool Exchange::take_body(std::string& out) {
     }
     if (reader_.is_complete() && lease().has_connection())
         end_message();
-    // No wait checks the deadline where a few bytes decode to many, or where each piece is there when it is asked for.
+    // No wait checks the deadline where a few bytes decode to many, or where each piece is there when it is asked for. What
+    // is there whole is given out.
     if (!is_complete() && total() != no_deadline && Deadline::clock::now() >= total())
         fail(Errc::total_timed_out);
     return was_something;
