@@ -180,6 +180,17 @@ TEST_CASE("A connection carries one streamed body after another") {
     CHECK(server.connections() == 1);
 }
 
+TEST_CASE("A connection is kept whose server has all of a body before its stream tells the end") {
+    RawServer server(answering(ok("good")));
+    SessionOnLoop client;
+    for (int i = 0; i < 2; ++i) {
+        auto request = upload(server, stalling());
+        CHECK(client.text(request.header("Content-Length", "5")) == "good");
+        CHECK(Tracked::alive() == 0);
+    }
+    CHECK(server.connections() == 1);
+}
+
 TEST_CASE("What a streamed body throws ends its request") {
     RawServer server(answering(ok()));
     SessionOnLoop client;

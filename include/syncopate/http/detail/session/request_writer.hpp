@@ -139,6 +139,8 @@ public:
         pieces->push_back(std::move(*piece));
         return pieces;
     }
+    /// Whether the pieces so far are as long as the Content-Length says.
+    bool has_whole_body() const noexcept { return length_ == streamed_; }
 
 private:
     [[noreturn]] void refuse(char const* why) const {

@@ -40,7 +40,8 @@ public:
             exchange_.fail(Errc::body_not_replayable);
         auto& connection = exchange_.connection();
         exchange_.is_sent_whole_ = false;
-        for (bool has_more = true; has_more;) {
+        bool has_more = true;
+        while (has_more) {
             std::optional<std::string> piece;
             bool const goes_on = co_await next_piece(piece);
             if (!goes_on)
@@ -55,12 +56,15 @@ public:
             if (connection.is_writing())
                 break;
             connection.output().clear();
-            if (connection.write_error() || exchange_.parse_head(request_))
+            if (connection.write_error())
                 break;
             exchange_.note_sent();
-            exchange_.is_sent_whole_ = !has_more;
+            // A server that has all that was announced may answer before the stream tells its end.
+            exchange_.is_sent_whole_ = !has_more || request_.has_whole_body();
+            if (exchange_.parse_head(request_))
+                break;
         }
-        if (!exchange_.is_sent_whole_)
+        if (has_more)
             co_await stream_->close();
     }
 
