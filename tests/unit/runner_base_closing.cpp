@@ -398,7 +398,7 @@ TEST_CASE("close() can be called again after Errc::timed_out") {
 
 TEMPLATE_LIST_TEST_CASE(
     "close() cancels again what has dealt with an earlier close()", "", support::EveryLoop) {
-    int requests = 0;
+    std::atomic<int> requests{0};
     auto const goes_on_once = [&]() -> asio::awaitable<void> {
         try {
             co_await support::forever();
@@ -417,6 +417,8 @@ TEMPLATE_LIST_TEST_CASE(
     loop.runner.start_soon(syncopate::gather(support::forever(), goes_on_once()));
     loop.runner.run(support::nothing());
     CHECK_FALSE(loop.runner.close_for(20ms));
+    for (int i = 0; i < 10'000 && requests < 2; ++i)
+        std::this_thread::sleep_for(1ms);
     loop.runner.close();
     CHECK(requests == 4);
 }
