@@ -145,6 +145,8 @@ void answer_nonsense() {
         ++socket;
     detail::ResultHeader const header{~std::uint64_t{0}, detail::ResultHeader::Kind::value};
     ::send(socket, &header, sizeof header, MSG_NOSIGNAL);
+    for (;;)
+        ::pause();  // a call that it began before it is killed would be lost, too
 }
 void never_end() {
     shared.process = ::getpid();
