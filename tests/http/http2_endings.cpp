@@ -10,6 +10,7 @@
 #include "support/raw_server.hpp"
 #include <syncopate/gather.hpp>
 #include <syncopate/http/error.hpp>
+#include <syncopate/http/progress.hpp>
 #include <syncopate/http/request.hpp>
 #include <syncopate/http/response.hpp>
 #include <syncopate/http/session.hpp>
@@ -41,6 +42,7 @@ using namespace support;
 using namespace support::http2;
 using Catch::Matchers::StartsWith;
 using http::Errc;
+using http::Progress;
 using http::Request;
 using http::Verb;
 
@@ -381,6 +383,7 @@ TEST_CASE(
     std::promise<void> is_full;
     std::promise<void> is_held;
     std::promise<void> is_reset;
+    std::atomic<std::uint64_t> sent{0};
     auto server = http2_server(
         {[&](Peer& peer) {
              int const smallest = 4096;
@@ -389,7 +392,11 @@ TEST_CASE(
              peer.send(more_room(0));
              read_frame(peer, header_frame);
              // The client fills all buffers, and waits until it can write.
-             std::this_thread::sleep_for(300ms);
+             std::uint64_t seen = 0;
+             do {
+                 seen = sent;
+                 std::this_thread::sleep_for(300ms);
+             } while (seen != sent);
              is_full.set_value();
              is_held.get_future().get();
              peer.send(go_away(0));
@@ -398,8 +405,9 @@ TEST_CASE(
          },
          take_uploads});
     SessionOnLoop client(by_http2());
-    auto text =
-        client.runner.run_as_future(fetch(client.session, post(server, std::string(size, 'x'))));
+    auto request = post(server, std::string(size, 'x'));
+    request.on_progress([&](Progress const& progress) { sent = progress.sent; });
+    auto text = client.runner.run_as_future(fetch(client.session, std::move(request)));
     is_full.get_future().get();
     // Its loop learns of all that at once.
     client.runner.call([&] {
