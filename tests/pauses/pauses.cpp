@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <cstdlib>
 #include <ctime>
+#include <random>
 #include <string_view>
 
 #include <dlfcn.h>
@@ -38,19 +39,13 @@ std::uint64_t const seed = setting("SYNCOPATE_PAUSES_SEED", 1);
         ::unsetenv("LD_PRELOAD");
 }
 
-/// xorshift64, of each thread by itself.
 std::uint64_t draw() {
-    thread_local std::uint64_t state = 0;
-    if (state == 0) {
+    thread_local std::minstd_rand random([] {
         timespec now{};
         ::clock_gettime(CLOCK_MONOTONIC, &now);
-        auto const thread = static_cast<std::uint64_t>(::gettid()) << 32;
-        state = (seed * 0x9e3779b97f4a7c15) ^ static_cast<std::uint64_t>(now.tv_nsec) ^ thread ^ 1;
-    }
-    state ^= state << 13;
-    state ^= state >> 7;
-    state ^= state << 17;
-    return state >> 16;
+        return static_cast<unsigned>(seed + static_cast<std::uint64_t>(now.tv_nsec + ::gettid()));
+    }());
+    return random();
 }
 
 void pause_perhaps() {
@@ -62,8 +57,8 @@ void pause_perhaps() {
     errno = before;
 }
 
-/// A function of the C library that one of ours stands before. Looked up when it is called first, by no local static: whose
-/// guard would call what is looked up.
+/// A function of the C library that one of ours stands before. It is looked up at its first call, and kept in an atomic: the
+/// guard of a local static may call the very function.
 template <class F>
 class Next {
 public:
@@ -83,8 +78,10 @@ private:
     F* function() noexcept {
         auto* found = function_.load(std::memory_order_relaxed);
         if (!found) {
-            found = reinterpret_cast<F*>(
-                version_ ? ::dlvsym(RTLD_NEXT, name_, version_) : ::dlsym(RTLD_NEXT, name_));
+            void* symbol = version_ ? ::dlvsym(RTLD_NEXT, name_, version_) : nullptr;
+            if (!symbol)
+                symbol = ::dlsym(RTLD_NEXT, name_);
+            found = reinterpret_cast<F*>(symbol);
             function_.store(found, std::memory_order_relaxed);
         }
         return found;
@@ -95,7 +92,7 @@ private:
     std::atomic<F*> function_{nullptr};
 };
 
-/// The version of the condition variables of today.
+/// The condition variables of today, where there are older ones, too: on x86.
 constexpr char const* present = "GLIBC_2.3.2";
 
 constinit Next<decltype(::send)> next_send("send");

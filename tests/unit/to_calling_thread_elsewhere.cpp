@@ -224,7 +224,7 @@ LOOP_TEST_CASE("The children of a group that is a context find who leaves it", E
         loop.runner.call([&] {
             group->start_soon([&]() -> asio::awaitable<void> {
                 co_await leaving.passed();
-                // Between the two the thread is on its way.
+                // The thread that has opened this may not leave the context yet.
                 for (int i = 0; i < 10'000 && found == ThreadId(); ++i) {
                     co_await sleep_for(1ms);
                     try {
